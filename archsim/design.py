@@ -1,0 +1,268 @@
+"""A proposed accelerator: engines, memories, link, clocks and node, as a person types it in YAML."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+
+from archsim.errors import InputError
+from archsim.yaml_file import Document, merge, set_path, validate
+
+PS_PER_MHZ = 10**6  # ps in a cycle of a 1 MHz clock
+MAX_EXTENDS = 16
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sram(_Part):
+    """The on-chip buffer: single-cycle banks, one read and one write port each."""
+
+    capacity_bytes: Annotated[int, Field(gt=0, le=1 << 34)] = 2 << 20
+    banks: Annotated[int, Field(gt=0, le=4096)] = 16
+    bank_width_bytes: Annotated[int, Field(gt=0, le=4096)] = 16
+
+    @property
+    def port_bytes(self) -> int:
+        """Bytes that all banks together read, and write, in one cycle."""
+        return self.banks * self.bank_width_bytes
+
+
+class Dram(_Part):
+    """Off-chip memory: channels interleaved by burst, so that a transfer uses them all."""
+
+    channels: Annotated[int, Field(gt=0, le=1024)] = 4
+    channel_gb_per_s: Annotated[float, Field(gt=0, le=10_000)] = 6.4
+    latency_ns: Annotated[float, Field(ge=0, le=10**6)] = 60.0
+    burst_bytes: Annotated[int, Field(gt=0, le=1 << 16)] = 64
+    page_bytes: Annotated[int, Field(gt=0, le=1 << 24)] = 2048
+    page_miss_ns: Annotated[float, Field(ge=0, le=10**6)] = 0.0
+
+
+class Memories(_Part):
+    """What holds operands; every engine shares both."""
+
+    buffer: Sram = Sram()
+    dram: Dram = Dram()
+
+
+class Link(_Part):
+    """The path between DRAM and buffer; a DMA can move no faster."""
+
+    gb_per_s: Annotated[float, Field(gt=0, le=100_000)] = 64.0
+
+
+class Fallback(_Part):
+    """What an op costs that no engine accepts: a host that is not part of the design."""
+
+    ns_per_element: Annotated[float, Field(ge=0)]
+    pj_per_element: Annotated[float, Field(ge=0)]
+    reason: Annotated[str, Field(min_length=1)]
+
+
+class Design(_Part):
+    """An accelerator.
+
+    Parameters
+    ----------
+    engines
+        Name to spec; the first is the one whose cycles the result counts in.
+    node
+        Technology: a name that ``archsim.tech.names()`` lists.
+    policy
+        How ops are given to engines: each to the first engine, in order, that accepts it.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] = "design"
+    description: str = ""
+    node: str = "freepdk45"
+    engines: Annotated[dict[str, SerializeAsAny[BaseModel]], Field(min_length=1)]
+    memories: Memories = Memories()
+    link: Link = Link()
+    policy: Literal["first"] = "first"
+    fallback: Fallback | None = None
+
+    @field_validator("engines", mode="before")
+    @classmethod
+    def _engine_specs(cls, value: Any, info: Any) -> Any:
+        from archsim.engines import EngineSpec, discover  # noqa: PLC0415
+
+        if not isinstance(value, Mapping):
+            raise ValueError("must be a mapping of engine names to engines")
+        specs: dict[str, Any] = {}
+        for name, fields in value.items():
+            if isinstance(fields, EngineSpec):
+                specs[name] = fields
+                continue
+            known = discover()
+            kind = fields.get("kind") if isinstance(fields, Mapping) else None
+            if kind not in known:
+                raise ValueError(f"{name}.kind must be {one_of(known, kind)}, not {kind!r}")
+            specs[name] = known[kind].spec.model_validate(fields)
+        return specs
+
+    def digest(self) -> str:
+        """Return the design's content hash: names and descriptions aside, equal designs agree."""
+        content = self.model_dump(mode="json", exclude={"name", "description"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def one_of(known: Mapping[str, Any] | list[str] | tuple[str, ...], got: object) -> str:
+    """Return "one of a, b, c", with the close match that was probably meant."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(got), names, n=1)
+    return f"one of {', '.join(names)}" + (f" (did you mean {near[0]!r}?)" if near else "")
+
+
+# ---------------------------------------------------------------------------------------- clocks
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A clock's edges on the picosecond axis: edge n is at ``ceil(n period)``, never accumulated.
+
+    Parameters
+    ----------
+    period_ps
+        As an exact fraction.
+    """
+
+    period_ps: Fraction
+
+    @classmethod
+    def of_mhz(cls, mhz: float) -> Clock:
+        """Return the clock of a typed frequency: the decimal that was typed, not its float."""
+        return cls(PS_PER_MHZ / Fraction(str(mhz)))
+
+    @property
+    def mhz(self) -> float:
+        return float(PS_PER_MHZ / self.period_ps)
+
+    def edge_ps(self, n: int) -> int:
+        return -(-n * self.period_ps.numerator // self.period_ps.denominator)
+
+    def next_edge(self, time_ps: int) -> int:
+        """Return the number of the first edge at or after a time."""
+        if time_ps <= 0:
+            return 0
+        return (time_ps - 1) * self.period_ps.denominator // self.period_ps.numerator + 1
+
+
+# ---------------------------------------------------------------------------------------- loading
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the names of the designs that come with archsim."""
+    folder = resources.files("archsim") / "designs"
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()))
+
+
+def load_design(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Design:
+    """Return a shipped design by name, or the design in a YAML file.
+
+    ``extends: NAME_OR_FILE`` starts from another design; ``overrides`` are dotted paths set last.
+
+    Raises
+    ------
+    InputError
+        With ``file:line`` and path of every fault.
+    """
+    document = _open(name_or_path)
+    tree = _extended(document, seen=(document.origin,))
+    for dotted, value in (overrides or {}).items():
+        set_path(tree, dotted, value, f"--set {dotted}")
+    tree.setdefault("name", Path(document.origin).stem)
+    return _checked(tree, document)
+
+
+def design_from(tree: Mapping[str, Any], document: Document | None = None) -> Design:
+    """Return the design that a plain tree describes: a sweep's point, a saved result."""
+    return _checked(dict(tree), document)
+
+
+def override_value(text: str) -> Any:
+    """Return the value of ``--set path=VALUE``: YAML's reading of it, numbers as numbers."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str):  # PyYAML reads 1e9 as text
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _open(name_or_path: str) -> Document:
+    if name_or_path in shipped():
+        text = (resources.files("archsim") / "designs" / f"{name_or_path}.yaml").read_text("utf-8")
+        return Document(text, f"{name_or_path}.yaml")
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise InputError(
+            "design", f"must be a YAML file or {one_of(shipped(), name_or_path)}", name_or_path
+        )
+    return Document.load(path)
+
+
+def _extended(document: Document, seen: tuple[str, ...]) -> dict[str, Any]:
+    tree = document.value
+    if not isinstance(tree, dict):
+        raise InputError(document.place(()), "a design must be a mapping of keys", tree)
+    if "extends" not in tree:
+        return dict(tree)
+    parent = tree["extends"]
+    where = f"{document.place(('extends',))}: extends"
+    if not isinstance(parent, str):
+        raise InputError(where, "must be the name or file of a design", parent)
+    beside = Path(document.origin).parent / parent
+    base = _open(str(beside) if beside.is_file() else parent)
+    if base.origin in seen or len(seen) > MAX_EXTENDS:
+        raise InputError(where, "designs must not extend each other in a circle", parent)
+    delta = {key: value for key, value in tree.items() if key != "extends"}
+    return merge(_extended(base, (*seen, base.origin)), delta)
+
+
+def _checked(tree: dict[str, Any], document: Document | None) -> Design:
+    from archsim.engines import discover  # noqa: PLC0415
+
+    # engines first, one by one, so that a fault inside a spec has its own line
+    engines = tree.get("engines")
+    if isinstance(engines, Mapping):
+        known = discover()
+        for name, fields in engines.items():
+            if isinstance(fields, Mapping) and fields.get("kind") in known:
+                spec = known[fields["kind"]].spec
+                _validate_under(spec, fields, document, ("engines", str(name)))
+    return validate(Design, tree, document)
+
+
+def _validate_under(
+    model: type[BaseModel], value: Mapping[str, Any], document: Document | None, path: Any
+) -> None:
+    if document is None:
+        validate(model, value, None)
+    else:
+        validate(model, value, _Below(document, path))
+
+
+class _Below(Document):
+    """A document seen from one of its branches, for messages."""
+
+    def __init__(self, document: Document, path: tuple[str | int, ...]) -> None:
+        self.origin, self._whole, self._path = document.origin, document, path
+
+    def place(self, path: tuple[str | int, ...]) -> str:
+        return self._whole.place((*self._path, *path)) + ": " + ".".join(map(str, self._path))

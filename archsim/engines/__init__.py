@@ -1,0 +1,376 @@
+"""The engine contract: one spec, five faces, and the registry that finds engines in folders.
+
+An engine is a record of functions, not a class hierarchy. Adding one means adding a folder here, or
+installing a package with an ``archsim.engines`` entry point; no list is edited.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from archsim.errors import InputError
+from archsim.trace import BASE_OP_KINDS, Op, OpKind
+
+if TYPE_CHECKING:
+    from archsim.tech import Tech
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Data = Mapping[str, NDArray[Any]]  # operand values by the refs that jobs carry
+
+# ---------------------------------------------------------------------------------------- spec
+
+
+class AssumedClock(BaseModel):
+    """A clock that no synthesis supports, with the reason for assuming it; every result repeats it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    mhz: Annotated[float, Field(gt=0)]
+    assumed: Annotated[str, Field(min_length=1)]
+
+
+class EngineSpec(BaseModel):
+    """Base of every engine's spec: what a person types under ``engines:`` in a design.
+
+    Everything else of the engine (widths, cycles, area, RTL) derives from these fields.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: str
+    clock_mhz: Literal["auto"] | Annotated[float, Field(gt=0)] | AssumedClock = Field(
+        default="auto", description="auto: what synthesis of the engine reaches; or MHz"
+    )
+
+
+class SpecBatch:
+    """Many specs of one kind at once: the same field names, each an array with one row a spec.
+
+    `time`, `area_um2` and `fmax_mhz` take a batch wherever they take a spec, row by row.
+    """
+
+    def __init__(self, specs: Sequence[EngineSpec]) -> None:
+        if len({type(s) for s in specs}) != 1:
+            raise TypeError("a batch holds one or more specs of one kind")
+        self.specs = tuple(specs)
+        for name in type(specs[0]).model_fields:
+            setattr(self, name, np.array([getattr(s, name) for s in specs]))
+
+    def __len__(self) -> int:
+        return len(self.specs)
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        # derived properties (accumulator width ...) follow the specs' own definition
+        if name.startswith("__") or name == "specs":
+            raise AttributeError(name)
+        value: NDArray[Any] = np.array([getattr(s, name) for s in self.specs])
+        setattr(self, name, value)
+        return value
+
+    def take(self, rows: Ints) -> SpecBatch:
+        """Return the batch with the given rows, repeats allowed."""
+        batch = object.__new__(SpecBatch)
+        batch.specs = tuple(self.specs[i] for i in rows)
+        for name, value in vars(self).items():
+            if name != "specs":
+                setattr(batch, name, value[rows])
+        return batch
+
+
+# ---------------------------------------------------------------------------------------- jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Commands for one engine, as equal-length arrays: row i of every field is job i.
+
+    Subclasses add the engine's command fields. ``refs`` names each job's operands in ``data`` by
+    port, where values are wanted (`Engine.reference`, data-dependent timing, RTL).
+    """
+
+    refs: tuple[Mapping[str, str], ...] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name != "refs"}
+        if self.refs is not None:
+            lengths["refs"] = len(self.refs)
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"fields of jobs must have one length, not {lengths}")
+
+    def __len__(self) -> int:
+        name = next(f.name for f in fields(self) if f.name != "refs")
+        return len(getattr(self, name))
+
+    def take(self, rows: Ints) -> Self:
+        """Return the given rows, repeats allowed."""
+        columns = {
+            f.name: np.asarray(getattr(self, f.name))[rows] for f in fields(self) if f.name != "refs"
+        }
+        refs = None if self.refs is None else tuple(self.refs[i] for i in rows)
+        return type(self)(**columns, refs=refs)
+
+
+@dataclass(frozen=True, slots=True)
+class GemmJobs(Jobs):
+    """Products of buffer-resident operands: ``C[m,n] (+)= A[m,k] B[k,n]``, all folds of the array.
+
+    The command of every GEMM engine. ``accumulate`` rows add their result to partial sums that
+    stream in on port ``c``. Refs: ``a`` [m,k], ``b`` [k,n], ``c`` [m,n].
+    """
+
+    m: Ints
+    n: Ints
+    k: Ints
+    accumulate: NDArray[np.bool_]
+
+
+# ---------------------------------------------------------------------------------------- environment
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A port that keeps pace p/q after a latency.
+
+    Input: beat i is offered no earlier than cycle ``latency + ceil(i q / p)``, whatever was
+    accepted. Output: ready in cycle ``t >= latency`` iff ``floor((t+1) p/q) > floor(t p/q)``.
+    """
+
+    latency: int = 0
+    p: int = 1
+    q: int = 1
+
+    def __post_init__(self) -> None:
+        if self.latency < 0 or not 0 < self.p <= self.q:
+            raise ValueError(f"a rate needs latency >= 0 and 0 < p <= q, not {self!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stalls:
+    """A port that stalls by the cycle: bit t is cycle t of the job, past the end nothing stalls.
+
+    Input: bit t = 1 means that no new offer begins in cycle t; a beat once offered stays.
+    Output: ready in cycle t is not bit t.
+    """
+
+    bits: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEnv:
+    """The far side of a memory port: requests out, responses in order.
+
+    A response is offered ``latency`` or more cycles after its request was accepted, at most p/q a
+    cycle; ``req`` is not ready while ``outstanding`` reads are in flight; writes are posted.
+    """
+
+    latency: int = 1
+    p: int = 1
+    q: int = 1
+    outstanding: int = 8
+
+
+PortEnv = Rate | Stalls | MemoryEnv
+IDEAL = Rate()
+Env = Mapping[str, PortEnv]  # by port; a port not named is IDEAL
+NO_STALLS: Env = MappingProxyType({})
+
+# ---------------------------------------------------------------------------------------- timing
+
+TimingKind = Literal["exact", "expected", "bound"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What `time()` says of n jobs; all arrays have shape [n].
+
+    Parameters
+    ----------
+    cycles
+        From the edge that accepts the command (0) to the edge that accepts the last result beat.
+    occupied
+        To the first edge at which the next command could be accepted; at least ``cycles + 1``.
+    split
+        Occupied cycles by what they were: ``busy``, ``fill``, ``drain``, ``stall.PORT``; sums to
+        ``occupied``.
+    beats
+        Beats by port.
+    counts
+        Named counters that RTL has too.
+    kind
+        ``exact`` (RTL equals it), ``expected`` or ``bound``; then ``lo <= cycles <= hi``.
+    """
+
+    cycles: Ints
+    occupied: Ints
+    split: Mapping[str, Ints]
+    beats: Mapping[str, Ints]
+    counts: Mapping[str, Ints] = field(default_factory=dict)
+    kind: TimingKind = "exact"
+    lo: Ints | None = None
+    hi: Ints | None = None
+
+
+# ---------------------------------------------------------------------------------------- rtl
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A stream of the engine: each beat holds ``lanes`` values of ``bits`` bits, lane 0 lowest."""
+
+    direction: Literal["in", "out"]
+    lanes: int
+    bits: int
+    signed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rtl:
+    """The hardware face; functions take the engine's own spec type.
+
+    Parameters
+    ----------
+    build
+        Return the Amaranth component (imports Amaranth inside).
+    ports
+        Streams by name, without ``cmd``.
+    pack
+        Return the beats [beats, lanes] that job ``row`` wants on every input port, and the ``cmd``
+        fields under ``cmd`` as a mapping.
+    unpack
+        Return the arrays that `Engine.reference` promises from the output beats of a job.
+    """
+
+    build: Callable[[Any], Any]
+    ports: Callable[[Any], Mapping[str, Port]]
+    pack: Callable[[Any, Any, int, Data], Mapping[str, Any]]
+    unpack: Callable[[Any, Any, int, Mapping[str, Ints]], Mapping[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class NoRtl:
+    """An engine that is a model only, and why; results count its time as not tied."""
+
+    reason: str
+
+
+# ---------------------------------------------------------------------------------------- cost
+
+
+@dataclass(frozen=True, slots=True)
+class Fmax:
+    """A clock limit and where it comes from."""
+
+    mhz: Any  # float, or array for a SpecBatch
+    source: str
+
+
+# ---------------------------------------------------------------------------------------- engine
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an engine does not accept an op; false, so that ``if accepts(...)`` reads well."""
+
+    text: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One conformance case: jobs to run one after another on one built spec, each in its own env."""
+
+    name: str
+    spec: Any
+    jobs: Any
+    envs: tuple[Env, ...]  # one a job
+    data: Data
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine: the record that its folder exports as ``ENGINE``.
+
+    Parameters
+    ----------
+    accepts
+        ``(spec, op) -> True | Reason``: whether the engine can run the op, dtypes aside.
+    lower
+        ``(spec, op, mapping, data) -> Jobs``: one row a tile of the mapping, in its order.
+    reference
+        ``(spec, jobs, data) -> [{port: array}]``: bit-true results, one mapping a job.
+    time
+        ``(spec, jobs, env, data) -> Timing``.
+    actions
+        ``(spec, jobs, timing) -> {action: count[n]}``.
+    energy_pj
+        ``(spec, tech) -> {action: pJ}``; also of the reserved ``idle_cycle`` and ``leak_ps``.
+    area_um2, fmax_mhz
+        ``(spec, tech) -> {component: um2}`` and ``-> Fmax``.
+    lanes
+        ``(spec) -> {port: bits a beat}``: what the operand ports move in one beat, for buffers.
+    cases
+        ``(rng, spec or None, count) -> [Case]``: conformance cases; None means the engine's choice
+        of at most 6 distinct specs that cover every PE and dataflow.
+    process
+        ``(sim, spec, jobs, ports)``: a SimPy process, where contention acts inside a job.
+    quality
+        ``(spec, workload) -> {name: value}``.
+    assumptions
+        Sentences about the spec's conventions that every result prints.
+    """
+
+    kind: str
+    spec: type[EngineSpec]
+    accepts: Callable[[Any, Op], Literal[True] | Reason]
+    lower: Callable[..., Any]
+    reference: Callable[[Any, Any, Data], list[Mapping[str, NDArray[Any]]]]
+    time: Callable[..., Timing]
+    actions: Callable[[Any, Any, Timing], Mapping[str, Ints]]
+    energy_pj: Callable[[Any, Tech], Mapping[str, float]]
+    area_um2: Callable[[Any, Tech], Mapping[str, Any]]
+    fmax_mhz: Callable[[Any, Tech], Fmax]
+    lanes: Callable[[Any], Mapping[str, int]]
+    rtl: Rtl | NoRtl
+    cases: Callable[..., list[Case]] | None = None
+    process: Callable[..., Any] | None = None
+    quality: Callable[[Any, Any], Mapping[str, float]] | None = None
+    assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
+    op_kinds: tuple[OpKind, ...] = ()
+    metrics: Mapping[str, Callable[..., float]] = field(default_factory=dict)
+    panels: tuple[Any, ...] = ()
+
+
+@cache
+def discover() -> Mapping[str, Engine]:
+    """Return every engine by kind: the folders beside this file, then installed entry points."""
+    found: dict[str, Engine] = {}
+    for module in pkgutil.iter_modules(__path__):
+        engine = getattr(importlib.import_module(f"{__name__}.{module.name}"), "ENGINE", None)
+        if engine is not None:
+            found[engine.kind] = engine
+    for point in importlib.metadata.entry_points(group="archsim.engines"):
+        engine = point.load()
+        if engine.kind in found:
+            raise InputError(f"entry point {point.value}", "engine kind must be new", engine.kind)
+        found[engine.kind] = engine
+    return MappingProxyType(found)
+
+
+def op_kinds() -> Mapping[str, OpKind]:
+    """Return the op kinds that traces may use: the common ones and those that engines declare."""
+    kinds = dict(BASE_OP_KINDS)
+    for engine in discover().values():
+        kinds.update({kind.name: kind for kind in engine.op_kinds})
+    return MappingProxyType(kinds)

@@ -1,0 +1,274 @@
+"""A model as the simulator sees it: tensors, operations in order, and where they came from.
+
+A trace is text: JSON Lines, one header, then one line a tensor and one line an op, so that it diffs.
+Operand values, where a model carries them, lie beside it in ``.npz`` files named by the tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from archsim.errors import InputError
+
+SCHEMA_VERSION = 1
+
+DTYPE_BITS: Mapping[str, int] = MappingProxyType(
+    {
+        "int4": 4, "int8": 8, "uint8": 8, "int16": 16, "int32": 32, "int64": 64, "bool": 8,
+        "fp8": 8, "bf16": 16, "fp16": 16, "fp32": 32, "fp64": 64,
+    }
+)  # fmt: skip
+
+Role = Literal["input", "weight", "activation", "output"]
+Attr = int | float | str | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Operand values of a sample: ``ref`` names the side file's array, ``scale`` the whole over the sample."""
+
+    ref: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value that flows between ops.
+
+    ``data`` names an array of the trace's side file when values are known, else it is None.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "int8"
+    role: Role = "activation"
+    data: str | Sampled | None = None
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in memory, packed: ten int4 values take five bytes."""
+        return -(-self.elements * DTYPE_BITS[self.dtype] // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation of a model.
+
+    Parameters
+    ----------
+    kind
+        Name of an `OpKind`: ``gemm``, ``conv``, ``vector``, ``move``, or one that an engine declares.
+    inputs, outputs
+        Tensor names. For ``gemm`` and ``conv``: ``(a, b)``, A being activations, B weights or a
+        second activation; further inputs (bias) belong to the epilogue.
+    attrs
+        What the kind declares: see `OpKind.attrs`.
+    epilogue
+        Element-wise work done on the way out, in order: ``bias``, ``relu``, ``requantise`` ...
+    block, repeat
+        Consecutive ops that share a ``block`` name run together ``repeat`` times (a decoder block
+        x 12): all of them in order, then again. Outside a block ``repeat`` belongs to the op alone.
+    source
+        Where the op came from: the model's node names.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attrs: Mapping[str, Attr] = field(default_factory=dict)
+    epilogue: tuple[str, ...] = ()
+    repeat: int = 1
+    block: str = ""
+    source: str = ""
+
+    def int_attr(self, name: str) -> int:
+        value = self.attrs[name]
+        assert isinstance(value, int)
+        return value
+
+    def ints_attr(self, name: str) -> tuple[int, ...]:
+        value = self.attrs[name]
+        assert isinstance(value, tuple)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class OpKind:
+    """What an op kind means: declared once here or by the engine that brings it.
+
+    Parameters
+    ----------
+    attrs
+        Attribute name to type: ``int`` (positive), ``float``, ``str``, ``bool`` or ``tuple`` (of
+        non-negative ints). Every attribute is required.
+    macs
+        Multiply-accumulates of one execution.
+    tiling
+        How mapping cuts it: ``gemm`` (m, n, k tiles of A B = C) or ``slice`` (even slices of all).
+    """
+
+    name: str
+    attrs: Mapping[str, type]
+    macs: Callable[[Op], int] = lambda op: 0
+    tiling: Literal["gemm", "slice"] = "slice"
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm:
+    """The matrix product that an op amounts to: ``groups`` independent ``C[m,n] = A[m,k] B[k,n]``."""
+
+    m: int
+    n: int
+    k: int
+    groups: int = 1
+
+    @property
+    def macs(self) -> int:
+        return self.groups * self.m * self.n * self.k
+
+
+def conv_output(op: Op) -> tuple[int, int]:
+    """Return the output height and width of a ``conv`` op."""
+    top, left, bottom, right = op.ints_attr("pad")
+    (kh, kw), (sh, sw), (dh, dw) = (op.ints_attr(a) for a in ("kernel", "stride", "dilation"))
+    height = (op.int_attr("height") + top + bottom - dh * (kh - 1) - 1) // sh + 1
+    width = (op.int_attr("width") + left + right - dw * (kw - 1) - 1) // sw + 1
+    return height, width
+
+
+def as_gemm(op: Op) -> Gemm:
+    """Return the product that a ``gemm`` or ``conv`` op computes.
+
+    A convolution is A (pixels of all images x taps) times B (taps x filters), one product a group;
+    taps run channel outermost: ``k = (channel, row, column)``.
+    """
+    if op.kind == "gemm":
+        return Gemm(*(op.int_attr(a) for a in ("m", "n", "k", "groups")))
+    if op.kind != "conv":
+        raise InputError(f"op {op.name!r}", "kind must be 'gemm' or 'conv' to be a product", op.kind)
+    height, width = conv_output(op)
+    kh, kw = op.ints_attr("kernel")
+    groups = op.int_attr("groups")
+    return Gemm(
+        m=op.int_attr("batch") * height * width,
+        n=op.int_attr("filters") // groups,
+        k=op.int_attr("channels") // groups * kh * kw,
+        groups=groups,
+    )
+
+
+def _product_macs(op: Op) -> int:
+    return as_gemm(op).macs
+
+
+BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            OpKind("gemm", {"m": int, "n": int, "k": int, "groups": int}, _product_macs, "gemm"),
+            OpKind(
+                "conv",
+                {
+                    "batch": int, "channels": int, "height": int, "width": int, "filters": int,
+                    "kernel": tuple, "stride": tuple, "pad": tuple, "dilation": tuple,
+                    "groups": int,
+                },
+                _product_macs,
+                "gemm",
+            ),
+            # `work` counts lane operations: elements x taps for a pool, elements x passes for softmax
+            OpKind("vector", {"function": str, "work": int}),
+            OpKind("move", {"function": str}),
+        )
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A model: its tensors by name and its ops in order of execution.
+
+    Parameters
+    ----------
+    notes
+        What the frontend decided, in words a report prints: folded norms, quantisation policy.
+    unsupported
+        Model operator to how often it was met and not understood. Non-empty traces simulate only
+        on a design with a ``fallback``.
+    source
+        What the trace was made from: a file's name and digest, or the zoo name with its keys.
+    """
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    ops: tuple[Op, ...]
+    notes: tuple[str, ...] = ()
+    unsupported: Mapping[str, int] = field(default_factory=dict)
+    source: str = ""
+
+    def macs(self, kinds: Mapping[str, OpKind] = BASE_OP_KINDS) -> int:
+        """Return the multiply-accumulates of one run, repeats included."""
+        return sum(kinds[op.kind].macs(op) * op.repeat for op in self.ops)
+
+    def weight_bytes(self) -> int:
+        """Return the bytes of all weights; a repeated block's weights differ each time round."""
+        repeat = {name: op.repeat for op in self.ops for name in op.inputs}
+        return sum(
+            t.size_bytes * repeat.get(t.name, 1) for t in self.tensors.values() if t.role == "weight"
+        )
+
+
+def check_op(op: Op, tensors: Mapping[str, Tensor], kinds: Mapping[str, OpKind], where: str) -> None:
+    """Raise `InputError` unless the op has exactly its kind's attributes and known tensors."""
+    if op.kind not in kinds:
+        raise InputError(where, f"op kind must be one of {', '.join(sorted(kinds))}", op.kind)
+    kind = kinds[op.kind]
+    missing, extra = kind.attrs.keys() - op.attrs.keys(), op.attrs.keys() - kind.attrs.keys()
+    if missing or extra:
+        raise InputError(where, f"{op.kind} takes {', '.join(kind.attrs)}", tuple(op.attrs))
+    for name, wanted in kind.attrs.items():
+        value: Any = op.attrs[name]
+        if wanted is int:
+            good = type(value) is int and value > 0
+        elif wanted is tuple:
+            good = type(value) is tuple and all(type(v) is int and v >= 0 for v in value)
+        else:
+            good = type(value) is wanted
+        if not good:
+            raise InputError(f"{where}: {name}", f"must be a {_ATTR_WORDS[wanted]}", value)
+    for name in (*op.inputs, *op.outputs):
+        if name not in tensors:
+            raise InputError(where, "inputs and outputs must be declared tensors", name)
+    if op.repeat < 1:
+        raise InputError(f"{where}: repeat", "must be a positive integer", op.repeat)
+    if op.kind == "conv":
+        _check_conv(op, where)
+
+
+_ATTR_WORDS = {
+    int: "positive integer", tuple: "list of non-negative integers", float: "number",
+    str: "text", bool: "true or false",
+}  # fmt: skip
+
+
+def _check_conv(op: Op, where: str) -> None:
+    for name, length in (("kernel", 2), ("stride", 2), ("dilation", 2), ("pad", 4)):
+        value = op.ints_attr(name)
+        if len(value) != length or (name != "pad" and min(value) < 1):
+            raise InputError(f"{where}: {name}", f"must be {length} integers in range", value)
+    groups = op.int_attr("groups")
+    if op.int_attr("channels") % groups or op.int_attr("filters") % groups:
+        raise InputError(f"{where}: groups", "must divide channels and filters", groups)
+    if min(conv_output(op)) < 1:
+        raise InputError(where, "kernel must fit the padded input; output is", conv_output(op))

@@ -1,0 +1,160 @@
+"""YAML that people type: read safely, validated by pydantic, every fault with its file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from archsim.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+Path_ = tuple[str | int, ...]
+
+MAX_FILE_BYTES = 4 << 20
+MAX_NODES = 200_000  # aliases count each time they are used: a "billion laughs" file ends here
+MAX_DEPTH = 40
+
+
+class Document:
+    """A YAML file's plain values, and the line that each of them stands on.
+
+    Attributes
+    ----------
+    value
+        Mappings, lists and scalars, as YAML's safe schema reads them.
+    origin
+        File name for messages.
+    """
+
+    def __init__(self, text: str, origin: str) -> None:
+        self.origin = origin
+        self._lines: dict[Path_, int] = {}
+        self._nodes = 0
+        try:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.value: Any = {} if node is None else self._read(node, (), 0)
+        except yaml.YAMLError as fault:
+            mark = getattr(fault, "problem_mark", None)
+            place = f"{origin}:{mark.line + 1}" if mark else origin
+            problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
+            raise InputError(place, f"must be valid YAML: {problem}") from None
+        except RecursionError:
+            raise InputError(origin, f"must nest at most {MAX_DEPTH} levels deep") from None
+
+    @classmethod
+    def load(cls, path: Path) -> Document:
+        """Read a file of bounded size."""
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(str(path), f"must be at most {MAX_FILE_BYTES:,} bytes")
+            return cls(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as fault:
+            raise InputError(str(path), f"must be a readable UTF-8 file: {fault}") from None
+
+    def place(self, path: Path_) -> str:
+        """Return ``file:line`` of the nearest known ancestor of a path."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self._lines:
+                return f"{self.origin}:{self._lines[path[:length]]}"
+        return self.origin
+
+    def _read(self, node: Node, path: Path_, depth: int) -> Any:
+        self._nodes += 1
+        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
+            raise InputError(
+                self.origin, f"must hold at most {MAX_NODES:,} values, {MAX_DEPTH} levels deep"
+            )
+        self._lines[path] = node.start_mark.line + 1
+        if isinstance(node, SequenceNode):
+            return [self._read(n, (*path, i), depth + 1) for i, n in enumerate(node.value)]
+        if isinstance(node, MappingNode):
+            return self._read_mapping(node, path, depth)
+        assert isinstance(node, ScalarNode)
+        return yaml.SafeLoader("").construct_object(node)
+
+    def _read_mapping(self, node: MappingNode, path: Path_, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, ScalarNode):
+                raise InputError(f"{self.origin}:{line}", "keys must be plain text")
+            key = key_node.value
+            if key in values:
+                raise InputError(f"{self.origin}:{line}", "every key must stand once", key)
+            values[key] = self._read(value_node, (*path, key), depth + 1)
+            self._lines[*path, key] = line
+        return values
+
+
+def validate(model: type[Model], value: Mapping[str, Any], document: Document | None) -> Model:
+    """Return the model that the values describe, or raise `InputError` with every fault's place."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as fault:
+        raise InputError(*_message(fault, value, document)) from None
+
+
+def _message(
+    fault: ValidationError, value: Mapping[str, Any], document: Document | None
+) -> tuple[str, str]:
+    lines = []
+    for error in fault.errors():
+        path = _real_path(error["loc"], value)
+        place = document.place(path) if document else "design"
+        dotted = ".".join(str(p) for p in path) or "top level"
+        text = _WORDS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+        if error["type"] not in ("missing", "extra_forbidden", "value_error"):
+            text += f", not {error['input']!r}"
+        line = f"{place}: {dotted}: {text.removeprefix('Value error, ').removeprefix('value error, ')}"
+        if line not in lines:
+            lines.append(line)
+    first, _, rest = lines[0].partition(": ")
+    return first, "\n".join([rest, *lines[1:]])
+
+
+_WORDS = {
+    "missing": "is required and missing",
+    "extra_forbidden": "is not a known key; remove it or check its spelling",
+}
+
+
+def _real_path(loc: tuple[str | int, ...], value: Any) -> Path_:
+    """Drop pydantic's union tags from an error location: keep the parts that exist in the input."""
+    path: list[str | int] = []
+    for i, part in enumerate(loc):
+        inside = isinstance(value, Mapping) and part in value
+        if inside or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
+            path.append(part)
+            value = value[part]
+        elif i == len(loc) - 1 and isinstance(value, Mapping):
+            path.append(part)  # a missing key is named though it is not there
+    return tuple(path)
+
+
+def set_path(tree: dict[str, Any], dotted: str, value: Any, where: str) -> None:
+    """Set ``a.b.c`` in nested mappings, making levels as needed."""
+    *parents, last = dotted.split(".")
+    for name in parents:
+        branch = tree.setdefault(name, {})
+        if not isinstance(branch, dict):
+            raise InputError(where, f"{name!r} must hold keys to set {dotted!r} below it", branch)
+        tree = branch
+    tree[last] = value
+
+
+def merge(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
+    """Return base overlaid with delta: mappings merge, a null removes, all else replaces."""
+    merged = dict(base)
+    for key, value in delta.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
