@@ -1,0 +1,192 @@
+"""What a simulation answers: metrics, a row an op, a row a resource, and where each number comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Fidelity = Literal["analytic", "event"]
+PS_PER_US = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The figures that designs are compared by.
+
+    Parameters
+    ----------
+    cycles
+        Total time in cycles of the design's first engine, rounded up.
+    time_us, energy_pj, area_mm2, power_mw
+        Of one run of the trace; power is energy over time.
+    macs
+        Multiply-accumulates done.
+    utilisation
+        MACs done over MACs that all engines could have done in the time.
+    dram_bytes
+        Bytes read and written off chip.
+    tied_percent
+        Share of the engines' occupied time that RTL ties down: 100 x occupied time of exact jobs
+        on engines with RTL over that of all jobs. DMA and DRAM time is in neither.
+    """
+
+    cycles: int
+    time_us: float
+    energy_pj: float
+    area_mm2: float
+    power_mw: float
+    macs: int
+    utilisation: float
+    dram_bytes: int
+    tied_percent: float
+    fidelity: Fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class OpRow:
+    """One op, all its repeats together.
+
+    Parameters
+    ----------
+    start_ps, end_ps
+        Of its first execution: from when its engine was free for it to its last store.
+    time_ps
+        What the op adds to its engine's timeline, all repeats: occupied plus waits.
+    occupied_ps
+        Time that the op's jobs hold the engine.
+    split_cycles
+        The occupied cycles by what they were: busy, fill, drain, stall.PORT.
+    wait_ps
+        Time that the engine waited for this op's ``load``, ``store`` or ``input``.
+    bound
+        What limits the op: ``compute``, ``dram``, ``latency`` or ``input``.
+    energy_pj
+        By component; idle time and leakage belong to the whole run, not to ops.
+    kind_of_time
+        ``exact``, ``expected`` or ``bound``, and whether RTL proves it: `Timing.kind`.
+    """
+
+    name: str
+    kind: str
+    engine: str
+    repeat: int
+    start_ps: int
+    end_ps: int
+    time_ps: int
+    occupied_ps: int
+    split_cycles: Mapping[str, int]
+    wait_ps: Mapping[str, int]
+    macs: int
+    jobs: int
+    dram_read_bytes: int
+    dram_write_bytes: int
+    buffer_read_bytes: int
+    buffer_write_bytes: int
+    energy_pj: Mapping[str, float]
+    bound: str
+    mapping: str
+    kind_of_time: str
+    on_chip: tuple[str, ...] = ()  # operands that did not go through DRAM
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """One resource over the whole run: ``busy + sum(stall) + idle == total``."""
+
+    name: str
+    kind: Literal["engine", "dma", "dram"]
+    total_ps: int
+    busy_ps: int
+    stall_ps: Mapping[str, int]
+    idle_ps: int
+    size_bytes: int  # moved through it; for an engine, in and out of the buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time on a resource, for timelines."""
+
+    resource: str
+    name: str
+    start_ps: int
+    end_ps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to one (design, trace) question.
+
+    Parameters
+    ----------
+    energy_pj, area_um2
+        Breakdown by component, ``engine.part`` or ``buffer`` or ``dram``; sums to the metrics.
+    peak
+        What rooflines need: ``macs_per_s`` (all engines), ``dram_bytes_per_s``.
+    spans
+        Timeline; only from ``event``.
+    assumptions
+        Conventions behind the numbers, as sentences.
+    provenance
+        Versions, digests, sources of technology numbers, the design itself.
+    """
+
+    metrics: Metrics
+    per_op: tuple[OpRow, ...]
+    per_resource: tuple[ResourceRow, ...]
+    energy_pj: Mapping[str, float]
+    area_um2: Mapping[str, float]
+    peak: Mapping[str, float]
+    assumptions: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON; spans are left to the timeline file."""
+        plain = dataclasses.asdict(dataclasses.replace(self, spans=()))
+        del plain["spans"]
+        return plain
+
+    def save(self, folder: Path) -> None:
+        """Write ``result.json``, ``per_op.csv`` and ``per_resource.csv`` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "result.json").write_text(json.dumps(self.to_dict(), indent=1) + "\n", "utf-8")
+        self.per_op_frame().to_csv(folder / "per_op.csv", index=False)
+        self.per_resource_frame().to_csv(folder / "per_resource.csv", index=False)
+
+    def per_op_frame(self) -> pd.DataFrame:
+        """Return one row an op, nested counts flattened to columns."""
+        return _frame(self.per_op)
+
+    def per_resource_frame(self) -> pd.DataFrame:
+        """Return one row a resource."""
+        return _frame(self.per_resource)
+
+    def _repr_html_(self) -> str:
+        import pandas as pd  # noqa: PLC0415
+
+        metrics = pd.DataFrame([dataclasses.asdict(self.metrics)])
+        return str(metrics.to_html(index=False)) + str(self.per_op_frame().to_html(index=False))
+
+
+def _frame(rows: tuple[Any, ...]) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415
+
+    flat = []
+    for row in rows:
+        out: dict[str, Any] = {}
+        for name, value in dataclasses.asdict(row).items():
+            if isinstance(value, dict):
+                stem, _, unit = name.rpartition("_")
+                out.update({f"{stem}.{part}_{unit}": v for part, v in value.items()})
+            else:
+                out[name] = " ".join(value) if isinstance(value, tuple) else value
+        flat.append(out)
+    return pd.DataFrame(flat).fillna(0)
