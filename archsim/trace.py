@@ -1,7 +1,7 @@
 """A model as the simulator sees it: tensors, operations in order, and where they came from.
 
-A trace is text: JSON Lines, one header, then one line a tensor and one line an op, so that it diffs.
-Operand values, where a model carries them, lie beside it in ``.npz`` files named by the tensors.
+A trace is text: JSON Lines, one header, then one line a tensor and one line an op, so that it
+diffs. Operand values, where a model carries them, lie beside it in an ``.npz`` file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Attr = int | float | str | bool | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """Operand values of a sample: ``ref`` names the side file's array, ``scale`` the whole over the sample."""
+    """Values of a sample: ``ref`` names the side file's array, ``scale`` is whole over sample."""
 
     ref: str
     scale: float = 1.0
@@ -67,17 +67,21 @@ class Op:
     Parameters
     ----------
     kind
-        Name of an `OpKind`: ``gemm``, ``conv``, ``vector``, ``move``, or one that an engine declares.
+        Name of an `OpKind`: ``gemm``, ``conv``, ``vector``, ``move``, ``unsupported``, or one that
+        an engine declares.
     inputs, outputs
         Tensor names. For ``gemm`` and ``conv``: ``(a, b)``, A being activations, B weights or a
         second activation; further inputs (bias) belong to the epilogue.
     attrs
         What the kind declares: see `OpKind.attrs`.
     epilogue
-        Element-wise work done on the way out, in order: ``bias``, ``relu``, ``requantise`` ...
+        Element-wise work done on the way out, in order: ``bias``, ``relu``, ``requantise`` ...,
+        each a name of `VECTOR_PASSES`. The ``work`` of a ``vector`` op includes its epilogue's.
     block, repeat
         Consecutive ops that share a ``block`` name run together ``repeat`` times (a decoder block
         x 12): all of them in order, then again. Outside a block ``repeat`` belongs to the op alone.
+        A block's tensors are those of one time round, its weights different each time; from the
+        second time on, what it reads from before it is what its last op wrote.
     source
         Where the op came from: the model's node names.
     """
@@ -126,7 +130,7 @@ class OpKind:
 
 @dataclass(frozen=True, slots=True)
 class Gemm:
-    """The matrix product that an op amounts to: ``groups`` independent ``C[m,n] = A[m,k] B[k,n]``."""
+    """The product that an op amounts to: ``groups`` independent ``C[m,n] = A[m,k] B[k,n]``."""
 
     m: int
     n: int
@@ -156,7 +160,9 @@ def as_gemm(op: Op) -> Gemm:
     if op.kind == "gemm":
         return Gemm(*(op.int_attr(a) for a in ("m", "n", "k", "groups")))
     if op.kind != "conv":
-        raise InputError(f"op {op.name!r}", "kind must be 'gemm' or 'conv' to be a product", op.kind)
+        raise InputError(
+            f"op {op.name!r}", "kind must be 'gemm' or 'conv' to be a product", op.kind
+        )
     height, width = conv_output(op)
     kh, kw = op.ints_attr("kernel")
     groups = op.int_attr("groups")
@@ -187,10 +193,46 @@ BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
                 _product_macs,
                 "gemm",
             ),
-            # `work` counts lane operations: elements x taps for a pool, elements x passes for softmax
+            # `work` counts lane operations: elements x `VECTOR_PASSES` of the function
             OpKind("vector", {"function": str, "work": int}),
             OpKind("move", {"function": str}),
+            # a model's operator that no frontend understands, `work` its output elements
+            OpKind("unsupported", {"function": str, "work": int}),
         )
+    }
+)  # fmt: skip
+
+
+# Lane operations per element, by convention: one for an addition, multiplication, comparison or
+# clamp, two for a function read from a table with linear interpolation (exp, sigmoid, division ...).
+# Elements are the output's; the input's for reductions; output x taps for pools and resizing.
+VECTOR_PASSES: Mapping[str, int] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            "abs add and bias cast ceil clip compare cumsum floor lrn mask max min mod mul neg not "
+            "offset or quantise relu requantise round scale shift sign square sub where xor "
+            "average_pool global_average_pool global_max_pool max_pool resize_linear resize_cubic "
+            "reduce_max reduce_mean reduce_min reduce_prod reduce_sum reduce_l1 arg_max arg_min "
+            "col2im".split(),
+            1,
+        ),
+        **dict.fromkeys(
+            "batch_norm celu div elu erf exp gelu hard_sigmoid leaky_relu log lp_pool mish pow "
+            "prelu quick_gelu reciprocal reduce_l2 reduce_sum_square selu sigmoid silu softplus softsign "
+            "sqrt tanh trigonometric".split(),
+            2,
+        ),
+        "hard_swish": 3,  # add, clamp, multiply; the division folds into the multiplication
+        "quantise_dynamic": 3,  # least, greatest, quantise
+        "reduce_log_sum": 3,  # sum, then a logarithm
+        "l2_norm": 4,  # square, sum, root and division
+        "rms_norm": 4,  # square, sum, multiply by the reciprocal root, by gamma
+        "softmax": 6,  # maximum, subtract, exp (2), sum, multiply by the reciprocal
+        "log_softmax": 6,  # maximum, subtract, exp (2), sum, subtract the logarithm
+        "reduce_log_sum_exp": 6,
+        "masked_softmax": 7,  # a softmax after adding a mask
+        **dict.fromkeys(("layer_norm", "group_norm", "instance_norm"), 7),
+        # ... mean, subtract, square, sum, multiply by the reciprocal root, by gamma, add beta
     }
 )  # fmt: skip
 
@@ -225,11 +267,63 @@ class Trace:
         """Return the bytes of all weights; a repeated block's weights differ each time round."""
         repeat = {name: op.repeat for op in self.ops for name in op.inputs}
         return sum(
-            t.size_bytes * repeat.get(t.name, 1) for t in self.tensors.values() if t.role == "weight"
+            t.size_bytes * repeat.get(t.name, 1)
+            for t in self.tensors.values()
+            if t.role == "weight"
         )
 
 
-def check_op(op: Op, tensors: Mapping[str, Tensor], kinds: Mapping[str, OpKind], where: str) -> None:
+def moved_bytes(op: Op, tensors: Mapping[str, Tensor]) -> tuple[int, int]:
+    """Return the bytes that a ``move`` reads and writes.
+
+    It writes its outputs and reads no more than that: a gather or slice touches only the rows that
+    it copies, a broadcast or padding reads less than it writes.
+    """
+    written = sum(tensors[name].size_bytes for name in op.outputs)
+    return min(written, sum(tensors[name].size_bytes for name in op.inputs)), written
+
+
+def check_trace(
+    trace: Trace, kinds: Mapping[str, OpKind], where: Callable[[str], str] = lambda name: name
+) -> None:
+    """Raise `InputError` unless ops are well formed, in order, and blocks hang together.
+
+    Parameters
+    ----------
+    where
+        Place of an op, by its name.
+    """
+    names: set[str] = set()
+    written = {t.name for t in trace.tensors.values() if t.role in ("input", "weight")}
+    closed: set[str] = set()
+    block, repeat = "", 1
+    for op in trace.ops:
+        place = where(op.name)
+        check_op(op, trace.tensors, kinds, place)
+        if op.name in names:
+            raise InputError(place, "every op must have its own name", op.name)
+        names.add(op.name)
+        for name in op.inputs:
+            if name not in written:
+                raise InputError(
+                    place, "ops must read inputs, weights or what ops above wrote", name
+                )
+        for name in op.outputs:
+            if name in written:
+                raise InputError(place, "a tensor must be written once, and not be an input", name)
+            written.add(name)
+        if op.block != block:
+            closed.add(block)
+            block, repeat = op.block, op.repeat
+        if block and (block in closed or op.repeat != repeat):
+            raise InputError(
+                place, "ops of a block must be consecutive and repeat alike", (op.block, op.repeat)
+            )
+
+
+def check_op(
+    op: Op, tensors: Mapping[str, Tensor], kinds: Mapping[str, OpKind], where: str
+) -> None:
     """Raise `InputError` unless the op has exactly its kind's attributes and known tensors."""
     if op.kind not in kinds:
         raise InputError(where, f"op kind must be one of {', '.join(sorted(kinds))}", op.kind)
