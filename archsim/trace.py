@@ -80,8 +80,8 @@ class Op:
     block, repeat
         Consecutive ops that share a ``block`` name run together ``repeat`` times (a decoder block
         x 12): all of them in order, then again. Outside a block ``repeat`` belongs to the op alone.
-        A block's tensors are those of one time round, its weights different each time; from the
-        second time on, what it reads from before it is what its last op wrote.
+        A block's tensors are those of one time round, its weights and inputs (a cache) different
+        each time; from the second time on, what it reads from before it is what its last op wrote.
     source
         Where the op came from: the model's node names.
     """
@@ -204,7 +204,7 @@ BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
 
 
 # Lane operations per element, by convention: one for an addition, multiplication, comparison or
-# clamp, two for a function read from a table with linear interpolation (exp, sigmoid, division ...).
+# clamp, two for a function read from a table with linear interpolation (exp, division ...).
 # Elements are the output's; the input's for reductions; output x taps for pools and resizing.
 VECTOR_PASSES: Mapping[str, int] = MappingProxyType(
     {
@@ -218,8 +218,8 @@ VECTOR_PASSES: Mapping[str, int] = MappingProxyType(
         ),
         **dict.fromkeys(
             "batch_norm celu div elu erf exp gelu hard_sigmoid leaky_relu log lp_pool mish pow "
-            "prelu quick_gelu reciprocal reduce_l2 reduce_sum_square selu sigmoid silu softplus softsign "
-            "sqrt tanh trigonometric".split(),
+            "prelu quick_gelu reciprocal reduce_l2 reduce_sum_square selu sigmoid silu softplus "
+            "softsign sqrt tanh trigonometric".split(),
             2,
         ),
         "hard_swish": 3,  # add, clamp, multiply; the division folds into the multiplication

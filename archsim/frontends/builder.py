@@ -1,0 +1,113 @@
+"""What frontends build traces with: tensors under a number-format policy, ops in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from archsim.frontends.policy import FLOATS, Policy
+from archsim.trace import VECTOR_PASSES, Attr, Op, Role, Tensor, Trace
+
+
+class TraceBuilder:
+    """Collects a trace.
+
+    Attributes
+    ----------
+    tensors, ops
+        What was added so far.
+    notes
+        What a report should say about how the trace was made.
+    """
+
+    def __init__(self, name: str, policy: Policy, source: str) -> None:
+        self.name, self.policy, self.source = name, policy, source
+        self.tensors: dict[str, Tensor] = {}
+        self.ops: list[Op] = []
+        self.notes: list[str] = [policy.note]
+        self.unsupported: dict[str, int] = {}
+        self._block: tuple[str, int] = ("", 1)
+        self._float: set[str] = set()  # tensors whose own type is a float
+
+    def tensor(
+        self, name: str, shape: Sequence[int], role: Role = "activation", dtype: str = "fp32"
+    ) -> str:
+        """Declare a tensor by its own type and return its name; a known name stays as it is."""
+        if name not in self.tensors:
+            self.tensors[name] = Tensor(name, tuple(shape), self.policy.dtype(dtype), role)
+            if dtype in FLOATS:
+                self._float.add(name)
+        return name
+
+    def bias(self, name: str, length: int, dtype: str = "fp32") -> str:
+        """Declare a weight that is added to accumulators."""
+        if name not in self.tensors:
+            dtype = self.policy.bias_dtype(dtype)
+            self.tensors[name] = Tensor(name, (length,), dtype, "weight")
+        return name
+
+    @contextmanager
+    def block(self, name: str, repeat: int) -> Iterator[None]:
+        """Make the ops added inside run ``repeat`` times."""
+        self._block = (name, repeat)
+        yield
+        self._block = ("", 1)
+
+    def op(
+        self,
+        kind: str,
+        name: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attrs: Mapping[str, Attr],
+        *,
+        epilogue: Sequence[str] = (),
+        source: str = "",
+    ) -> None:
+        """Add an op."""
+        block, repeat = self._block
+        self.ops.append(
+            Op(
+                name,
+                kind,
+                tuple(inputs),
+                tuple(outputs),
+                attrs,
+                tuple(epilogue),
+                repeat,
+                block,
+                source,
+            )
+        )
+
+    def vector(
+        self,
+        function: str,
+        name: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        elements: int,
+        *,
+        epilogue: Sequence[str] = (),
+        source: str = "",
+    ) -> None:
+        """Add lane operations: passes of the function and its epilogue over so many elements."""
+        work = elements * sum(VECTOR_PASSES[f] for f in (function, *epilogue))
+        attrs: dict[str, Attr] = {"function": function, "work": work}
+        self.op("vector", name, inputs, outputs, attrs, epilogue=epilogue, source=source)
+
+    def build(self) -> Trace:
+        """Return the trace; products that write integers made from floats are requantised."""
+        ops = tuple(self._requantised(op) for op in self.ops)
+        used = {name for op in ops for name in (*op.inputs, *op.outputs)}
+        tensors = {name: t for name, t in self.tensors.items() if name in used}
+        return Trace(self.name, tensors, ops, tuple(self.notes), self.unsupported, self.source)
+
+    def _requantised(self, op: Op) -> Op:
+        product = op.kind in ("gemm", "conv")
+        if not product or not self.policy.integer or op.epilogue[-1:] == ("requantise",):
+            return op
+        if op.outputs[0] not in self._float:
+            return op
+        return replace(op, epilogue=(*op.epilogue, "requantise"))

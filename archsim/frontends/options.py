@@ -1,0 +1,65 @@
+"""Options of a model, ``@key=value,...``: taken by name and type, what is left over is refused."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from archsim.errors import InputError
+
+Value = str | int
+
+
+class Options:
+    """The options that came with a model.
+
+    A frontend takes those that it knows; `done` refuses the others, naming the known ones.
+
+    Attributes
+    ----------
+    taken
+        What was taken so far, defaults included.
+    """
+
+    def __init__(self, values: Mapping[str, Value], where: str) -> None:
+        self._left = dict(values)
+        self.taken: dict[str, Value] = {}
+        self.where = where
+
+    def count(self, key: str, default: int, *, least: int = 1, most: int = 1 << 20) -> int:
+        """Take a whole number."""
+        value = self._left.pop(key, default)
+        words = f"must be a whole number from {least:,} to {most:,}"
+        try:
+            number = int(value)
+        except ValueError:
+            raise InputError(f"{self.where}: {key}", words, value) from None
+        if isinstance(value, bool) or not least <= number <= most:
+            raise InputError(f"{self.where}: {key}", words, value)
+        self.taken[key] = number
+        return number
+
+    def choice(self, key: str, choices: Iterable[str], default: str) -> str:
+        """Take one of several words."""
+        value = self._left.pop(key, default)
+        words = tuple(choices)
+        if value not in words:
+            raise InputError(f"{self.where}: {key}", f"must be one of {', '.join(words)}", value)
+        self.taken[key] = str(value)
+        return str(value)
+
+    def has(self, key: str) -> bool:
+        """Say whether a key was given and not yet taken."""
+        return key in self._left
+
+    def done(self) -> None:
+        """Refuse what nobody took."""
+        for key in self._left:
+            close = difflib.get_close_matches(key, self.taken, n=1)
+            known = ", ".join(self.taken) or "none at all"
+            raise InputError(
+                f"{self.where}: options",
+                f"must be of {known}",
+                key,
+                fix=f"did you mean {close[0]}?" if close else "",
+            )

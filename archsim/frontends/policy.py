@@ -1,0 +1,52 @@
+"""Number formats of a trace: what a float model's tensors become on the accelerator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archsim.frontends.options import Options
+
+FLOATS = frozenset({"fp8", "bf16", "fp16", "fp32", "fp64"})
+_TARGETS = ("int4", "int8", "int16", "fp8", "bf16", "fp16", "fp32")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How float tensors are stored.
+
+    Parameters
+    ----------
+    target
+        The type that every float weight and activation takes, or ``keep`` for the model's own.
+        Integer types imply 32-bit accumulation and biases, and a requantisation on the way out.
+    """
+
+    target: str = "int8"
+
+    @classmethod
+    def take(cls, options: Options) -> Policy:
+        return cls(options.choice("dtype", ("keep", *_TARGETS), "int8"))
+
+    @property
+    def integer(self) -> bool:
+        return self.target.startswith("int")
+
+    def dtype(self, own: str) -> str:
+        """Return the type of a tensor whose own type is given; integers and bools keep theirs."""
+        return self.target if own in FLOATS and self.target != "keep" else own
+
+    def bias_dtype(self, own: str) -> str:
+        """Return the type of a value that is added to accumulators."""
+        return "int32" if self.integer and own in FLOATS else self.dtype(own)
+
+    @property
+    def note(self) -> str:
+        if self.target == "keep":
+            return "number formats are the model's own"
+        if self.integer:
+            return (
+                f"float weights and activations become {self.target} (post-training quantisation "
+                "assumed, accuracy not modelled); products accumulate in int32 and are requantised "
+                "on the way out; biases are int32"
+            )
+        return f"float weights and activations become {self.target}"

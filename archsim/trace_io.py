@@ -1,0 +1,346 @@
+"""Traces as files: JSON Lines that diff, operand values in an ``.npz`` beside them.
+
+The first line is a header, then one line a tensor, then one line an op; what is at its default is
+left out. Files are untrusted: sizes are bounded, nothing is unpickled, and a side file lies in the
+trace's own folder.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.errors import InputError
+from archsim.trace import (
+    BASE_OP_KINDS,
+    DTYPE_BITS,
+    SCHEMA_VERSION,
+    Attr,
+    Op,
+    OpKind,
+    Sampled,
+    Tensor,
+    Trace,
+    check_trace,
+)
+
+MAX_FILE_BYTES = 256 << 20
+MAX_LINE_BYTES = 1 << 20
+MAX_LINES = 1_000_000
+MAX_NAME = 1024  # characters
+MAX_RANK = 16
+MAX_COUNT = 1 << 48  # elements of a tensor, and any other integer
+MAX_OPERAND_BYTES = 8 << 30
+
+Line = dict[str, Any]
+
+# ---------------------------------------------------------------------------------------- writing
+
+
+def write_trace(
+    trace: Trace, path: Path | str, operands: Mapping[str, NDArray[Any]] | None = None
+) -> None:
+    """Write a trace, and its operands' values to ``.npz`` beside it.
+
+    Parameters
+    ----------
+    operands
+        Arrays by the names that `Tensor.data` gives.
+    """
+    path = Path(path)
+    side = path.with_suffix(".npz") if operands else None
+    if side and operands:
+        np.savez(side, allow_pickle=False, **operands)
+    text = "".join(line + "\n" for line in trace_lines(trace, side.name if side else ""))
+    path.write_text(text, "utf-8")
+
+
+def trace_lines(trace: Trace, side_file: str = "") -> Iterator[str]:
+    """Yield a trace's lines, without line ends."""
+    header: Line = {"schema_version": SCHEMA_VERSION, "name": trace.name}
+    header |= _given(
+        source=trace.source,
+        notes=list(trace.notes),
+        unsupported=dict(trace.unsupported),
+        operands=side_file,
+    )
+    yield _dumps(header)
+    for t in trace.tensors.values():
+        line: Line = {"tensor": t.name, "shape": list(t.shape), "dtype": t.dtype, "role": t.role}
+        if isinstance(t.data, Sampled):
+            line["data"] = {"ref": t.data.ref, "scale": float(t.data.scale)}
+        elif t.data is not None:
+            line["data"] = t.data
+        yield _dumps(line)
+    for op in trace.ops:
+        line = {"op": op.name, "kind": op.kind}
+        line |= {"inputs": list(op.inputs), "outputs": list(op.outputs), "attrs": dict(op.attrs)}
+        line |= _given(epilogue=list(op.epilogue), block=op.block, source=op.source)
+        if op.repeat != 1:
+            line["repeat"] = op.repeat
+        yield _dumps(line)
+
+
+def _given(**values: Any) -> Line:
+    return {key: value for key, value in values.items() if value}
+
+
+def _dumps(line: Line) -> str:
+    return json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(", ", ": "))
+
+
+# ---------------------------------------------------------------------------------------- reading
+
+
+def read_trace(path: Path | str, kinds: Mapping[str, OpKind] = BASE_OP_KINDS) -> Trace:
+    """Read and check a trace.
+
+    Parameters
+    ----------
+    kinds
+        Op kinds that the trace may use: the common ones and those that engines declare.
+
+    Raises
+    ------
+    InputError
+        With the file and line of the first fault.
+    """
+    path = Path(path)
+    lines = _lines(path)
+    place, header = next(lines, (str(path), {}))
+    name, source, notes, unsupported = _header(header, place)
+    tensors: dict[str, Tensor] = {}
+    ops: list[Op] = []
+    places: list[str] = []
+    for place, line in lines:
+        if "op" in line:
+            ops.append(_op(line, place))
+            places.append(place)
+        elif ops:
+            raise InputError(place, "tensors must stand before the first op", line)
+        else:
+            tensor = _tensor(line, place)
+            if tensor.name in tensors:
+                raise InputError(place, "every tensor must have its own name", tensor.name)
+            tensors[tensor.name] = tensor
+    trace = Trace(name, tensors, tuple(ops), notes, unsupported, source)
+    at = iter(places)
+    check_trace(trace, kinds, lambda op_name: next(at))  # asked once an op, in order
+    return trace
+
+
+def read_operands(path: Path | str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a trace's side file by name; empty where the trace has none."""
+    path = Path(path)
+    place, header = next(_lines(path), (str(path), {}))
+    side = header.get("operands", "")
+    if not side:
+        return {}
+    if not isinstance(side, str) or Path(side).name != side or not side.endswith(".npz"):
+        raise InputError(f"{place}: operands", "must be an .npz file in the trace's folder", side)
+    file = path.parent / side
+    try:
+        if file.resolve().parent != path.parent.resolve():
+            raise InputError(f"{place}: operands", "must not be a link out of the folder", side)
+        _check_archive(file)
+        with np.load(file, allow_pickle=False) as archive:
+            return dict(archive.items())
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as fault:
+        raise InputError(str(file), f"must be an .npz file of plain arrays: {fault}") from None
+
+
+def _check_archive(file: Path) -> None:
+    """Refuse archives that unpack to too much, and arrays that claim more than they hold."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        if sum(m.file_size for m in members) > MAX_OPERAND_BYTES:
+            raise InputError(str(file), f"must unpack to at most {MAX_OPERAND_BYTES:,} bytes")
+        for member in members:
+            with archive.open(member) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read(stream)
+                if math.prod(shape) * dtype.itemsize > member.file_size:
+                    raise InputError(f"{file}: {member.filename}", "must hold all of", shape)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Line]]:
+    """Yield each line's place and object; blank lines are skipped."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise InputError(str(path), f"must be at most {MAX_FILE_BYTES:,} bytes", size)
+        with path.open("rb") as stream:
+            for number in range(1, MAX_LINES + 2):
+                raw = stream.readline(MAX_LINE_BYTES + 1)
+                if not raw:
+                    return
+                place = f"{path}:{number}"
+                if len(raw) > MAX_LINE_BYTES:
+                    raise InputError(place, f"a line must be at most {MAX_LINE_BYTES:,} bytes")
+                if raw.strip():
+                    yield place, _parse(raw, place)
+    except OSError as fault:
+        raise InputError(str(path), f"must be a readable file: {fault.strerror}") from None
+    raise InputError(str(path), f"must be at most {MAX_LINES:,} lines")
+
+
+def _parse(raw: bytes, place: str) -> Line:
+    def constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not a JSON number")
+
+    def unique(pairs: list[tuple[str, Any]]) -> Line:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            raise ValueError("a key stands twice")
+        return values
+
+    try:
+        value = json.loads(raw, object_pairs_hook=unique, parse_constant=constant)
+    except (ValueError, RecursionError) as fault:
+        reason = "nested too deep" if isinstance(fault, RecursionError) else fault
+        raise InputError(place, f"must be a line of JSON: {reason}") from None
+    if not isinstance(value, dict):
+        raise InputError(place, "must be a JSON object", value)
+    return value
+
+
+class _Fields:
+    """Takes a line's fields one by one, checking types; `done` refuses what is left."""
+
+    def __init__(self, line: Line, place: str) -> None:
+        self._left, self._place = dict(line), place
+
+    def take(self, key: str, kind: type, words: str, default: Any = None) -> Any:
+        if key not in self._left and default is not None:
+            return default
+        value = self._left.pop(key, None)
+        if type(value) is not kind:
+            raise InputError(f"{self._place}: {key}", f"must be {words}", value)
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value: str = self.take(key, str, "text", default)
+        return value
+
+    def name(self, key: str) -> str:
+        value = self.text(key)
+        if not 0 < len(value) <= MAX_NAME:
+            raise InputError(f"{self._place}: {key}", f"must be 1 to {MAX_NAME} characters", value)
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        value = self.take(
+            key, list, "a list of text", list(default) if default is not None else None
+        )
+        if not all(type(v) is str for v in value):
+            raise InputError(f"{self._place}: {key}", "must be a list of text", value)
+        return tuple(value)
+
+    def count(self, key: str, least: int, default: int | None = None) -> int:
+        value: int = self.take(key, int, "an integer", default)
+        if not least <= value <= MAX_COUNT:
+            raise InputError(
+                f"{self._place}: {key}", f"must be an integer from {least} to {MAX_COUNT:,}", value
+            )
+        return value
+
+    def done(self, takes: str) -> None:
+        if self._left:
+            raise InputError(self._place, f"{takes}", next(iter(self._left)))
+
+
+def _header(line: Line, place: str) -> tuple[str, str, tuple[str, ...], Mapping[str, int]]:
+    if line.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(
+            place,
+            f"a trace must begin with a header of schema_version {SCHEMA_VERSION}",
+            line.get("schema_version"),
+            fix="write it anew with: archsim trace MODEL -o FILE",
+        )
+    fields = _Fields(line, place)
+    fields.count("schema_version", 1)
+    name, source = fields.name("name"), fields.text("source", "")
+    notes = fields.texts("notes", ())
+    unsupported = fields.take("unsupported", dict, "operator names with counts", {})
+    counts = _Fields(unsupported, f"{place}: unsupported")
+    for key in unsupported:
+        counts.count(key, 1)
+    fields.text("operands", "")
+    fields.done("a header takes schema_version, name, source, notes, unsupported, operands")
+    return name, source, notes, unsupported
+
+
+def _tensor(line: Line, place: str) -> Tensor:
+    fields = _Fields(line, place)
+    name, shape = fields.name("tensor"), fields.take("shape", list, "a list of integers")
+    dtype, role = fields.text("dtype", "int8"), fields.text("role", "activation")
+    data: Any = line.get("data")
+    fields.take("data", type(data), "text", "")
+    fields.done("a tensor takes tensor, shape, dtype, role, data")
+    good = all(type(extent) is int and 0 < extent <= MAX_COUNT for extent in shape)
+    if not good or len(shape) > MAX_RANK or math.prod(shape) > MAX_COUNT:
+        raise InputError(
+            f"{place}: shape",
+            f"must be at most {MAX_RANK} positive integers of product {MAX_COUNT:,} or less",
+            shape,
+        )
+    if dtype not in DTYPE_BITS:
+        raise InputError(f"{place}: dtype", f"must be one of {', '.join(DTYPE_BITS)}", dtype)
+    if role not in ("input", "weight", "activation", "output"):
+        raise InputError(f"{place}: role", "must be input, weight, activation or output", role)
+    return Tensor(name, tuple(shape), dtype, role, _data(data, f"{place}: data"))  # type: ignore[arg-type]
+
+
+def _data(value: Any, place: str) -> str | Sampled | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    if not isinstance(value, dict):
+        raise InputError(place, "must be an array's name, or ref and scale", value)
+    fields = _Fields(value, place)
+    ref, scale = fields.name("ref"), fields.take("scale", float, "a number", 1.0)
+    fields.done("a sample takes ref, scale")
+    if not (math.isfinite(scale) and scale > 0):
+        raise InputError(f"{place}: scale", "must be a positive number", scale)
+    return Sampled(ref, scale)
+
+
+def _op(line: Line, place: str) -> Op:
+    fields = _Fields(line, place)
+    op = Op(
+        name=fields.name("op"),
+        kind=fields.text("kind"),
+        inputs=fields.texts("inputs"),
+        outputs=fields.texts("outputs"),
+        attrs=_attrs(fields.take("attrs", dict, "an object", {}), f"{place}: attrs"),
+        epilogue=fields.texts("epilogue", ()),
+        repeat=fields.count("repeat", 1, 1),
+        block=fields.text("block", ""),
+        source=fields.text("source", ""),
+    )
+    fields.done("an op takes op, kind, inputs, outputs, attrs, epilogue, repeat, block, source")
+    return op
+
+
+def _attrs(values: Line, place: str) -> dict[str, Attr]:
+    attrs: dict[str, Attr] = {}
+    for name, value in values.items():
+        numbers = value if isinstance(value, list) else [value]
+        for number in numbers:
+            if isinstance(number, float) and not math.isfinite(number):
+                raise InputError(f"{place}.{name}", "must be finite", number)
+            if isinstance(number, int) and abs(number) > MAX_COUNT:
+                raise InputError(f"{place}.{name}", f"must be at most {MAX_COUNT:,}", number)
+        attrs[name] = tuple(value) if isinstance(value, list) else value
+    return attrs
