@@ -1,0 +1,1 @@
+"""Systolic arrays: spec, reference, timing, cost and RTL."""

@@ -1,0 +1,1 @@
+"""Hardware that engines share, and the ways out of it: Verilog, synthesis."""

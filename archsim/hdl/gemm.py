@@ -1,0 +1,347 @@
+"""What engines that multiply matrices share: fold sequencer, row drain, result port, accounts.
+
+`FoldSequencer` and `RowDrain` fit arrays in which a step moves every operand one PE on, sums stay
+where they are, and PE (i, j) works ``i + j`` steps behind PE (0, 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from archsim.hdl.fifo import PairFifo
+
+EXTENT_BITS = 24  # of each of a command's m, n and k
+COUNTER_BITS = 32
+COUNTERS = ("busy", "fill", "drain", "stall_a", "stall_b", "stall_c", "stall_result")
+
+COMMAND = data.StructLayout({"m": EXTENT_BITS, "n": EXTENT_BITS, "k": EXTENT_BITS, "accumulate": 1})
+COUNTERS_SIGNATURE = wiring.Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
+
+
+class FoldSequencer(wiring.Component):
+    """Counts a command's folds, beats and steps.
+
+    A fold takes ``max(k, rows, cols)`` steps: ``k`` that need a beat, then a gap; after the last
+    fold, a flush until its last sum is in its drain register. `archsim.engines.systolic.timing`
+    derives the numbers.
+
+    Members
+    -------
+    start : in
+        Take the command in this cycle; only when ``idle``.
+    m, n, k : in
+        Extents of the command, at ``start``.
+    advance : in
+        Whether this cycle's step is taken.
+    finish : in
+        The last result left in this cycle; only when ``draining``.
+    idle, feeding, stepping, draining : out
+        No command; a step that needs a beat is next; any step is next; all steps are done.
+    first, last : out
+        The beat begins or ends its fold.
+    fold_rows, fold_cols : out
+        Rows and columns of the beat's fold that hold elements of C.
+    """
+
+    def __init__(self, rows: int, cols: int) -> None:
+        self._rows, self._cols = rows, cols
+        extent = unsigned(EXTENT_BITS)
+        super().__init__(
+            {
+                "start": In(1),
+                "m": In(extent),
+                "n": In(extent),
+                "k": In(extent),
+                "advance": In(1),
+                "finish": In(1),
+                "idle": Out(1),
+                "feeding": Out(1),
+                "stepping": Out(1),
+                "draining": Out(1),
+                "first": Out(1),
+                "last": Out(1),
+                "fold_rows": Out(range(rows + 1)),
+                "fold_cols": Out(range(cols + 1)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        rows, cols = self._rows, self._cols
+        extent = unsigned(EXTENT_BITS)
+        n, k = Signal(extent), Signal(extent)
+        m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
+        beats_left = Signal(extent)  # beats of this fold after this one
+        pad_left = Signal(range(max(rows, cols)))  # steps that this fold must still last
+        flush_left = Signal(range(rows + cols))
+        last_in_m, last_in_n = Signal(), Signal()
+        m.d.comb += [
+            last_in_m.eq(m_left <= rows),
+            last_in_n.eq(n_left <= cols),
+            self.fold_rows.eq(Mux(last_in_m, m_left, rows)),
+            self.fold_cols.eq(Mux(last_in_n, n_left, cols)),
+            self.last.eq(self.feeding & (beats_left == 0)),
+            self.stepping.eq(~self.idle & ~self.draining),
+        ]
+
+        def begin_fold(k: Value) -> list[Any]:
+            return [
+                beats_left.eq(k - 1),
+                pad_left.eq(max(rows, cols) - 1),
+                self.first.eq(1),
+            ]
+
+        with m.If(self.advance & (pad_left != 0)):
+            m.d.sync += pad_left.eq(pad_left - 1)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.idle.eq(1)
+                with m.If(self.start):
+                    m.d.sync += [n.eq(self.n), k.eq(self.k), m_left.eq(self.m), n_left.eq(self.n)]
+                    m.d.sync += begin_fold(self.k)
+                    m.next = "FEED"
+            with m.State("FEED"):
+                m.d.comb += self.feeding.eq(1)
+                with m.If(self.advance):
+                    m.d.sync += [beats_left.eq(beats_left - 1), self.first.eq(0)]
+                with m.If(self.advance & self.last):
+                    m.d.sync += n_left.eq(Mux(last_in_n, n, n_left - cols))
+                    with m.If(last_in_n):
+                        m.d.sync += m_left.eq(m_left - rows)
+                    m.d.sync += flush_left.eq(self.fold_rows + (cols - 2))
+                    with m.If(last_in_m & last_in_n):
+                        m.next = "FLUSH"
+                        if cols == 1:
+                            with m.If(self.fold_rows == 1):
+                                m.next = "DRAIN"
+                    with m.Elif(pad_left == 0):
+                        m.d.sync += begin_fold(k)
+                    with m.Else():
+                        m.next = "GAP"
+            with m.State("GAP"):
+                with m.If(self.advance & (pad_left == 0)):
+                    m.d.sync += begin_fold(k)
+                    m.next = "FEED"
+            with m.State("FLUSH"):
+                with m.If(self.advance):
+                    m.d.sync += flush_left.eq(flush_left - 1)
+                    with m.If(flush_left == 1):
+                        m.next = "DRAIN"
+            with m.State("DRAIN"):
+                m.d.comb += self.draining.eq(1)
+                with m.If(self.finish):
+                    m.next = "IDLE"
+        return m
+
+
+class RowDrain(wiring.Component):
+    """Keeps account of the rows in the drain registers and says which one leaves.
+
+    The token of a fold's last beat walks down column 0, a row a step, and marks each of the fold's
+    rows: captured. ``cols - 1`` steps later the row is complete and may leave, in order.
+
+    Members
+    -------
+    advance : in
+    last, fold_rows : in
+        Of the step that is next: it feeds a fold's last beat; rows of that fold.
+    room : in
+        A row may leave in this cycle.
+    capture : out, bit a row
+        The step that is next finishes the sum in column 0 of this row, for the row to leave.
+    blocked : out
+        ... but the sum before it is still there and stays this cycle.
+    leave : out
+        Row ``row`` leaves in this cycle.
+    row : out
+    empty : out
+        No complete row is waiting.
+    """
+
+    def __init__(self, rows: int, cols: int) -> None:
+        self._rows, self._cols = rows, cols
+        super().__init__(
+            {
+                "advance": In(1),
+                "last": In(1),
+                "fold_rows": In(range(rows + 1)),
+                "room": In(1),
+                "capture": Out(rows),
+                "blocked": Out(1),
+                "leave": Out(1),
+                "row": Out(range(rows)),
+                "empty": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        rows, cols = self._rows, self._cols
+        below = Signal(rows)  # the token in rows 1 and further down, at bits 1 and up
+        rows_left, rows_now = Signal(range(rows + 1)), Signal(range(rows + 1))
+        bottom = Signal()  # the token is in its fold's bottom row
+        m.d.comb += [
+            self.capture.eq(below | self.last),
+            rows_now.eq(Mux(self.last, self.fold_rows, rows_left)),
+            bottom.eq(rows_now == 1),
+        ]
+        with m.If(self.advance & self.capture.any()):
+            m.d.sync += [rows_left.eq(rows_now - 1), below.eq(Mux(bottom, 0, self.capture << 1))]
+
+        complete = Signal()
+        line = Signal(cols)  # captures of the last steps; bit 0 is the step that is next
+        m.d.comb += [line[0].eq(self.capture.any()), complete.eq(self.advance & line[-1])]
+        with m.If(self.advance):
+            m.d.sync += line[1:].eq(line[:-1])
+
+        waiting = Signal(range(rows + 1))  # complete rows
+        m.d.comb += [self.empty.eq(waiting == 0), self.leave.eq(~self.empty & self.room)]
+        m.d.sync += waiting.eq(waiting + complete - self.leave)
+
+        full, bottoms = Signal(rows), Signal(rows)  # row holds a sum to leave; it ends its fold
+        leaving = Signal(rows)
+        m.d.comb += [
+            leaving.eq(self.leave << self.row),
+            self.blocked.eq((self.capture & full & ~leaving).any()),
+        ]
+        captured = Mux(self.advance, self.capture, 0)
+        m.d.sync += [
+            full.eq((full & ~leaving) | captured),
+            bottoms.eq(Mux(bottom, bottoms | captured, bottoms & ~captured)),
+        ]
+        with m.If(self.leave):
+            m.d.sync += self.row.eq(Mux((bottoms & leaving).any(), 0, self.row + 1))
+        return m
+
+
+class ResultPort(wiring.Component):
+    """Queues rows that leave the array and adds partial sums at the queue's exit.
+
+    Members
+    -------
+    start, accumulate : in
+        A command is taken, and whether it adds partial sums.
+    row : in, stream of ``cols`` lanes
+    c : in, stream of ``cols`` lanes
+    result : out, stream of ``cols`` lanes
+    refused : out
+        A row waits because ``result`` is not ready.
+    lacks_c : out
+        A row waits for its partial sums only.
+    emptied : out
+        The last queued row leaves in this cycle.
+    """
+
+    def __init__(self, cols: int, bits: int) -> None:
+        self._layout = data.ArrayLayout(signed(bits), cols)
+        row = stream.Signature(self._layout)
+        super().__init__(
+            {
+                "start": In(1),
+                "accumulate": In(1),
+                "row": In(row),
+                "c": In(row),
+                "result": Out(row),
+                "refused": Out(1),
+                "lacks_c": Out(1),
+                "emptied": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.queue = queue = PairFifo(self._layout)
+        wiring.connect(m, wiring.flipped(self.row), queue.i)
+        accumulate = Signal()
+        with m.If(self.start):
+            m.d.sync += accumulate.eq(self.accumulate)
+        m.d.comb += [
+            self.result.valid.eq(queue.o.valid & (self.c.valid | ~accumulate)),
+            self.c.ready.eq(queue.o.valid & self.result.ready & accumulate),
+            queue.o.ready.eq(self.result.ready & (self.c.valid | ~accumulate)),
+            self.refused.eq(queue.o.valid & ~self.result.ready),
+            self.lacks_c.eq(queue.o.valid & self.result.ready & accumulate & ~self.c.valid),
+            self.emptied.eq((queue.level == 1) & queue.o.ready),
+        ]
+        for j in range(self._layout.length):
+            partial = Mux(accumulate, self.c.p[j], 0)
+            m.d.comb += self.result.p[j].eq(queue.o.p[j] + partial)
+        return m
+
+
+class CycleAccounts(wiring.Component):
+    """Charges each occupied cycle to one counter.
+
+    Members
+    -------
+    start : in
+        A command is taken: counters restart, and this cycle is ``fill``.
+    advance, feeding, fold_rows, fold_cols : in
+        A step is taken; it takes a beat; extents of the beat's fold.
+    stepping, blocked, has_b : in
+        Steps are to be taken; the next one waits for a drain register; B is offered.
+    draining, refused, lacks_c : in
+        All steps are done; what the row at the exit waits for.
+    counters : out
+    """
+
+    def __init__(self, rows: int, cols: int) -> None:
+        self._rows, self._cols = rows, cols
+        flags = ("start advance feeding stepping blocked has_b draining refused lacks_c").split()
+        super().__init__(
+            {
+                **{name: In(1) for name in flags},
+                "fold_rows": In(range(rows + 1)),
+                "fold_cols": In(range(cols + 1)),
+                "counters": Out(COUNTERS_SIGNATURE),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        # steps for which the newest beat is still inside its fold's rows and columns; no older
+        # beat outlives it, because from fold to fold either the rows shrink or the columns
+        live_left = Signal(range(self._rows + self._cols))
+        with m.If(self.advance & self.feeding):
+            m.d.sync += live_left.eq(self.fold_rows + self.fold_cols - 2)
+        with m.Elif(self.advance & (live_left != 0)):
+            m.d.sync += live_left.eq(live_left - 1)
+
+        charge = {name: Signal(name=f"charge_{name}") for name in COUNTERS}
+        with m.If(self.advance):
+            live = self.feeding | (live_left != 0)
+            m.d.comb += [charge["busy"].eq(live), charge["drain"].eq(~live)]
+        with m.Elif(self.stepping & self.blocked):
+            m.d.comb += [
+                charge["stall_c"].eq(self.lacks_c),
+                charge["stall_result"].eq(~self.lacks_c),
+            ]
+        with m.Elif(self.stepping):
+            m.d.comb += [charge["stall_a"].eq(self.has_b), charge["stall_b"].eq(~self.has_b)]
+        with m.Elif(self.draining):
+            m.d.comb += [
+                charge["stall_result"].eq(self.refused),
+                charge["stall_c"].eq(self.lacks_c),
+                charge["drain"].eq(~self.refused & ~self.lacks_c),
+            ]
+        for name in COUNTERS:
+            counter = getattr(self.counters, name)
+            with m.If(self.start):
+                m.d.sync += counter.eq(int(name == "fill"))
+            with m.Else():
+                m.d.sync += counter.eq(counter + charge[name])
+        return m
+
+
+def pick(values: Sequence[Value], index: Value) -> Value:
+    """Return ``values[index]`` through a balanced tree of two-way multiplexers."""
+    while len(values) > 1:
+        pairs = [Mux(index[0], b, a) for a, b in zip(values[::2], values[1::2], strict=False)]
+        values = [*pairs, *values[len(pairs) * 2 :]]
+        index = index[1:]
+    return values[0]
