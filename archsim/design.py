@@ -27,11 +27,16 @@ class _Part(BaseModel):
 
 
 class Sram(_Part):
-    """The on-chip buffer: single-cycle banks, one read and one write port each."""
+    """The on-chip buffer: single-cycle banks, one read and one write port each.
+
+    ``tile_share`` of it holds the tiles of the ops that run, shared evenly by the engines; the
+    rest holds results that stay on chip for a later op.
+    """
 
     capacity_bytes: Annotated[int, Field(gt=0, le=1 << 34)] = 2 << 20
     banks: Annotated[int, Field(gt=0, le=4096)] = 16
     bank_width_bytes: Annotated[int, Field(gt=0, le=4096)] = 16
+    tile_share: Annotated[float, Field(gt=0, le=1)] = 0.5
 
     @property
     def port_bytes(self) -> int:

@@ -371,21 +371,7 @@ def evaluate(
         + 2 * col(c_partial) * (visits - 1)
     )
 
-    slots = np.where(tg > 1, STREAM_TILES, 1)  # the next group's operands load beside this one's
-
-    def room(whole: Ints, tile: Ints, name: str) -> Ints:
-        held = axis([name in r for r in residents], 2)
-        return np.asarray(np.where(held, col(whole * slots), col(tile * STREAM_TILES)))
-
-    c_bits = np.where(tk > 1, product.acc_bits, product.c_bits)
-    a_whole = np.array([r.max() for r in (product.a_rows(g.m),)]) * product.a_columns(g.k).max()
-    buffer_bytes = (
-        room(_ceil_bytes(a_whole * groups, product.a_bits),
-             _ceil_bytes(a_max * groups, product.a_bits), "a")
-        + room(_ceil_bytes(g.k * g.n * groups, product.b_bits),
-               _ceil_bytes(k * n * groups, product.b_bits), "b")
-        + room(-(-g.m * g.n * groups * c_bits // 8), -(-m * n * groups * c_bits // 8), "c")
-    )  # fmt: skip
+    buffer_bytes = _room(product, m, n, k, groups, a_max, residents)
 
     def dma_ps(size_bytes: Ints) -> Ints:
         speed = machine.ps_per_byte
@@ -403,6 +389,37 @@ def evaluate(
         machine.pj_per_byte * dram_bytes + machine.pj_per_mac * g.macs + machine.pj_per_ps * time_ps
     )
     return Cost(time_ps, dram_bytes, np.broadcast_to(buffer_bytes, time_ps.shape), energy)
+
+
+def _room(
+    product: Product, m: Ints, n: Ints, k: Ints, groups: Ints, a_max: Ints,
+    residents: tuple[str, ...],
+) -> Ints:
+    """Return the buffer bytes of tiles [t] under every residency: shape [t, 1, residents]."""
+    g = product.gemm
+    # a resident operand of one group is in use while the next group's loads
+    slots = np.where(groups < g.groups, STREAM_TILES, 1)
+    c_bits = np.where(k < g.k, product.acc_bits, product.c_bits)
+    a_whole = int(product.a_rows(g.m).max() * product.a_columns(g.k).max())
+
+    def room(whole: int, tile: Ints, bits: Ints | int, name: str) -> Ints:
+        held = np.array([name in r for r in residents])
+        whole_bytes = -(-whole * groups * bits // 8) * slots
+        tile_bytes = -(-tile * groups * bits // 8) * STREAM_TILES
+        return np.asarray(np.where(held, whole_bytes[:, None], tile_bytes[:, None]))[:, None, :]
+
+    return (
+        room(a_whole, a_max, product.a_bits, "a")
+        + room(g.k * g.n, k * n, product.b_bits, "b")
+        + room(g.m * g.n, m * n, c_bits, "c")
+    )
+
+
+def footprint_bytes(product: Product, mapping: GemmMapping) -> int:
+    """Return the buffer bytes that a mapping's tiles take."""
+    m, n, k, groups = (np.array([x]) for x in (mapping.m, mapping.n, mapping.k, mapping.groups))
+    a_max = np.array([product.a_rows(mapping.m).max() * product.a_columns(mapping.k).max()])
+    return int(_room(product, m, n, k, groups, a_max, (mapping.resident,)).item())
 
 
 def candidates(product: Product, machine: Machine) -> tuple[Ints, Ints, Ints]:

@@ -320,6 +320,10 @@ class Engine:
         ``(spec, tech) -> {component: um2}`` and ``-> Fmax``.
     lanes
         ``(spec) -> {port: bits a beat}``: what the operand ports move in one beat, for buffers.
+    dtypes
+        ``(spec) -> names``: operand types that the engine computes on; None means any.
+    peak_macs
+        ``(spec) -> MACs a cycle`` at best.
     cases
         ``(rng, spec or None, count) -> [Case]``: conformance cases; None means the engine's choice
         of at most 6 distinct specs that cover every PE and dataflow.
@@ -346,6 +350,8 @@ class Engine:
     cases: Callable[..., list[Case]] | None = None
     process: Callable[..., Any] | None = None
     quality: Callable[[Any, Any], Mapping[str, float]] | None = None
+    dtypes: Callable[[Any], frozenset[str]] | None = None
+    peak_macs: Callable[[Any], int] = lambda spec: 0
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     op_kinds: tuple[OpKind, ...] = ()
     metrics: Mapping[str, Callable[..., float]] = field(default_factory=dict)

@@ -1,0 +1,141 @@
+"""The `analytic` fidelity: the exact recurrence of double-buffered tiles behind an in-order DMA.
+
+For step i of the steps that an engine runs, with ``end[i]`` its end and one DMA that serves
+transfers in the order L0 L1 S0 L2 S1 L3 ...::
+
+    load[i]   starts when the DMA is free and end[i-2] has passed (its slot is empty)
+    begin[i]  = first clock edge after end[i-1], load[i] (with latency) and store[i-2]
+    store[i]  starts when the DMA is free and end[i] has passed
+
+Between ops the order is W0' S A0': the next op's weights are fetched ahead of the last store, its
+activations behind it. Several engines each have a DMA; here they do not delay each other, so the
+time is a lower bound, and exact for one engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archsim.schedule import Program, Run
+from archsim.timeline import Execution, Timeline
+
+
+@dataclass(slots=True)
+class _Engine:
+    """An engine and its DMA between two ops; times in ps.
+
+    ``end_ps``, ``end2_ps``: of the last two steps. ``slot_ps``: when the last store was done.
+    """
+
+    free_ps: int = 0
+    loaded_ps: int = 0
+    end_ps: int = 0
+    end2_ps: int = 0
+    slot_ps: int = 0
+
+
+def run(program: Program, repeats: Mapping[int, int]) -> Timeline:
+    """Return the timeline of a program, segments repeated as often as ``repeats`` says."""
+    engines = {unit.name: _Engine() for unit in program.units}
+    executions = []
+    done = Completion()
+    for run in program.runs(repeats):
+        engine = engines[run.placed.unit.name]
+        execution = Execution(
+            run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps
+        )
+        if run.opening_ps:
+            engine.free_ps = run.opening_ps
+            engine.loaded_ps = run.opening_ps + program.dram.latency_ps
+        _advance(engine, execution, run, done.ready_ps(run), program.dram.latency_ps)
+        done.record(run, execution.end_ps)
+        executions.append(execution)
+    return Timeline(tuple(executions), max((e.end_ps for e in executions), default=0))
+
+
+class Completion:
+    """When ops were done, and from when an op may touch its inputs."""
+
+    def __init__(self) -> None:
+        self._op_ps: dict[int, int] = {}
+        self._iteration_ps: dict[tuple[int, int], int] = {}
+
+    def record(self, run: Run, end_ps: int) -> None:
+        self._op_ps[run.placed.index] = end_ps
+        key = (run.segment, run.iteration)
+        self._iteration_ps[key] = max(end_ps, self._iteration_ps.get(key, 0))
+
+    def ready_ps(self, run: Run) -> int:
+        ready_ps = max((self._op_ps[p] for p in run.placed.after), default=0)
+        if run.placed.carried and run.iteration:
+            ready_ps = max(ready_ps, self._iteration_ps[run.segment, run.iteration - 1])
+        return ready_ps
+
+
+def _advance(
+    engine: _Engine,
+    execution: Execution,
+    run: Run,
+    ready_ps: int,
+    latency_ps: int,
+) -> None:
+    """Run one op's steps: the recurrence of this module's docstring, in plain integers for speed."""
+    moves = run.placed.moves
+    period = run.placed.unit.clock.period_ps
+    num, den = period.numerator, period.denominator
+    free, loaded, end, end2, slot = (
+        engine.free_ps, engine.loaded_ps, engine.end_ps, engine.end2_ps, engine.slot_ps,
+    )  # fmt: skip
+    wait, dma_wait = execution.wait_ps, execution.dma_wait_ps
+    execution.begin_ps = end
+    stored = occupied = 0
+    first = True
+    pending = 0
+    for load, store, cycles in zip(run.load_ps, moves.store_ps, moves.cycles, strict=True):
+        if load:
+            slot_free = end if first else end2
+            if slot_free > free:
+                dma_wait["buffer"] += slot_free - free
+                free = slot_free
+            if first and ready_ps > free:
+                dma_wait["input"] += ready_ps - free
+                free = ready_ps
+            free += load
+            loaded = free + latency_ps
+        last = end
+        begin = max(end, loaded, slot)
+        if first and ready_ps > end:
+            wait["input"] += ready_ps - end
+            end = ready_ps
+            begin = max(begin, end)
+        edge = (begin - 1) * den // num + 1 if begin > 0 else 0
+        begin = -(-edge * num // den)
+        wait["store" if slot > loaded else "load"] += begin - end
+        if pending:  # the store of the step before stands behind this step's load
+            if last > free:
+                dma_wait["buffer"] += last - free
+                free = last
+            free += pending
+            slot = free
+        end2, end = last, -(-(edge + cycles) * num // den)
+        occupied += end - begin
+        pending = store
+        first = False
+    if run.prefetch_next_ps:
+        if execution.begin_ps > free:
+            dma_wait["buffer"] += execution.begin_ps - free
+            free = execution.begin_ps
+        free += run.prefetch_next_ps
+        loaded = free + latency_ps
+    if pending:
+        if end > free:
+            dma_wait["buffer"] += end - free
+            free = end
+        free += pending
+        slot = stored = free
+    execution.end_ps, execution.occupied_ps = max(end, stored), occupied
+    execution.tail_ps = (free, loaded, end, end2, slot)
+    engine.free_ps, engine.loaded_ps, engine.end_ps, engine.end2_ps, engine.slot_ps = (
+        execution.tail_ps
+    )  # fmt: skip

@@ -1,0 +1,215 @@
+"""The `event` fidelity: SimPy processes for every DMA and engine, around one shared DRAM.
+
+Each engine has a DMA process, which serves its transfers in their static order, and a compute
+process, which runs its jobs; they wait for each other through events, one a tile. All DMAs queue
+for the DRAM in order of arrival: that contention is what this fidelity adds to `analytic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import simpy
+
+from archsim.result import Span
+from archsim.schedule import Program, Run
+from archsim.timeline import Execution, Timeline
+
+Process = Generator[Any, Any, None]
+
+
+@dataclass(slots=True)
+class _Job:
+    """A run on its engine, and the events by which its DMA and its engine meet; each carries its time.
+
+    Parameters
+    ----------
+    arrives
+        By step: the arrival of the last load up to it, None if there is none.
+    frees
+        By step: the last store that must have left before the step may write its result.
+    loaded, ended, stored
+        By step: what the processes trigger.
+    inputs
+        Ends of the runs whose results it reads.
+    opened
+        End of the run before it on the engine; its tiles are free from then on.
+    """
+
+    run: Run
+    execution: Execution
+    arrives: list[simpy.Event | None]
+    frees: list[simpy.Event | None]
+    loaded: list[simpy.Event]
+    ended: list[simpy.Event]
+    stored: list[simpy.Event]
+    inputs: list[simpy.Event]
+    opened: simpy.Event | None
+
+    @property
+    def done(self) -> simpy.Event:
+        """The last store, or the last step where the result stays on chip."""
+        return self.stored[-1] if self.run.placed.moves.store_ps[-1] else self.ended[-1]
+
+
+def run(program: Program, repeats: Mapping[int, int]) -> Timeline:
+    """Return the timeline of a program, segments repeated as often as ``repeats`` says."""
+    return _System(program, repeats).timeline()
+
+
+class _System:
+    def __init__(self, program: Program, repeats: Mapping[int, int]) -> None:
+        self.latency_ps = program.dram.latency_ps
+        self.sim = simpy.Environment()
+        self.dram = simpy.Resource(self.sim)
+        self.spans: list[Span] = []
+        self.fetched: dict[int, simpy.Event] = {}  # prefetched weights, by position of their run
+        runs = program.runs(repeats)
+        self.jobs = _jobs(self.sim, runs, self.fetched)
+        for unit in program.units:
+            mine = [i for i, r in enumerate(runs) if r.placed.unit.name == unit.name]
+            if mine:
+                self.sim.process(self.dma(unit.name, mine))
+                self.sim.process(self.compute(unit.name, [self.jobs[i] for i in mine]))
+
+    def timeline(self) -> Timeline:
+        self.sim.run()
+        for job in self.jobs:
+            job.execution.end_ps = job.done.value
+            job.execution.tail_ps += (job.ended[-1].value,)
+        ends = [job.execution.end_ps for job in self.jobs]
+        spans = tuple(sorted(self.spans, key=lambda s: (s.resource, s.start_ps, s.end_ps)))
+        return Timeline(tuple(job.execution for job in self.jobs), max(ends, default=0), spans)
+
+    # ------------------------------------------------------------------------------------ DMA
+
+    def dma(self, name: str, positions: list[int]) -> Process:
+        first = self.jobs[positions[0]]
+        if first.run.opening_ps:
+            yield from self._fetch(name, first, self.fetched[positions[0]], first.run.opening_ps)
+        for position, following in zip(positions, [*positions[1:], None], strict=True):
+            job = self.jobs[position]
+            for step, load_ps in enumerate(job.run.load_ps):
+                if load_ps:
+                    yield from self._wait_for_slot(job, step)
+                    yield from self._transfer(name, job, f"load {step}", load_ps)
+                    self._arrive(job.loaded[step])
+                if step:
+                    yield from self._store(name, job, step - 1)
+            if job.run.prefetch_next_ps and following is not None:
+                yield from self._wait(job.opened, job, "buffer")
+                yield from self._fetch(
+                    name, job, self.fetched[following], job.run.prefetch_next_ps
+                )
+            yield from self._store(name, job, len(job.run.load_ps) - 1)
+            job.execution.tail_ps = (self.sim.now,)
+
+    def _fetch(self, name: str, job: _Job, event: simpy.Event, duration_ps: int) -> Process:
+        yield from self._transfer(name, job, "prefetch", duration_ps)
+        self._arrive(event)
+
+    def _transfer(self, name: str, job: _Job, what: str, duration_ps: int) -> Process:
+        asked_ps = self.sim.now
+        with self.dram.request() as grant:
+            yield grant
+            start_ps = self.sim.now
+            yield self.sim.timeout(duration_ps)
+        job.execution.dma_wait_ps["dram"] += start_ps - asked_ps
+        label = f"{job.run.placed.op.name} {what}"
+        self.spans.append(Span(f"{name}.dma", label, start_ps, self.sim.now))
+
+    def _arrive(self, event: simpy.Event) -> None:
+        """Let data arrive a DRAM latency after its transfer held the bus."""
+        arrival = self.sim.timeout(self.latency_ps, self.sim.now + self.latency_ps)
+        arrival.callbacks.append(lambda timeout: event.succeed(timeout.value))
+
+    def _wait(self, event: simpy.Event | None, job: _Job, cause: str) -> Process:
+        if event is not None and not event.processed:
+            start_ps = self.sim.now
+            yield event
+            job.execution.dma_wait_ps[cause] += self.sim.now - start_ps
+
+    def _wait_for_slot(self, job: _Job, step: int) -> Process:
+        """Wait until the tile before last is used up; a first tile, until its inputs exist."""
+        yield from self._wait(job.ended[step - 2] if step >= 2 else job.opened, job, "buffer")
+        if step == 0:
+            for event in job.inputs:
+                yield from self._wait(event, job, "input")
+
+    def _store(self, name: str, job: _Job, step: int) -> Process:
+        store_ps = job.run.placed.moves.store_ps[step]
+        if store_ps:
+            yield from self._wait(job.ended[step], job, "buffer")
+            yield from self._transfer(name, job, f"store {step}", store_ps)
+            job.stored[step].succeed(self.sim.now)
+
+    # ------------------------------------------------------------------------------------ engine
+
+    def compute(self, name: str, jobs: list[_Job]) -> Process:
+        for job in jobs:
+            job.execution.begin_ps = self.sim.now
+            clock = job.run.placed.unit.clock
+            op_name = job.run.placed.op.name
+            for step, cycles in enumerate(job.run.placed.moves.cycles):
+                idle_ps = self.sim.now
+                if step == 0:
+                    yield from self._until(job.inputs)
+                    job.execution.wait_ps["input"] += self.sim.now - idle_ps
+                    idle_ps = self.sim.now
+                arrival, slot = job.arrives[step], job.frees[step]
+                yield from self._until([e for e in (arrival, slot) if e is not None])
+                edge = clock.next_edge(self.sim.now)
+                begin_ps = clock.edge_ps(edge)
+                late = slot is not None and (arrival is None or slot.value > arrival.value)
+                job.execution.wait_ps["store" if late else "load"] += begin_ps - idle_ps
+                yield self.sim.timeout(clock.edge_ps(edge + cycles) - self.sim.now)
+                self.spans.append(Span(name, f"{op_name} {step}", begin_ps, self.sim.now))
+                job.execution.occupied_ps += self.sim.now - begin_ps
+                job.ended[step].succeed(self.sim.now)
+
+    def _until(self, events: list[simpy.Event]) -> Process:
+        for event in events:
+            if not event.processed:
+                yield event
+
+
+def _jobs(sim: simpy.Environment, runs: list[Run], fetched: dict[int, simpy.Event]) -> list[_Job]:
+    """Return the runs with their events, each step knowing the transfers that it waits for."""
+    jobs: list[_Job] = []
+    latest: dict[str, _Job] = {}
+    arrival: dict[str, simpy.Event | None] = {}
+    store: dict[str, simpy.Event | None] = {}
+    done: dict[int, simpy.Event] = {}
+    iterations: dict[tuple[int, int], list[simpy.Event]] = {}
+    for position, run in enumerate(runs):
+        name, moves = run.placed.unit.name, run.placed.moves
+        loaded, ended, stored = ([sim.event() for _ in run.load_ps] for _ in range(3))
+        if run.load_ps is moves.load_ps and moves.prefetch_ps:
+            arrival[name] = fetched[position] = sim.event()
+        arrives, frees = [], []
+        for step, load_ps in enumerate(run.load_ps):
+            arrival[name] = loaded[step] if load_ps else arrival.get(name)
+            arrives.append(arrival[name])
+            if step >= 2 and moves.store_ps[step - 2]:
+                store[name] = stored[step - 2]
+            frees.append(store.get(name))
+        for step in range(max(len(stored) - 2, 0), len(stored)):
+            store[name] = stored[step] if moves.store_ps[step] else store.get(name)
+        inputs = [done[p] for p in run.placed.after]
+        if run.placed.carried and run.iteration:
+            inputs += iterations[run.segment, run.iteration - 1]
+        execution = Execution(
+            run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps
+        )
+        previous = latest.get(name)
+        opened = previous.ended[-1] if previous else None
+        job = _Job(
+            run, execution, arrives, frees, loaded, ended, stored, inputs, opened
+        )
+        latest[name] = job
+        done[run.placed.index] = job.done
+        iterations.setdefault((run.segment, run.iteration), []).append(job.done)
+        jobs.append(job)
+    return jobs

@@ -1,0 +1,91 @@
+"""Memories as the timing model sees them: what a transfer costs, what the buffer's ports can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+
+import numpy as np
+
+from archsim.design import Design, Sram
+from archsim.engines import NO_STALLS, Env, Ints, Rate
+
+PS_PER_NS = 1000
+BYTES_PER_PS_OF_GB_PER_S = Fraction(1, 1000)
+
+
+def _exact(value: float) -> Fraction:
+    return Fraction(str(value))  # the decimal that was typed
+
+
+@dataclass(frozen=True, slots=True)
+class DramTiming:
+    """Closed form of one transfer between DRAM and buffer.
+
+    A transfer is cut into bursts dealt out over all channels, so it lasts as long as the fullest
+    channel, or as the link if that is slower; each page that it opens may add a miss. Latency is
+    pipelined: it delays the data, not the next transfer.
+    """
+
+    channels: int
+    burst_bytes: int
+    page_bytes: int
+    burst_ps: Fraction
+    link_ps_per_byte: Fraction
+    page_miss_ps: int
+    latency_ps: int
+
+    @classmethod
+    def of(cls, design: Design) -> DramTiming:
+        dram = design.memories.dram
+        channel = _exact(dram.channel_gb_per_s) * BYTES_PER_PS_OF_GB_PER_S
+        return cls(
+            channels=dram.channels,
+            burst_bytes=dram.burst_bytes,
+            page_bytes=dram.page_bytes,
+            burst_ps=dram.burst_bytes / channel,
+            link_ps_per_byte=1 / (_exact(design.link.gb_per_s) * BYTES_PER_PS_OF_GB_PER_S),
+            page_miss_ps=round(dram.page_miss_ns * PS_PER_NS),
+            latency_ps=round(dram.latency_ns * PS_PER_NS),
+        )
+
+    @property
+    def ps_per_byte(self) -> Fraction:
+        """Cost of a byte in a long transfer, page misses included: what mapping reckons with."""
+        burst = self.burst_ps / self.burst_bytes / self.channels
+        miss = Fraction(self.page_miss_ps, self.page_bytes * self.channels)
+        return max(burst, self.link_ps_per_byte) + miss
+
+    def transfer_ps(self, size_bytes: Ints) -> Ints:
+        """Return how long transfers hold the bus, [n] bytes to [n] ps; nothing takes no time."""
+        bursts = -(-size_bytes // self.burst_bytes)
+        rounds = -(-bursts // self.channels)
+        channel = -(-rounds * self.burst_ps.numerator // self.burst_ps.denominator)
+        speed = self.link_ps_per_byte
+        link = -(-size_bytes * speed.numerator // speed.denominator)
+        pages = -(-size_bytes // (self.page_bytes * self.channels))
+        return np.asarray(np.maximum(channel, link) + pages * self.page_miss_ps)
+
+
+def port_env(buffer: Sram, lanes: Mapping[str, int], reads: tuple[str, ...]) -> Env:
+    """Return the pace that the buffer's banks can keep on an engine's ports.
+
+    Parameters
+    ----------
+    lanes
+        Bits a beat, by port.
+    reads
+        The ports that read; all others write. Ports of one direction share its bandwidth in
+        proportion to what they want; enough bandwidth for all is an ideal port.
+    """
+    available = buffer.port_bytes * 8
+    env: dict[str, Rate] = {}
+    for group in (reads, tuple(p for p in lanes if p not in reads)):
+        wanted = sum(lanes[p] for p in group if p in lanes)
+        if wanted > available:
+            common = gcd(wanted, available)
+            env.update({p: Rate(0, available // common, wanted // common) for p in group})
+    return env or NO_STALLS
+

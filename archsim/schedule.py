@@ -1,0 +1,314 @@
+"""From trace and design to the static program: which engine, which tiles, what stays on chip.
+
+Everything here is decided before time is known; `analytic` and `kernel` then run the same program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from archsim.design import Clock, Design
+from archsim.engines import Engine, Reason, discover
+from archsim.errors import ArchsimError
+from archsim.mapping import Mapping as OpMapping
+from archsim.memory import DramTiming
+from archsim.plan import Memo, Moves, Plan, Unit, plan_op
+from archsim.trace import Op, Trace
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An op in the program.
+
+    Parameters
+    ----------
+    unit
+        The engine instance that runs it.
+    plan
+        Its tiles, jobs and bytes.
+    moves
+        What DMA really does for it, given what stays on chip.
+    after
+        Indices of ops whose results must exist before it may touch its inputs.
+    held_inputs, held_output
+        Operands that do not pass through DRAM.
+    carried
+        Whether it reads what the block's previous repeat left behind.
+    """
+
+    index: int
+    op: Op
+    unit: Unit
+    plan: Plan
+    moves: Moves
+    after: tuple[int, ...]
+    held_inputs: tuple[str, ...]
+    held_output: bool
+    carried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Ops [start, stop) of the program, run together ``repeat`` times."""
+
+    start: int
+    stop: int
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of an op, with what its neighbours on the engine decide.
+
+    Parameters
+    ----------
+    load_ps
+        Loads of each step, the first without what was prefetched.
+    opening_ps
+        Weights fetched at time 0, where this is the engine's first op.
+    prefetch_next_ps
+        Weights of the engine's next op that are fetched ahead of this op's last store.
+    """
+
+    segment: int
+    iteration: int
+    placed: Placed
+    load_ps: list[int]
+    opening_ps: int
+    prefetch_next_ps: int
+
+    @property
+    def dma_ps(self) -> int:
+        """Time that the run's transfers hold the DRAM."""
+        stores_ps = sum(self.placed.moves.store_ps)
+        return self.opening_ps + sum(self.load_ps) + stores_ps + self.prefetch_next_ps
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The static program of a trace on a design."""
+
+    units: tuple[Unit, ...]
+    ops: tuple[Placed, ...]
+    segments: tuple[Segment, ...]
+    dram: DramTiming
+    room_bytes: int
+
+    def runs(self, repeats: Mapping[int, int]) -> list[Run]:
+        """Return every execution in order, each segment repeated as often as ``repeats`` says."""
+        order = [
+            (number, iteration, placed)
+            for number, segment in enumerate(self.segments)
+            for iteration in range(repeats.get(number, segment.repeat))
+            for placed in self.ops[segment.start : segment.stop]
+        ]
+        runs: list[Run] = []
+        upcoming: dict[str, tuple[Placed, int]] = {}
+        for position in range(len(order) - 1, -1, -1):
+            segment, iteration, placed = order[position]
+            name = placed.unit.name
+            follower = upcoming.get(name)
+            ahead = 0
+            if follower is not None and self._fits_ahead(placed, follower[0]):
+                ahead = follower[0].moves.prefetch_ps
+                runs[follower[1]] = _prefetched(runs[follower[1]])
+            upcoming[name] = (placed, len(runs))
+            runs.append(Run(segment, iteration, placed, placed.moves.whole_load_ps, 0, ahead))
+        for placed, at in upcoming.values():  # the first of each engine
+            runs[at] = replace(_prefetched(runs[at]), opening_ps=placed.moves.prefetch_ps)
+        return runs[::-1]
+
+    def _fits_ahead(self, running: Placed, follower: Placed) -> bool:
+        need = running.plan.buffer_bytes + follower.moves.prefetch_bytes
+        return need <= self.room_bytes
+
+
+def _prefetched(run: Run) -> Run:
+    return replace(run, load_ps=run.placed.moves.load_ps)
+
+
+def segments_of(trace: Trace) -> tuple[Segment, ...]:
+    """Return the runs of consecutive ops that share a block, other ops being runs of their own."""
+    segments: list[Segment] = []
+    for i, op in enumerate(trace.ops):
+        previous = trace.ops[i - 1] if i else None
+        if previous is not None and op.block and op.block == previous.block:
+            if op.repeat != previous.repeat:
+                raise ArchsimError(
+                    f"op {op.name!r}: ops of block {op.block!r} must have one repeat, "
+                    f"not {previous.repeat} and {op.repeat}"
+                )
+            segments[-1] = Segment(segments[-1].start, i + 1, op.repeat)
+        elif previous is not None and not op.block and op.repeat == 1 == segments[-1].repeat:
+            segments[-1] = Segment(segments[-1].start, i + 1, 1)
+        else:
+            segments.append(Segment(i, i + 1, op.repeat))
+    return tuple(segments)
+
+
+def units_of(design: Design, clocks: Mapping[str, Clock]) -> tuple[Unit, ...]:
+    """Return the design's engines, ready to plan for; the fallback host comes last if there is one."""
+    known = discover()
+    units = []
+    for name, spec in design.engines.items():
+        kind = getattr(spec, "kind", "")
+        units.append(Unit(name, known[kind], spec, clocks[name]))
+    return tuple(units)
+
+
+def assign(units: tuple[Unit, ...], op: Op, dtypes: tuple[str, ...]) -> Unit | list[str]:
+    """Return the first engine that accepts the op, or every engine's reason for refusing it."""
+    reasons = []
+    for unit in units:
+        verdict = unit.engine.accepts(unit.spec, op)
+        if isinstance(verdict, Reason):
+            reasons.append(f"{unit.name}: {verdict.text}")
+        elif (known := _dtypes(unit.engine, unit.spec)) is not None and not set(dtypes) <= known:
+            wrong = ", ".join(sorted(set(dtypes) - known))
+            reasons.append(f"{unit.name}: computes on {', '.join(sorted(known))}, not {wrong}")
+        else:
+            return unit
+    return reasons
+
+
+def _dtypes(engine: Engine, spec: Any) -> frozenset[str] | None:
+    return None if engine.dtypes is None else engine.dtypes(spec)
+
+
+def build(
+    design: Design,
+    trace: Trace,
+    units: tuple[Unit, ...],
+    fallback: Unit | None,
+    *,
+    objective: Any = "time",
+    given: Mapping[str, OpMapping] | None = None,
+    memo: Memo | None = None,
+) -> Program:
+    """Return the program of a trace on a design.
+
+    Parameters
+    ----------
+    given
+        Mappings by op name that replace the search.
+
+    Raises
+    ------
+    ArchsimError
+        If an op has no engine and the design no fallback; every such op is named.
+    """
+    memo = Memo() if memo is None else memo
+    dram = DramTiming.of(design)
+    room, store_room = room_of(design)
+    chosen: list[tuple[Unit, Plan]] = []
+    refused: list[str] = []
+    for op in trace.ops:
+        operands = op.inputs[:2] if op.kind in ("gemm", "conv") else ()
+        unit = assign(units, op, tuple(trace.tensors[t].dtype for t in operands))
+        if isinstance(unit, list):
+            if fallback is None:
+                refused.append(f"  {op.name} ({op.kind}): " + "; ".join(unit))
+                continue
+            unit = fallback
+        mapping = (given or {}).get(op.name)
+        chosen.append(
+            (unit, plan_op(unit, op, trace.tensors, design, dram, room, objective, mapping, memo))
+        )
+    if refused:
+        raise ArchsimError(
+            f"{len(refused)} of {len(trace.ops)} ops have no engine that accepts them, and the "
+            "design names no fallback:\n" + "\n".join(refused[:20])
+        )
+    segments = segments_of(trace)
+    held = resident_tensors(trace, segments, chosen, store_room)
+    ops = _placed(trace, segments, chosen, held, dram)
+    every = (*units, fallback) if fallback is not None else units
+    return Program(tuple(every), ops, segments, dram, room)
+
+
+def room_of(design: Design) -> tuple[int, int]:
+    """Return the buffer's bytes for one engine's tiles, and for results that stay on chip."""
+    buffer = design.memories.buffer
+    tiles = int(buffer.capacity_bytes * buffer.tile_share) // len(design.engines)
+    return tiles, buffer.capacity_bytes - tiles * len(design.engines)
+
+
+def _users(trace: Trace) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """Return each tensor's producing op and its consuming ops."""
+    producer: dict[str, int] = {}
+    consumers: dict[str, list[int]] = {}
+    for i, op in enumerate(trace.ops):
+        for name in op.inputs:
+            consumers.setdefault(name, []).append(i)
+        for name in op.outputs:
+            producer[name] = i
+    return producer, consumers
+
+
+def resident_tensors(
+    trace: Trace,
+    segments: tuple[Segment, ...],
+    chosen: list[tuple[Unit, Plan]],
+    room_bytes: int,
+) -> frozenset[str]:
+    """Return the tensors that stay on chip from producer to last consumer, first come first kept.
+
+    A tensor qualifies if it is one op's only output, is not a result of the model, and is used
+    inside its own segment only (what crosses into a repeat of a block goes through DRAM).
+    """
+    segment_of = {i: s for s in segments for i in range(s.start, s.stop)}
+    producer, consumers = _users(trace)
+    in_use = np.zeros(len(trace.ops) + 1, np.int64)
+    held = set()
+    for i, op in enumerate(trace.ops):
+        if len(op.outputs) != 1:
+            continue
+        tensor = trace.tensors[op.outputs[0]]
+        users = consumers.get(tensor.name, [])
+        if tensor.role != "activation" or not users or producer[tensor.name] != i:
+            continue
+        if min(users) <= i or any(segment_of[u] is not segment_of[i] for u in users):
+            continue
+        life = slice(i, max(users) + 1)
+        if in_use[life].max() + tensor.size_bytes <= room_bytes:
+            in_use[life] += tensor.size_bytes
+            held.add(tensor.name)
+    return frozenset(held)
+
+
+def _placed(
+    trace: Trace,
+    segments: tuple[Segment, ...],
+    chosen: list[tuple[Unit, Plan]],
+    held: frozenset[str],
+    dram: DramTiming,
+) -> tuple[Placed, ...]:
+    producer, consumers = _users(trace)
+    last_use = {name: max(users) for name, users in consumers.items()}
+    several = len({unit.name for unit, _ in chosen}) > 1
+    placed = []
+    segment_of: dict[int, Segment | None] = {i: s for s in segments for i in range(s.start, s.stop)}
+    segment_of[-1] = None
+    for i, op in enumerate(trace.ops):
+        unit, plan = chosen[i]
+        here = segment_of[i]
+        held_inputs = tuple(name for name in op.inputs if name in held)
+        held_output = bool(op.outputs) and op.outputs[0] in held
+        after = {producer[name] for name in op.inputs if name in producer and producer[name] < i}
+        if held_output and several:
+            # room for the result is free only once the tensors that had it are used up
+            after |= {last_use[t] for t in held if last_use[t] < i}
+        weights = tuple(trace.tensors[name].role == "weight" for name in op.inputs)
+        moves = plan.moves(tuple(name in held for name in op.inputs), held_output, weights, dram)
+        elsewhere = tuple(sorted(p for p in after if chosen[p][0].name != unit.name))
+        carried = any(
+            trace.tensors[name].role != "weight" and segment_of[producer.get(name, -1)] is not here
+            for name in op.inputs
+        )
+        placed.append(
+            Placed(i, op, unit, plan, moves, elsewhere, held_inputs, held_output, carried)
+        )
+    return tuple(placed)

@@ -1,0 +1,211 @@
+"""simulate(design, trace, fidelity) -> Result: the seam that everything above calls."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import archsim
+from archsim import analytic, kernel, schedule, tables
+from archsim.design import PS_PER_MHZ, Clock, Design
+from archsim.engines import AssumedClock, Fmax, NoRtl, discover
+from archsim.errors import InfeasibleError, InputError
+from archsim.fallback import fallback_unit
+from archsim.mapping import Mapping as OpMapping
+from archsim.mapping import Objective
+from archsim.plan import Memo, Unit
+from archsim.result import Fidelity, Metrics, Result
+from archsim.timeline import fold_repeats
+from archsim.trace import Trace
+
+if TYPE_CHECKING:
+    from archsim.tech import Tech
+
+PS_PER_S = 10**12
+_RUNS = {"analytic": analytic.run, "event": kernel.run}
+
+CONVENTIONS = (
+    "fold overlap: folds of one job overlap, jobs of one engine do not",
+    "prefetch: an engine's next weights load behind the running op's last loads, if they fit",
+    "DMA: one in-order DMA an engine, double-buffered tiles; its buffer accesses cost energy but no "
+    "cycles of the array",
+    "convolution: DRAM and buffer hold the raw input, halo included; im2col happens on the way into "
+    "the array",
+    "epilogue: bias, activation and requantisation keep pace with the drain and cost no time",
+    "control: commands, configuration and host time are not modelled",
+)
+
+
+def simulate(
+    design: Design,
+    trace: Trace,
+    fidelity: Fidelity = "analytic",
+    *,
+    objective: Objective = "time",
+    mappings: Mapping[str, OpMapping] | None = None,
+    memo: Memo | None = None,
+) -> Result:
+    """Return what a trace costs on a design.
+
+    Parameters
+    ----------
+    fidelity
+        ``analytic``: exact for one engine, a lower bound for several. ``event``: SimPy, with
+        contention for DRAM.
+    objective
+        What the mapping search minimises.
+    mappings
+        By op name: mappings that replace the search.
+    memo
+        Plans kept from earlier calls; results do not depend on it.
+
+    Raises
+    ------
+    InfeasibleError
+        If the design cannot be built or the trace cannot fit on it.
+    InputError
+        If a name or option is unknown.
+    """
+    from archsim.tech import load  # noqa: PLC0415
+
+    if fidelity not in _RUNS:
+        raise InputError("fidelity", f"must be one of {', '.join(_RUNS)}", fidelity)
+    tech = load(design.node)
+    units, notes = units_of(design, tech)
+    unknown = sorted(set(mappings or {}) - {op.name for op in trace.ops})
+    if unknown:
+        raise InputError("mapping", f"must name ops of trace {trace.name!r}", unknown[0])
+    host = None if design.fallback is None else fallback_unit(design.fallback)
+    program = schedule.build(
+        design, trace, units, host, objective=objective, given=mappings, memo=memo
+    )
+    run = _RUNS[fidelity]
+    folded = fold_repeats(program, lambda repeats: run(program, repeats))
+    books = tables.close(design, program, folded, tech)
+    return Result(
+        metrics=_metrics(design, program, books, folded.total_ps, fidelity),
+        per_op=books.per_op,
+        per_resource=books.per_resource,
+        energy_pj=books.energy_pj,
+        area_um2=books.area_um2,
+        peak={
+            "macs_per_s": sum(_peak(u) * PS_PER_S / u.clock.period_ps for u in units).__float__(),
+            "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
+        },
+        assumptions=(*_assumptions(units, host), *notes, *tech.assumptions),
+        provenance=_provenance(design, trace, units, tech, objective),
+        mappings={p.op.name: p.plan.mapping for p in program.ops},
+        spans=folded.timeline.spans,
+    )
+
+
+def units_of(design: Design, tech: Tech) -> tuple[tuple[Unit, ...], list[str]]:
+    """Return a design's engines with their clocks, and what was assumed about those.
+
+    Raises
+    ------
+    InfeasibleError
+        If a clock is above what synthesis of the engine reaches and not marked as assumed.
+    """
+    known = discover()
+    found: dict[str, Clock | None] = {}
+    notes: list[str] = []
+    for name, spec in design.engines.items():
+        engine = known[getattr(spec, "kind", "")]
+        found[name] = _clock(name, spec, engine.fmax_mhz(spec, tech), notes)
+    main = next((clock for clock in found.values() if clock), None)
+    units = []
+    for name, spec in design.engines.items():
+        clock = found[name] or main
+        if clock is None:
+            raise InputError(
+                f"engines.{name}.clock_mhz", "must be a frequency: no engine of the design has a "
+                "synthesised one to follow", "auto",
+            )  # fmt: skip
+        if found[name] is None:
+            notes.append(f"{name}: not synthesised; assumed to follow the {clock.mhz:.6g} MHz clock")
+        units.append(Unit(name, known[getattr(spec, "kind", "")], spec, clock))
+    return tuple(units), notes
+
+
+def _clock(name: str, spec: Any, fmax: Fmax, notes: list[str]) -> Clock | None:
+    asked = spec.clock_mhz
+    if isinstance(asked, AssumedClock):
+        notes.append(f"{name}: clock of {asked.mhz:g} MHz is assumed: {asked.assumed}")
+        return Clock.of_mhz(asked.mhz)
+    limit = float(fmax.mhz)
+    if asked == "auto":
+        if math.isinf(limit):
+            return None
+        notes.append(f"{name}: clock is its Fmax, {limit:.1f} MHz: {fmax.source}")
+        return Clock(Fraction(math.ceil(PS_PER_MHZ / limit)))  # whole picoseconds
+    if asked > limit:
+        raise InfeasibleError(
+            f"engines.{name}", demand=asked, bound=round(limit, 1), unit="MHz",
+            levers=(
+                "lower clock_mhz", "mark it as assumed: {mhz: ..., assumed: reason}",
+            ),
+        )  # fmt: skip
+    notes.append(f"{name}: clock of {asked:g} MHz, Fmax {limit:.1f} MHz: {fmax.source}")
+    return Clock.of_mhz(asked)
+
+
+def _peak(unit: Unit) -> int:
+    return unit.engine.peak_macs(unit.spec)
+
+
+def _metrics(
+    design: Design,
+    program: schedule.Program,
+    books: tables.Books,
+    total_ps: int,
+    fidelity: Fidelity,
+) -> Metrics:
+    energy_pj = sum(books.energy_pj.values())
+    macs = sum(row.macs for row in books.per_op)
+    first = program.units[0].clock
+    possible = sum(_peak(u) * total_ps / u.clock.period_ps for u in program.units)
+    return Metrics(
+        cycles=first.next_edge(total_ps),
+        time_us=total_ps / 1e6,
+        energy_pj=energy_pj,
+        area_mm2=sum(books.area_um2.values()) / 1e6,
+        power_mw=energy_pj / total_ps * 1e3 if total_ps else 0.0,
+        macs=macs,
+        utilisation=float(macs / possible) if possible else 0.0,
+        dram_bytes=sum(row.dram_read_bytes + row.dram_write_bytes for row in books.per_op),
+        tied_percent=books.tied_percent,
+        fidelity=fidelity,
+    )
+
+
+def _assumptions(units: tuple[Unit, ...], host: Unit | None) -> list[str]:
+    lines = list(CONVENTIONS)
+    for unit in (*units, *((host,) if host else ())):
+        lines += unit.engine.assumptions(unit.spec)
+        if isinstance(unit.engine.rtl, NoRtl):
+            lines.append(f"{unit.name}: model only: {unit.engine.rtl.reason}")
+    return list(dict.fromkeys(lines))
+
+
+def _provenance(
+    design: Design, trace: Trace, units: tuple[Unit, ...], tech: Tech, objective: Objective
+) -> dict[str, Any]:
+    return {
+        "archsim": archsim.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "design": design.model_dump(mode="json"),
+        "design_digest": design.digest(),
+        "trace": trace.name,
+        "trace_source": trace.source,
+        "trace_notes": list(trace.notes),
+        "mapping_objective": objective,
+        "node": tech.name,
+        "clocks_mhz": {unit.name: unit.clock.mhz for unit in units},
+    }

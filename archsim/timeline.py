@@ -1,0 +1,128 @@
+"""When everything happened: what `analytic` and `kernel` both return, and how repeats are folded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from archsim.result import Span
+from archsim.schedule import Program
+
+# What is run of a long repeat: a first iteration, two that must be alike, and the last, which
+# prefetches for what comes after. The ones left out stand between the third and the last.
+RUN_ITERATIONS = 4
+STEADY = 2  # the iteration that stands for those left out
+
+
+@dataclass(slots=True)
+class Execution:
+    """One run of an op.
+
+    Parameters
+    ----------
+    begin_ps, end_ps
+        From the engine being free for it to its last result stored, or computed if it stays on chip.
+    occupied_ps
+        Time that jobs hold the engine.
+    dma_busy_ps
+        Time that its transfers, and the prefetch for the next op, hold the DRAM.
+    wait_ps
+        Engine time lost before its steps: on ``load``, ``store`` (a full result buffer), ``input``.
+    dma_wait_ps
+        DMA time lost with a transfer at its head: on ``buffer`` (a slot still in use), ``input``,
+        or ``dram`` (another DMA has it).
+    """
+
+    segment: int
+    iteration: int
+    op: int
+    begin_ps: int = 0
+    end_ps: int = 0
+    occupied_ps: int = 0
+    dma_busy_ps: int = 0
+    wait_ps: dict[str, int] = field(default_factory=lambda: {"load": 0, "store": 0, "input": 0})
+    dma_wait_ps: dict[str, int] = field(default_factory=lambda: {"buffer": 0, "input": 0, "dram": 0})
+    tail_ps: tuple[int, ...] = ()  # the engine's state at the end, relative to nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Every execution in order, and the end of the last; ``spans`` only where they were asked for."""
+
+    executions: tuple[Execution, ...]
+    total_ps: int
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A timeline in which long repeats were run a few times and then counted.
+
+    Parameters
+    ----------
+    skipped
+        By segment: iterations that were not run, each like the `STEADY` one.
+    total_ps
+        End of the whole run, skipped iterations included.
+    """
+
+    timeline: Timeline
+    skipped: Mapping[int, int]
+    total_ps: int
+
+    def weighted(self) -> Iterator[tuple[Execution, int]]:
+        """Yield executions with how many runs each stands for."""
+        for execution in self.timeline.executions:
+            stands = execution.iteration == STEADY
+            yield execution, 1 + self.skipped.get(execution.segment, 0) if stands else 1
+
+
+def fold_repeats(program: Program, run: Callable[[Mapping[int, int]], Timeline]) -> Folded:
+    """Run a program with each repeated segment shortened where that provably changes nothing.
+
+    A repeat is periodic if its second and third iterations run alike, relative to their start, down to the
+    state that they leave behind, and if the period is a whole number of cycles of every clock. If
+    one is not, the program is run in full.
+    """
+    long = {
+        number: RUN_ITERATIONS
+        for number, segment in enumerate(program.segments)
+        if segment.repeat > RUN_ITERATIONS
+    }
+    timeline = run(long)
+    shift_ps = 0
+    for number in long:
+        period_ps = _period_ps(program, timeline, number)
+        if period_ps is None:
+            return _folded(run({}), {}, 0)
+        shift_ps += period_ps * (program.segments[number].repeat - RUN_ITERATIONS)
+    skipped = {n: program.segments[n].repeat - RUN_ITERATIONS for n in long}
+    return _folded(timeline, skipped, shift_ps)
+
+
+def _folded(timeline: Timeline, skipped: Mapping[int, int], shift_ps: int) -> Folded:
+    """Close a timeline; DRAM serves one transfer at a time, which bounds its length from below too."""
+    folded = Folded(timeline, skipped, timeline.total_ps + shift_ps)
+    dram_ps = sum(execution.dma_busy_ps * weight for execution, weight in folded.weighted())
+    return Folded(timeline, skipped, max(folded.total_ps, dram_ps))
+
+
+def _period_ps(program: Program, timeline: Timeline, segment: int) -> int | None:
+    runs = [
+        [e for e in timeline.executions if e.segment == segment and e.iteration == i]
+        for i in (STEADY - 1, STEADY)
+    ]
+    base, again = (run[0].begin_ps for run in runs)
+    period_ps = again - base
+    whole = all((period_ps / unit.clock.period_ps).denominator == 1 for unit in program.units)
+
+    def shape(executions: list[Execution], start_ps: int) -> list[object]:
+        return [
+            (
+                e.begin_ps - start_ps, e.end_ps - start_ps, e.occupied_ps, e.wait_ps, e.dma_wait_ps,
+                [t - start_ps for t in e.tail_ps],
+            )
+            for e in executions
+        ]  # fmt: skip
+
+    return period_ps if whole and shape(runs[0], base) == shape(runs[1], again) else None
