@@ -1,0 +1,362 @@
+"""A GEMM engine behind standard buses: AXI4-Lite for commands, AXI4-Stream for operands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Mux, ResetSignal, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from archsim.engines import Port
+from archsim.hdl.axi_lite import DATA_BITS, AxiLitePort, axi_lite_members
+from archsim.hdl.emit import VerilogTarget, reference
+from archsim.hdl.fifo import PairFifo
+
+ADDRESS_BITS = 8
+ID = 0x41524348  # "ARCH"
+VERSION = 0x0001_0000  # of the register map: major in the upper half
+COMMAND_OFFSET, COUNTER_OFFSET = 0x20, 0x40
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A row of the register map; ``access`` is ``ro``, ``rw`` or ``wo``."""
+
+    offset: int
+    name: str
+    access: str
+    description: str
+
+
+def register_map(engine: wiring.Component) -> tuple[Register, ...]:
+    """Return the registers of an engine's stream top, by offset."""
+    counters = engine.signature.members["counters"].signature.members
+    fixed = (
+        Register(0x00, "ID", "ro", f"0x{ID:08X}, the letters ARCH"),
+        Register(0x04, "VERSION", "ro", f"of this register map: 0x{VERSION:08X}"),
+        Register(0x08, "GEOMETRY", "ro", "[15:0] lanes of a, [31:16] lanes of b, c and result"),
+        Register(0x0C, "WIDTHS", "ro", "bits of a lane: [7:0] a, [15:8] b, [23:16] c and result"),
+        Register(0x10, "CONTROL", "wo", "[0] START: queue the command of the registers below"),
+        Register(
+            0x14, "STATUS", "ro",
+            "[0] BUSY: a job's results are not all taken; [1] PENDING: a queued command waits for "
+            "the engine; [2] REFUSED: the last START was refused, as a command was pending or a "
+            "field is zero or out of range",
+        ),
+        Register(0x18, "JOBS", "ro", "jobs whose last result was taken, since reset; wraps"),
+    )  # fmt: skip
+    fields = tuple(
+        Register(COMMAND_OFFSET + 4 * i, name.upper(), "rw", _command_words(name, field.width))
+        for i, (name, field) in enumerate(command_layout(engine))
+    )
+    counts = tuple(
+        Register(
+            COUNTER_OFFSET + 4 * i, f"CYCLES_{name.upper()}", "ro",
+            "cycles of the running or the last command",
+        )
+        for i, name in enumerate(counters)
+    )  # fmt: skip
+    return (*fixed, *fields, *counts)
+
+
+def command_layout(engine: wiring.Component) -> Any:
+    """Return the layout of an engine's command."""
+    return engine.cmd.payload.shape()
+
+
+def _command_words(name: str, bits: int) -> str:
+    if bits == 1:
+        return "0, or 1: add the partial sums that stream in on c"
+    return f"extent {name} of the next command, 1 to {2**bits - 1}"
+
+
+def tdata_bits(port: Port) -> int:
+    """Return the width of a port's AXI4-Stream data: its lanes, padded to whole bytes."""
+    return -(-port.lanes * port.bits // 8) * 8
+
+
+class StreamTop(wiring.Component):
+    """An engine with GEMM ports between one AXI4-Lite and four AXI4-Stream interfaces.
+
+    Every stream passes a two-place queue, so that no path crosses from pin to pin. Lanes lie
+    packed, lane 0 lowest; padding bits are zero on the way out and ignored on the way in.
+    ``tlast`` marks a job's last result beat.
+
+    Parameters
+    ----------
+    engine
+        Component with streams ``cmd`` {m, n, k, accumulate}, ``a``, ``b``, ``c``, ``result`` and
+        ``counters``.
+    ports
+        Its streams without ``cmd``.
+    module
+        Name of the engine's own Verilog module, which the wrapper instantiates.
+
+    Members
+    -------
+    s_axi_* : AXI4-Lite, registers of `register_map`
+    s_axis_a_*, s_axis_b_*, s_axis_c_* : AXI4-Stream in
+    m_axis_result_* : AXI4-Stream out
+    """
+
+    def __init__(self, engine: wiring.Component, ports: Mapping[str, Port], module: str) -> None:
+        self._engine, self._ports, self._module = engine, ports, module
+        members = axi_lite_members("s_axi", ADDRESS_BITS)
+        for name, port in ports.items():
+            into = port.direction == "in"
+            stem = axis_name(name, port)
+            members[f"{stem}_tdata"] = (In if into else Out)(tdata_bits(port))
+            members[f"{stem}_tvalid"] = (In if into else Out)(1)
+            members[f"{stem}_tready"] = (Out if into else In)(1)
+            if not into:
+                members[f"{stem}_tlast"] = Out(1)
+        super().__init__(members)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        engine = self._place_engine(m, platform)
+        for name, port in self._ports.items():
+            if port.direction == "in":
+                self._stream_in(m, name, port, getattr(engine, name))
+
+        m.submodules.results = results = ResultCounter(
+            self._ports["result"].lanes, len(engine.cmd.p.m)
+        )
+        finished = self._stream_out(m, "result", engine.result, results.last)
+        m.submodules.registers = registers = CommandRegisters(self._engine, self._ports)
+        for name in axi_lite_members("s_axi", ADDRESS_BITS):
+            inner, outer = getattr(registers, name), getattr(self, name)
+            into = self.signature.members[name].flow == In
+            m.d.comb += inner.eq(outer) if into else outer.eq(inner)
+        m.d.comb += [
+            engine.cmd.valid.eq(registers.cmd.valid),
+            engine.cmd.p.eq(registers.cmd.p),
+            registers.cmd.ready.eq(engine.cmd.ready),
+            registers.finished.eq(finished),
+            results.start.eq(engine.cmd.valid & engine.cmd.ready),
+            results.m.eq(engine.cmd.p.m),
+            results.n.eq(engine.cmd.p.n),
+            results.beat.eq(engine.result.valid & engine.result.ready),
+        ]
+        for name in engine.signature.members["counters"].signature.members:
+            m.d.comb += getattr(registers.counters, name).eq(getattr(engine.counters, name))
+        return m
+
+    def _place_engine(self, m: Module, platform: Any) -> Any:
+        """Add the engine; in Verilog, as an instance of the module that stands in its own file."""
+        if not isinstance(platform, VerilogTarget):
+            m.submodules.engine = self._engine
+            return self._engine
+        interface, m.submodules.engine = reference(self._module, self._engine.signature, "engine")
+        return interface
+
+    def _stream_in(self, m: Module, name: str, port: Port, stream: Any) -> None:
+        stem = axis_name(name, port)
+        lanes = Value.cast(stream.payload)
+        m.submodules[f"queue_{name}"] = queue = PairFifo(len(lanes))
+        m.d.comb += [
+            queue.i.payload.eq(getattr(self, f"{stem}_tdata")[: len(lanes)]),
+            queue.i.valid.eq(getattr(self, f"{stem}_tvalid")),
+            getattr(self, f"{stem}_tready").eq(queue.i.ready),
+            lanes.eq(queue.o.payload),
+            stream.valid.eq(queue.o.valid),
+            queue.o.ready.eq(stream.ready),
+        ]
+
+    def _stream_out(self, m: Module, name: str, stream: Any, last: Value) -> Value:
+        """Connect an output and return: its last beat is taken in this cycle."""
+        stem = axis_name(name, self._ports[name])
+        valid, ready, tlast = (getattr(self, f"{stem}_{x}") for x in ("tvalid", "tready", "tlast"))
+        lanes = Value.cast(stream.payload)
+        m.submodules[f"queue_{name}"] = queue = PairFifo(len(lanes) + 1)
+        m.d.comb += [
+            queue.i.payload.eq(Cat(lanes, last)),
+            queue.i.valid.eq(stream.valid),
+            stream.ready.eq(queue.i.ready),
+            getattr(self, f"{stem}_tdata").eq(queue.o.payload[:-1]),
+            tlast.eq(queue.o.payload[-1]),
+            valid.eq(queue.o.valid),
+            queue.o.ready.eq(ready),
+        ]
+        return valid & ready & tlast
+
+
+def axis_name(name: str, port: Port) -> str:
+    """Return the AXI4-Stream interface name of an engine's port."""
+    return f"s_axis_{name}" if port.direction == "in" else f"m_axis_{name}"
+
+
+class ResultCounter(wiring.Component):
+    """Says which result beat is a job's last: number ``m ceil(n / cols)``.
+
+    Members
+    -------
+    start, m, n : in
+        A job starts, and its extents.
+    beat : in
+        A result beat passes in this cycle.
+    last : out
+        The next beat is the job's last.
+    """
+
+    def __init__(self, cols: int, extent_bits: int) -> None:
+        self._cols = cols
+        super().__init__(
+            {
+                "start": In(1),
+                "m": In(extent_bits),
+                "n": In(extent_bits),
+                "beat": In(1),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        rows, rows_left = Signal.like(self.m), Signal.like(self.m)
+        columns_left = Signal.like(self.n)
+        # counts m beats for every `cols` columns: only their number matters, not their order
+        m.d.comb += self.last.eq((rows_left == 1) & (columns_left <= self._cols))
+        with m.If(self.start):
+            m.d.sync += [rows.eq(self.m), rows_left.eq(self.m), columns_left.eq(self.n)]
+        with m.Elif(self.beat):
+            m.d.sync += rows_left.eq(Mux(rows_left == 1, rows, rows_left - 1))
+            with m.If(rows_left == 1):
+                m.d.sync += columns_left.eq(columns_left - self._cols)
+        return m
+
+
+class CommandRegisters(wiring.Component):
+    """The register file: identity, one queued command, job count and the engine's counters.
+
+    Members
+    -------
+    s_axi_* : AXI4-Lite
+    cmd : out, stream of the engine's command
+    finished : in
+        A job's last result beat leaves in this cycle.
+    counters : in
+        The engine's.
+    """
+
+    def __init__(self, engine: wiring.Component, ports: Mapping[str, Port]) -> None:
+        self._ports, self._map = ports, register_map(engine)
+        self._command = command_layout(engine)
+        super().__init__(
+            {
+                **axi_lite_members("s_axi", ADDRESS_BITS),
+                "cmd": Out(engine.signature.members["cmd"].signature),
+                "finished": In(1),
+                "counters": In(engine.signature.members["counters"].signature),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.port = port = AxiLitePort(ADDRESS_BITS)
+        for name in axi_lite_members("s_axi", ADDRESS_BITS):
+            inner, outer = getattr(port, name), getattr(self, name)
+            into = port.signature.members[name].flow == In
+            m.d.comb += inner.eq(outer) if into else outer.eq(inner)
+
+        fields = {name: Signal(DATA_BITS, name=name) for name, _ in self._command}
+        start = Signal()
+        values = {
+            **self._identity(),
+            "STATUS": self._commands(m, start, fields),
+            "JOBS": self._job_count(m),
+            "CONTROL": Value.cast(0),
+            **{name.upper(): signal for name, signal in fields.items()},
+            **{
+                f"CYCLES_{name.upper()}": getattr(self.counters, name)
+                for name in self.counters.signature.members
+            },
+        }
+        m.d.comb += [port.read_error.eq(1), port.write_error.eq(1)]
+        with m.Switch(port.read_word):
+            for register in self._map:
+                with m.Case(register.offset // 4):
+                    m.d.comb += [
+                        port.read_error.eq(0),
+                        port.read_data.eq(values[register.name]),
+                    ]
+        with m.Switch(port.write_word):
+            for register in self._map:
+                if register.access != "ro":
+                    with m.Case(register.offset // 4):
+                        m.d.comb += port.write_error.eq(0)
+                        if register.name == "CONTROL":
+                            m.d.comb += start.eq(
+                                port.write & port.write_strobe[0] & port.write_data[0]
+                            )
+                        else:
+                            self._store(m, port, fields[register.name.lower()])
+        return m
+
+    def _store(self, m: Module, port: AxiLitePort, field: Signal) -> None:
+        for i in range(DATA_BITS // 8):
+            with m.If(port.write & port.write_strobe[i]):
+                m.d.sync += field.word_select(i, 8).eq(port.write_data.word_select(i, 8))
+
+    def _identity(self) -> dict[str, Value]:
+        a, b, result = (self._ports[name] for name in ("a", "b", "result"))
+        return {
+            "ID": Value.cast(ID),
+            "VERSION": Value.cast(VERSION),
+            "GEOMETRY": Value.cast(a.lanes | b.lanes << 16),
+            "WIDTHS": Value.cast(a.bits | b.bits << 8 | result.bits << 16),
+        }
+
+    def _commands(self, m: Module, start: Value, fields: Mapping[str, Signal]) -> Value:
+        """Queue the command at ``start`` and return STATUS."""
+        valid, refused, good = Signal(), Signal(), Signal()
+        in_range = []
+        for name, shape in self._command:
+            value = fields[name]
+            in_range.append(value[shape.width :] == 0)
+            if shape.width > 1:  # an extent; zero is not a command
+                in_range.append(value != 0)
+        m.d.comb += [self.cmd.valid.eq(valid), good.eq(Cat(in_range).all())]
+        with m.If(self.cmd.valid & self.cmd.ready):
+            m.d.sync += valid.eq(0)
+        with m.If(start):
+            m.d.sync += refused.eq(valid | ~good)
+            with m.If(~valid & good):
+                m.d.sync += valid.eq(1)
+                m.d.sync += [self.cmd.p[name].eq(value) for name, value in fields.items()]
+
+        under_way = Signal(3)  # jobs begun and not finished: the engine's, and those in the queue
+        m.d.sync += under_way.eq(under_way + (self.cmd.valid & self.cmd.ready) - self.finished)
+        return Cat(under_way.any() | valid, valid, refused)
+
+    def _job_count(self, m: Module) -> Signal:
+        jobs = Signal(DATA_BITS)
+        m.d.sync += jobs.eq(jobs + self.finished)
+        return jobs
+
+
+class AxiClocked(wiring.Component):
+    """A component under the clock and reset that AXI names: ``aclk``, and ``aresetn``, active low.
+
+    Parameters
+    ----------
+    inner
+        Component with flat ports in the ``sync`` domain.
+    """
+
+    def __init__(self, inner: wiring.Component) -> None:
+        self._inner = inner
+        super().__init__({"aclk": In(1), "aresetn": In(1), **inner.signature.members})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.domains.sync = ClockDomain()
+        m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
+        m.submodules.top = self._inner
+        for name, member in self._inner.signature.members.items():
+            inner, outer = getattr(self._inner, name), getattr(self, name)
+            m.d.comb += inner.eq(outer) if member.flow == In else outer.eq(inner)
+        return m
