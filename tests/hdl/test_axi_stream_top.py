@@ -250,7 +250,7 @@ def test_counters_are_the_engines() -> None:
     async def body(ctx: Any, dut: Any) -> None:
         bus = Bus(dut, ctx, random.Random(0), gaps=False)
         for name in ("m", "n", "k"):
-            await bus.write(address, 1)
+            await bus.write(OFFSET[name], 1)
         await bus.write(CONTROL, 1)
         await send(ctx, dut, "s_axis_b", [1], lambda: 0)
         first = (await bus.read(counters["CYCLES_STALL_A"]))[0]
