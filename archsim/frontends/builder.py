@@ -28,7 +28,7 @@ class TraceBuilder:
         self.notes: list[str] = [policy.note]
         self.unsupported: dict[str, int] = {}
         self._block: tuple[str, int] = ("", 1)
-        self._float: set[str] = set()  # tensors whose own type is a float
+        self._own: dict[str, str] = {}  # a tensor's own type, before the policy
 
     def tensor(
         self, name: str, shape: Sequence[int], role: Role = "activation", dtype: str = "fp32"
@@ -36,16 +36,20 @@ class TraceBuilder:
         """Declare a tensor by its own type and return its name; a known name stays as it is."""
         if name not in self.tensors:
             self.tensors[name] = Tensor(name, tuple(shape), self.policy.dtype(dtype), role)
-            if dtype in FLOATS:
-                self._float.add(name)
+            self._own[name] = dtype
         return name
 
     def bias(self, name: str, length: int, dtype: str = "fp32") -> str:
         """Declare a weight that is added to accumulators."""
         if name not in self.tensors:
-            dtype = self.policy.bias_dtype(dtype)
-            self.tensors[name] = Tensor(name, (length,), dtype, "weight")
+            stored = self.policy.bias_dtype(dtype)
+            self.tensors[name] = Tensor(name, (length,), stored, "weight")
+            self._own[name] = dtype
         return name
+
+    def own_dtype(self, name: str) -> str:
+        """Return the type that a tensor has in the model."""
+        return self._own[name]
 
     @contextmanager
     def block(self, name: str, repeat: int) -> Iterator[None]:
@@ -108,6 +112,6 @@ class TraceBuilder:
         product = op.kind in ("gemm", "conv")
         if not product or not self.policy.integer or op.epilogue[-1:] == ("requantise",):
             return op
-        if op.outputs[0] not in self._float:
+        if self._own.get(op.outputs[0]) not in FLOATS:
             return op
         return replace(op, epilogue=(*op.epilogue, "requantise"))

@@ -10,7 +10,7 @@ from archsim.trace import Role, conv_output
 
 
 class Layers(TraceBuilder):
-    """A trace in the making; activations are [batch, channels, height, width] or [..., features]."""
+    """A trace in the making, of [batch, channels, rows, columns] or [..., features] tensors."""
 
     def shape(self, x: str) -> tuple[int, ...]:
         return self.tensors[x].shape

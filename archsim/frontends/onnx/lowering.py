@@ -1,0 +1,152 @@
+"""What operators are lowered with: graph values become trace tensors, nodes become ops."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from onnx import helper
+
+from archsim.frontends.builder import TraceBuilder
+from archsim.frontends.onnx.shapes import Value
+from archsim.trace import Attr
+
+
+class Lowering:
+    """A graph on its way into a trace.
+
+    Attributes
+    ----------
+    builder
+        The trace in the making.
+    values
+        Every value of the graph by name.
+    filters
+        Filters of products by op, where that is not what a product's columns are.
+    """
+
+    def __init__(
+        self, builder: TraceBuilder, values: dict[str, Value], readers: Counter[str]
+    ) -> None:
+        self.builder, self.values = builder, values
+        self.filters: dict[str, int] = {}
+        self._readers = readers
+        self._root: dict[str, str] = {}  # a value that is another's elements under a new name
+        self._false: set[str] = set()
+        self._op_names: Counter[str] = Counter()
+
+    def value(self, node: Any, index: int) -> Value | None:
+        """Return a node's input, or None where it is left out."""
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        return self.values[node.input[index]]
+
+    def required(self, node: Any, index: int) -> Value:
+        """Return a node's input that shape inference has found to be there."""
+        return self.values[node.input[index]]
+
+    def output(self, node: Any) -> Value:
+        return self.values[node.output[0]]
+
+    def root(self, name: str) -> str:
+        """Return the tensor whose elements a value holds."""
+        return self._root.get(name, name)
+
+    def alias(self, node: Any, source: str | None = None) -> None:
+        """Make a node's output another name for its first input's elements, at no cost."""
+        self._root[node.output[0]] = self.root(source or node.input[0])
+
+    def set_false(self, node: Any) -> None:
+        """Declare that a node's output is false throughout."""
+        self._false.add(node.output[0])
+
+    def is_false(self, name: str) -> bool:
+        return name in self._false
+
+    def tensor(self, value: Value) -> str:
+        """Return the tensor that holds a value."""
+        if not value.static:
+            return self.root(value.name)
+        source = self.values[self.root(value.name)]
+        return self.builder.tensor(source.name, source.shape, "weight", source.dtype)
+
+    def operand(self, value: Value | None) -> tuple[str, ...]:
+        """Return the tensor that holds a value; none if it is left out, empty or one constant."""
+        if value is None or not value.elements or value.name in self._false:
+            return ()
+        return () if value.static and value.elements == 1 else (self.tensor(value),)
+
+    def operands(self, node: Any, indices: Sequence[int] | None = None) -> tuple[str, ...]:
+        """Return the tensors of a node's inputs, all unless indices are given."""
+        chosen = range(len(node.input)) if indices is None else indices
+        return tuple(t for i in chosen for t in self.operand(self.value(node, i)))
+
+    def results(self, node: Any) -> tuple[str, ...]:
+        """Declare and return the tensors that a node writes: its first output and those read."""
+        read = [n for i, n in enumerate(node.output) if n and (not i or self._readers[n])]
+        return tuple(self.declare(self.values[name]) for name in read if self.values[name].elements)
+
+    def declare(self, value: Value, name: str = "") -> str:
+        """Declare the tensor of a value that is written."""
+        return self.builder.tensor(name or value.name, value.shape, "activation", value.dtype)
+
+    def op_name(self, node: Any, part: str = "") -> str:
+        """Return a name of its own for an op: the node's, or its output's."""
+        name = (node.name or node.output[0]) + (f".{part}" if part else "")
+        self._op_names[name] += 1
+        count = self._op_names[name]
+        return name if count == 1 else f"{name}#{count}"
+
+    def op(
+        self,
+        node: Any,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attrs: Mapping[str, Attr],
+        *,
+        epilogue: Sequence[str] = (),
+        part: str = "",
+    ) -> str:
+        """Add an op and return its name; ``part`` tells several of one node apart."""
+        name = self.op_name(node, part)
+        source = node.name or node.output[0]
+        self.builder.op(kind, name, inputs, outputs, attrs, epilogue=epilogue, source=source)
+        return name
+
+    def vector(
+        self, node: Any, function: str, elements: int, inputs: Sequence[str] | None = None
+    ) -> None:
+        """Add lane operations over so many elements."""
+        operands = self.operands(node) if inputs is None else inputs
+        name, source = self.op_name(node), node.name or node.output[0]
+        self.builder.vector(function, name, operands, self.results(node), elements, source=source)
+
+    def move(self, node: Any, function: str, inputs: Sequence[str] | None = None) -> None:
+        """Add a rearrangement of bytes."""
+        operands = self.operands(node) if inputs is None else inputs
+        self.op(node, "move", operands, self.results(node), {"function": function})
+
+    def unsupported(self, node: Any) -> None:
+        """Record a node that nobody understands."""
+        known = node.domain in ("", "ai.onnx")
+        operator = node.op_type if known else f"{node.domain}.{node.op_type}"
+        counts = self.builder.unsupported
+        counts[operator] = counts.get(operator, 0) + 1
+        outputs = self.results(node)
+        elements = sum(self.values[name].elements for name in outputs)
+        attrs = {"function": operator, "work": elements}
+        self.op(node, "unsupported", self.operands(node), outputs, attrs)
+
+
+Handler = Callable[[Lowering, Any], None]
+
+
+def attribute(node: Any, name: str, default: Any = None) -> Any:
+    """Return a node's attribute as a Python value; bytes as text."""
+    for candidate in node.attribute:
+        if candidate.name == name:
+            value = helper.get_attribute_value(candidate)
+            return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return default

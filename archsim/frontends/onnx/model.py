@@ -1,0 +1,219 @@
+"""Reading an ONNX file that nobody vouches for, and giving its open dimensions sizes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import inliner
+
+from archsim.errors import InputError
+from archsim.frontends.options import Options
+
+MAX_FILE_BYTES = (1 << 31) - 1  # protobuf's own limit; larger models keep weights outside
+MAX_NODES = 200_000
+MAX_RANK = 16
+MAX_ELEMENTS = 1 << 44
+VALUE_ELEMENTS = 1 << 16  # values of larger constants are dropped: no shape depends on them
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model with all input shapes known.
+
+    Attributes
+    ----------
+    proto
+        The model, without the values of large constants.
+    inputs
+        Shapes of the inputs, initialisers not among them.
+    where
+        The file, for messages.
+    digest
+        SHA-256 of the file, shortened.
+    """
+
+    proto: Any
+    inputs: Mapping[str, Shape]
+    where: str
+    digest: str
+
+    @property
+    def opsets(self) -> Mapping[str, int]:
+        return {_domain(o.domain): o.version for o in self.proto.opset_import}
+
+
+def read_model(path: Path, options: Options) -> Model:
+    """Read a model and bind its open dimensions to options.
+
+    ``batch`` sets open first dimensions and is 1 unless given; others must be given, by name
+    (``sequence=128``) or by input and axis (``image.2=224``).
+    """
+    proto, digest = _read(path)
+    _check_sizes(proto, path)
+    _check_external(proto, path)
+    _drop_large_values(proto)
+    if proto.functions:
+        try:
+            proto = inliner.inline_local_functions(proto)
+        except (RuntimeError, ValueError) as fault:
+            raise InputError(str(path), f"functions must be inlinable: {fault}") from None
+    return Model(proto, _bind(proto.graph, options), str(path), digest)
+
+
+def tensors(proto: Any) -> Iterator[Any]:
+    """Yield every constant of the graph: initialisers and values of ``Constant`` nodes."""
+    yield from proto.graph.initializer
+    for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
+
+
+def _read(path: Path) -> tuple[Any, str]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(
+                str(path),
+                f"must be at most {MAX_FILE_BYTES:,} bytes",
+                fix="save its weights as external data",
+            )
+        content = path.read_bytes()
+    except OSError as fault:
+        raise InputError(str(path), f"must be a readable file: {fault.strerror}") from None
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(content)
+    except DecodeError:
+        raise InputError(str(path), "must be an ONNX model in protobuf form") from None
+    if not proto.graph.node or not proto.opset_import:
+        raise InputError(str(path), "must be an ONNX model with nodes and an opset")
+    return proto, hashlib.sha256(content).hexdigest()[:16]
+
+
+def _check_sizes(proto: Any, path: Path) -> None:
+    if len(proto.graph.node) > MAX_NODES:
+        raise InputError(str(path), f"must have at most {MAX_NODES:,} nodes", len(proto.graph.node))
+    if proto.graph.sparse_initializer:
+        raise InputError(str(path), "must hold its constants densely; it has sparse initialisers")
+    for tensor in tensors(proto):
+        dims = tuple(tensor.dims)
+        good = len(dims) <= MAX_RANK and all(d >= 0 for d in dims)
+        if not good or math.prod(dims) > MAX_ELEMENTS:
+            raise InputError(
+                f"{path}: constant {tensor.name!r}",
+                f"must have at most {MAX_RANK} dimensions and {MAX_ELEMENTS:,} elements",
+                dims[:MAX_RANK],
+            )
+
+
+def _check_external(proto: Any, path: Path) -> None:
+    """Refuse constants that lie outside the model's folder, and load the small ones inside it."""
+    folder = path.resolve().parent
+    for tensor in tensors(proto):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = entries.get("location", "")
+        where = f"{path}: external data of {tensor.name!r}"
+        try:
+            file = (folder / location).resolve()
+        except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links
+            raise InputError(where, "must name a file", location) from None
+        if not location or not file.is_relative_to(folder):
+            raise InputError(where, "must lie in the model's folder", location)
+        if math.prod(tensor.dims) <= VALUE_ELEMENTS:
+            _load_external(tensor, file, entries, where)
+
+
+def _load_external(tensor: Any, file: Path, entries: Mapping[str, str], where: str) -> None:
+    bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    length = math.prod(tensor.dims) * bits // 8
+    try:
+        offset = int(entries.get("offset", "0"))
+        with file.open("rb") as stream:
+            stream.seek(offset)
+            content = stream.read(length)
+    except (OSError, ValueError) as fault:
+        raise InputError(where, f"must be readable: {fault}") from None
+    if len(content) < length:
+        raise InputError(where, f"must hold {length:,} bytes at offset {offset:,}", len(content))
+    tensor.raw_data = content
+    tensor.data_location = onnx.TensorProto.DEFAULT
+    del tensor.external_data[:]
+
+
+_VALUE_FIELDS = (
+    "raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data",
+    "string_data", "external_data",
+)  # fmt: skip
+
+
+def _drop_large_values(proto: Any) -> None:
+    for tensor in tensors(proto):
+        if math.prod(tensor.dims) > VALUE_ELEMENTS:
+            for name in _VALUE_FIELDS:
+                tensor.ClearField(name)
+
+
+def _bind(graph: Any, options: Options) -> dict[str, Shape]:
+    """Return input shapes: numbers as they stand, open dimensions from the options."""
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    sizes: dict[str, int] = {}  # by symbol, and by INPUT.AXIS
+    for key in (key for value in inputs for _, keys in _open(value) for key in keys):
+        if key not in sizes and options.has(key):
+            sizes[key] = options.count(key, 1)
+    for value in inputs:
+        for axis, keys in _open(value):
+            if axis == 0 and len(value.type.tensor_type.shape.dim) > 1:
+                if not any(key in sizes for key in keys):
+                    batch = sizes.setdefault("batch", options.count("batch", 1))
+                    sizes |= dict.fromkeys(keys, batch)
+    missing: dict[str, str] = {}
+    shapes = {}
+    for value in inputs:
+        kind = value.type.tensor_type
+        if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
+            raise InputError(
+                f"{options.where}: input {value.name!r}", "must be a tensor of known rank"
+            )
+        shape = [d.dim_value for d in kind.shape.dim]
+        for axis, keys in _open(value):
+            size = next((sizes[key] for key in keys if key in sizes), 0)
+            shape[axis] = size
+            if not size:
+                missing[keys[-1]] = f"{keys[-1]} (axis {axis} of {value.name})"
+        if len(shape) > MAX_RANK or math.prod(shape) > MAX_ELEMENTS:
+            raise InputError(
+                f"{options.where}: input {value.name!r}", "must be of sane size", shape
+            )
+        shapes[value.name] = tuple(shape)
+    if missing:
+        raise InputError(
+            f"{options.where}: inputs",
+            f"sizes must be given for open dimensions: {', '.join(missing.values())}",
+            fix=f"say {options.where}@{','.join(f'{key}=SIZE' for key in missing)}",
+        )
+    return shapes
+
+
+def _open(value: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield an input's open axes, each with the keys that may set it: INPUT.AXIS, then its name."""
+    for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+        if dim.dim_value <= 0:
+            usable = dim.dim_param and not set(dim.dim_param) & set("?@=, ")
+            names = (dim.dim_param,) if usable else ()
+            yield axis, (f"{value.name}.{axis}", *names)

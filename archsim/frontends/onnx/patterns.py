@@ -1,0 +1,151 @@
+"""Activations that exporters spell out: GELU, SiLU, hard swish and their kin, found by shape.
+
+A pattern is a nested tuple: an operator and its operands. ``X`` is the activation's input, the same
+wherever it stands; a number is a constant near it; ``Scale`` is a multiplication by a constant or
+the division by its inverse. Additions and multiplications match in either order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from onnx import helper
+
+from archsim.frontends.onnx.shapes import Value
+
+X = "x"
+Pattern = Any  # X, a number, or a tuple of an operator's name and its operands' patterns
+
+
+def _product(x: Pattern, y: Pattern, factor: float) -> tuple[Pattern, ...]:
+    """Return the ways to write ``factor * x * y``."""
+    return (
+        ("Scale", ("Mul", x, y), factor),
+        ("Mul", x, ("Scale", y, factor)),
+        ("Mul", ("Scale", x, factor), y),
+    )
+
+
+_ERF = ("Add", ("Erf", ("Scale", X, math.sqrt(0.5))), 1.0)
+_CUBES = (("Pow", X, 3.0), ("Mul", ("Mul", X, X), X))
+_TANHS = tuple(
+    ("Add", ("Tanh", ("Scale", ("Add", X, ("Scale", cube, 0.044715)), math.sqrt(2 / math.pi))), 1.0)
+    for cube in _CUBES
+)
+_CLIP = ("Clip", ("Add", X, 3.0), 0.0, 6.0)
+
+PATTERNS: tuple[tuple[str, Pattern], ...] = (
+    *(("Gelu", p) for e in (_ERF, *_TANHS) for p in _product(X, e, 0.5)),
+    *(("HardSwish", p) for p in _product(X, _CLIP, 1 / 6)),
+    ("HardSwish", ("Mul", X, ("HardSigmoid", X))),
+    ("HardSigmoid", ("Scale", _CLIP, 1 / 6)),
+    ("Mish", ("Mul", X, ("Tanh", ("Softplus", X)))),
+    ("Swish", ("Mul", X, ("Sigmoid", X))),
+    ("Swish", ("Mul", X, ("Sigmoid", ("Scale", X, 1.0)))),
+    ("QuickGelu", ("Mul", X, ("Sigmoid", ("Scale", X, 1.702)))),
+)
+
+
+@dataclass
+class _Match:
+    """One attempt: what ``X`` is, and the nodes that the pattern covers."""
+
+    x: str = ""
+    nodes: list[Any] = field(default_factory=list)
+
+
+class Matcher:
+    """Finds patterns that end in a node."""
+
+    def __init__(self, nodes: Sequence[Any], values: Mapping[str, Value]) -> None:
+        self._values = values
+        self._producer = {name: node for node in nodes for name in node.output if name}
+
+    def match(self, pattern: Pattern, node: Any) -> _Match | None:
+        found = _Match()
+        return found if self._node(pattern, node, found) and found.x else None
+
+    def _value(self, pattern: Pattern, name: str | float, found: _Match) -> bool:
+        if isinstance(name, float):  # an operand that the operator holds as an attribute
+            return bool(name == pattern)
+        if pattern == X:
+            found.x = found.x or name
+            return found.x == name and not self._values[name].static
+        if isinstance(pattern, float):
+            number = self._values[name].scalar() if name in self._values else None
+            return number is not None and math.isclose(number, pattern, rel_tol=1e-3, abs_tol=1e-6)
+        node = self._producer.get(name)
+        return node is not None and self._node(pattern, node, found)
+
+    def _node(self, pattern: Pattern, node: Any, found: _Match) -> bool:
+        for operator, operands in _spellings(pattern):
+            inputs: list[str | float] = [*node.input, *_clip_bounds(node)]
+            if node.op_type != operator or len(inputs) != len(operands):
+                continue
+            mark = (found.x, len(found.nodes))
+            found.nodes.append(node)
+            if all(self._value(p, i, found) for p, i in zip(operands, inputs, strict=True)):
+                return True
+            found.x = mark[0]
+            del found.nodes[mark[1] :]
+        return False
+
+
+def _spellings(pattern: Pattern) -> Iterator[tuple[str, tuple[Pattern, ...]]]:
+    operator, *operands = pattern
+    if operator == "Scale":
+        inner, factor = operands
+        yield "Mul", (inner, factor)
+        yield "Mul", (factor, inner)
+        yield "Div", (inner, 1 / factor)
+    else:
+        yield operator, tuple(operands)
+        if operator in ("Add", "Mul"):
+            yield operator, tuple(reversed(operands))
+
+
+def _clip_bounds(node: Any) -> Iterator[float]:
+    """Yield the bounds that a ``Clip`` before opset 11 holds as attributes."""
+    if node.op_type == "Clip" and len(node.input) == 1:
+        bounds = {a.name: float(a.f) for a in node.attribute}
+        yield from (bounds.get("min", -math.inf), bounds.get("max", math.inf))
+
+
+def fold_activations(
+    nodes: Sequence[Any], values: Mapping[str, Value], outputs: frozenset[str]
+) -> list[Any]:
+    """Return the nodes with each pattern replaced by one; values inside it must not leave it."""
+    matcher = Matcher(nodes, values)
+    readers = Counter(name for node in nodes for name in node.input)
+    readers.update(outputs)
+    absorbed: set[int] = set()
+    replaced: dict[int, Any] = {}
+    for node in reversed(nodes):
+        if id(node) in absorbed or node.op_type not in _ENDS:
+            continue
+        for operator, pattern in PATTERNS:
+            found = matcher.match(pattern, node)
+            if found and _closed(found, node, readers):
+                absorbed.update(id(inner) for inner in found.nodes)
+                names = "+".join(n.name for n in found.nodes if n.name)
+                replaced[id(node)] = helper.make_node(operator, [found.x], node.output, names)
+                break
+    return [
+        replaced.get(id(node), node)
+        for node in nodes
+        if id(node) in replaced or id(node) not in absorbed
+    ]
+
+
+_ENDS = frozenset(("Mul", "Div"))
+
+
+def _closed(found: _Match, end: Any, readers: Counter[str]) -> bool:
+    """Say whether nothing outside the match reads what its inner nodes write."""
+    inside = Counter(name for node in found.nodes for name in node.input)
+    inner = {name for node in found.nodes if node is not end for name in node.output}
+    return all(readers[name] == inside[name] for name in inner)

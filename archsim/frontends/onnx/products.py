@@ -1,0 +1,265 @@
+"""Operators that are matrix products: convolutions, MatMul, Gemm, Einsum, attention."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from archsim.frontends.onnx.lowering import Handler, Lowering, attribute
+from archsim.frontends.onnx.shapes import Value
+from archsim.trace import VECTOR_PASSES, Attr
+
+# -------------------------------------------------------------------------------------- convolution
+
+
+def _conv(low: Lowering, node: Any, weight: int = 1, bias: int | None = 2) -> None:
+    """Lower a 1-D or 2-D convolution; ``weight`` and ``bias`` are the operands' positions."""
+    x, w = low.required(node, 0), low.required(node, weight)
+    spatial = len(x.shape) - 2
+    if spatial > 2:
+        low.unsupported(node)
+        return
+    batch, channels, *extents = x.shape
+    filters, _, *kernel = w.shape
+    stride = attribute(node, "strides") or [1] * spatial
+    dilation = attribute(node, "dilations") or [1] * spatial
+    pad = _pads(node, extents, kernel, stride, dilation)
+    if spatial == 1:  # a single row
+        extents, kernel, stride, dilation = ([1, *v] for v in (extents, kernel, stride, dilation))
+        pad = (0, pad[0], 0, pad[1])
+    attrs: dict[str, Attr] = {
+        "batch": batch, "channels": channels, "height": extents[0], "width": extents[1],
+        "filters": filters, "kernel": tuple(kernel), "stride": tuple(stride), "pad": pad,
+        "dilation": tuple(dilation), "groups": attribute(node, "group", 1),
+    }  # fmt: skip
+    added = low.value(node, bias) if bias is not None else None
+    inputs = (low.tensor(x), low.tensor(w), *_bias(low, added))
+    epilogue = ("bias",) if added is not None else ()
+    low.op(node, "conv", inputs, low.results(node), attrs, epilogue=epilogue)
+
+
+def _pads(
+    node: Any, extents: list[int], kernel: list[int], stride: list[int], dilation: list[int]
+) -> tuple[int, ...]:
+    """Return begins, then ends."""
+    mode = attribute(node, "auto_pad", "NOTSET")
+    if mode == "NOTSET":
+        return tuple(attribute(node, "pads") or [0] * 2 * len(kernel))
+    begins, ends = [], []
+    for extent, taps, step, gap in zip(extents, kernel, stride, dilation, strict=True):
+        reach = (taps - 1) * gap + 1
+        total = max(0, (-(-extent // step) - 1) * step + reach - extent) if mode != "VALID" else 0
+        less, more = total // 2, total - total // 2
+        begins.append(more if mode == "SAME_LOWER" else less)
+        ends.append(less if mode == "SAME_LOWER" else more)
+    return (*begins, *ends)
+
+
+def _bias(low: Lowering, value: Value | None) -> tuple[str, ...]:
+    """Return the tensor of what is added to accumulators."""
+    if value is None or not value.static:
+        return low.operand(value)
+    return (low.builder.bias(value.name, value.elements, value.dtype),)
+
+
+def _conv_transpose(low: Lowering, node: Any) -> None:
+    """Lower to the product that gives every input pixel's contribution, then their overlapped sum.
+
+    Where kernels do not overlap (kernel = stride, no padding) the product's columns are the output,
+    written by address.
+    """
+    x, w, bias = low.required(node, 0), low.required(node, 1), low.value(node, 2)
+    out = low.output(node)
+    groups = attribute(node, "group", 1)
+    taps = prod(w.shape[2:])
+    pixels = prod((x.shape[0], *x.shape[2:]))
+    dims = (pixels, w.shape[1] * taps, x.shape[1] // groups, groups)
+    epilogue = ("bias",) if bias is not None else ()
+    inputs: tuple[str, ...] = (low.tensor(x), low.tensor(w))
+    columns = pixels * w.shape[1] * groups * taps
+    if columns == out.elements and list(w.shape[2:]) == attribute(node, "strides"):
+        inputs += _bias(low, bias)
+        name = low.op(node, "gemm", inputs, low.results(node), _gemm(*dims), epilogue=epilogue)
+        low.filters[name] = w.shape[1] * groups
+        return
+    shape = (pixels, groups * w.shape[1] * taps)
+    partial = low.declare(Value(f"{out.name}.columns", shape, out.elem_type))
+    low.op(node, "gemm", inputs, (partial,), _gemm(*dims))
+    passes = VECTOR_PASSES["col2im"] * columns + (
+        VECTOR_PASSES["bias"] * out.elements if bias else 0
+    )
+    low.op(
+        node,
+        "vector",
+        (partial, *low.operand(bias)),
+        low.results(node),
+        {"function": "col2im", "work": passes},
+        epilogue=epilogue,
+        part="col2im",
+    )
+
+
+# ----------------------------------------------------------------------------------------- products
+
+
+def _gemm(m: int, n: int, k: int, groups: int = 1) -> dict[str, Attr]:
+    return {"m": m, "n": n, "k": k, "groups": groups}
+
+
+def _product(
+    low: Lowering,
+    node: Any,
+    a: Value,
+    b: Value,
+    dims: tuple[int, int, int, int],
+    *,
+    bias: tuple[str, ...] = (),
+    epilogue: tuple[str, ...] = (),
+) -> None:
+    """Add ``a b`` with (m, n, k, groups); a constant on the left changes sides, transposed."""
+    m, n, k, groups = dims
+    if not m * n * k * groups:
+        return
+    if a.static and not b.static:
+        a, b, m, n = b, a, n, m
+    inputs = (low.tensor(a), low.tensor(b), *bias)
+    low.op(node, "gemm", inputs, low.results(node), _gemm(m, n, k, groups), epilogue=epilogue)
+
+
+def _matmul(low: Lowering, node: Any, right: int = 1) -> None:
+    """Lower a product of stacks; ``right`` is the right operand's position.
+
+    Per leading axis: extents on both sides make groups, an extent on the left alone joins the rows
+    that share the right operand, one on the right alone joins its columns.
+    """
+    a, b = low.required(node, 0), low.required(node, right)
+    shape_a = a.shape if len(a.shape) > 1 else (1, *a.shape)
+    shape_b = b.shape if len(b.shape) > 1 else (*b.shape, 1)
+    rank = max(len(shape_a), len(shape_b)) - 2
+    lead_a = (1,) * (rank + 2 - len(shape_a)) + shape_a[:-2]
+    lead_b = (1,) * (rank + 2 - len(shape_b)) + shape_b[:-2]
+    m, n, groups = shape_a[-2], shape_b[-1], 1
+    for x, y in zip(lead_a, lead_b, strict=True):
+        if x == y:
+            groups *= x
+        elif y == 1:
+            m *= x
+        else:
+            n *= y
+    _product(low, node, a, b, (m, n, shape_a[-1], groups))
+
+
+def _gemm_node(low: Lowering, node: Any) -> None:
+    a, b, c = low.required(node, 0), low.required(node, 1), low.value(node, 2)
+    m, k = reversed(a.shape) if attribute(node, "transA", 0) else a.shape
+    n = b.shape[0] if attribute(node, "transB", 0) else b.shape[1]
+    swapped = a.static and not b.static
+    scaled = attribute(node, "alpha", 1.0) != 1.0 and not (a.static or b.static)
+    epilogue: tuple[str, ...] = ("scale",) if scaled else ()
+    if c is None:
+        _product(low, node, a, b, (m, n, k, 1), epilogue=epilogue)
+        return
+    if c.static and c.elements in (1, n) and c.shape[-1:] in ((), (1,), (n,)) and not swapped:
+        _product(low, node, a, b, (m, n, k, 1), bias=_bias(low, c), epilogue=(*epilogue, "bias"))
+        return
+    out = low.output(node)
+    partial = low.declare(Value(f"{out.name}.product", out.shape, out.elem_type))
+    if swapped:
+        a, b, m, n = b, a, n, m
+    low.op(
+        node, "gemm", (low.tensor(a), low.tensor(b)), (partial,), _gemm(m, n, k), epilogue=epilogue
+    )
+    attrs: dict[str, Attr] = {"function": "add", "work": out.elements * VECTOR_PASSES["add"]}
+    low.op(node, "vector", (partial, *low.operand(c)), low.results(node), attrs, part="add")
+
+
+def _einsum(low: Lowering, node: Any) -> None:
+    """Lower a product of two operands in which no index repeats and none is summed alone."""
+    terms = attribute(node, "equation").replace(" ", "").split("->")
+    inputs = terms[0].split(",")
+    plain = all(set(t) <= _LETTERS and len(set(t)) == len(t) for t in (*inputs, *terms[1:]))
+    if len(terms) != 2 or len(inputs) != 2 or not plain:
+        low.unsupported(node)
+        return
+    left, right, out = set(inputs[0]), set(inputs[1]), set(terms[1])
+    a, b = low.required(node, 0), low.required(node, 1)
+    if out != (left ^ right) | (left & right & out):
+        low.unsupported(node)
+        return
+    size = dict(zip(inputs[0], a.shape, strict=True)) | dict(zip(inputs[1], b.shape, strict=True))
+    m, n, k, groups = (
+        prod(size[i] for i in indices)
+        for indices in (left - right, right - left, left & right - out, left & right & out)
+    )
+    _product(low, node, a, b, (m, n, k, groups))
+
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def _fused_matmul(low: Lowering, node: Any) -> None:
+    """Lower ONNX Runtime's MatMul with transpositions of the last two axes."""
+    a, b = low.required(node, 0), low.required(node, 1)
+    batched = attribute(node, "transBatchA", 0) or attribute(node, "transBatchB", 0)
+    if batched or len(a.shape) != len(b.shape) or a.shape[:-2] != b.shape[:-2]:
+        low.unsupported(node)
+        return
+    m, k = reversed(a.shape[-2:]) if attribute(node, "transA", 0) else a.shape[-2:]
+    n = b.shape[-2] if attribute(node, "transB", 0) else b.shape[-1]
+    scaled = attribute(node, "alpha", 1.0) != 1.0
+    epilogue = ("scale",) if scaled else ()
+    _product(low, node, a, b, (m, n, k, prod(a.shape[:-2])), epilogue=epilogue)
+
+
+# ---------------------------------------------------------------------------------------- attention
+
+
+def _attention(low: Lowering, node: Any) -> None:
+    """Lower ONNX's own attention: two products around a softmax; query heads share key heads."""
+    cached = any(low.value(node, i) for i in (4, 5, 6)) or any(node.output[1:])
+    if cached:
+        low.unsupported(node)
+        return
+    q, k, v = (low.required(node, i) for i in range(3))
+    out, mask = low.output(node), low.value(node, 3)
+    if len(q.shape) == 4:
+        batch, heads, rows, size = q.shape
+        shared, columns, depth = k.shape[1], k.shape[2], v.shape[3]
+    else:
+        batch, rows, columns = q.shape[0], q.shape[1], k.shape[1]
+        heads, shared = attribute(node, "q_num_heads"), attribute(node, "kv_num_heads")
+        size, depth = q.shape[2] // heads, v.shape[2] // shared
+    groups, m = batch * shared, heads // shared * rows
+    shape = (batch, heads, rows, columns)
+    scores = low.declare(Value(f"{out.name}.scores", shape, out.elem_type))
+    weights = low.declare(Value(f"{out.name}.weights", shape, out.elem_type))
+    function = "masked_softmax" if mask or attribute(node, "is_causal", 0) else "softmax"
+    work = prod(shape) * VECTOR_PASSES[function]
+    low.op(
+        node,
+        "gemm",
+        (low.tensor(q), low.tensor(k)),
+        (scores,),
+        _gemm(m, columns, size, groups),
+        epilogue=("scale",),
+        part="scores",
+    )
+    softmax: dict[str, Attr] = {"function": function, "work": work}
+    low.op(node, "vector", (scores, *low.operand(mask)), (weights,), softmax, part="softmax")
+    context = _gemm(m, depth, columns, groups)
+    low.op(node, "gemm", (weights, low.tensor(v)), low.results(node), context, part="context")
+
+
+HANDLERS: dict[str, Handler] = {
+    "Conv": _conv,
+    "ConvInteger": lambda low, node: _conv(low, node, bias=None),
+    "QLinearConv": lambda low, node: _conv(low, node, weight=3, bias=8),
+    "ConvTranspose": _conv_transpose,
+    "MatMul": _matmul,
+    "MatMulInteger": _matmul,
+    "QLinearMatMul": lambda low, node: _matmul(low, node, right=3),
+    "Gemm": _gemm_node,
+    "Einsum": _einsum,
+    "Attention": _attention,
+    "com.microsoft.FusedMatMul": _fused_matmul,
+}
