@@ -42,9 +42,7 @@ def run(program: Program, repeats: Mapping[int, int]) -> Timeline:
     done = Completion()
     for run in program.runs(repeats):
         engine = engines[run.placed.unit.name]
-        execution = Execution(
-            run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps
-        )
+        execution = Execution(run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps)
         if run.opening_ps:
             engine.free_ps = run.opening_ps
             engine.loaded_ps = run.opening_ps + program.dram.latency_ps
@@ -80,7 +78,7 @@ def _advance(
     ready_ps: int,
     latency_ps: int,
 ) -> None:
-    """Run one op's steps: the recurrence of this module's docstring, in plain integers for speed."""
+    """Run one op's steps: the recurrence of the module's docstring, in plain integers for speed."""
     moves = run.placed.moves
     period = run.placed.unit.clock.period_ps
     num, den = period.numerator, period.denominator

@@ -1,4 +1,4 @@
-"""A proposed accelerator: engines, memories, link, clocks and node, as a person types it in YAML."""
+"""A proposed accelerator: engines, memories, link, clocks and node, as typed in YAML."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Design(_Part):
                 specs[name] = fields
                 continue
             known = discover()
-            kind = fields.get("kind") if isinstance(fields, Mapping) else None
+            kind = str(fields.get("kind")) if isinstance(fields, Mapping) else ""
             if kind not in known:
                 raise ValueError(f"{name}.kind must be {one_of(known, kind)}, not {kind!r}")
             specs[name] = known[kind].spec.model_validate(fields)

@@ -1,4 +1,4 @@
-"""The errors that a user can meet; each says what was expected, what came, where, and what to change."""
+"""The errors that a user can meet: what was expected, what came, where, and what to change."""
 
 from __future__ import annotations
 

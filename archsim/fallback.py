@@ -39,6 +39,10 @@ def _lower(spec: Fallback, op: Op, slices: Any, data: object = None) -> HostJobs
     return HostJobs(slices.work)
 
 
+def _price(spec: Fallback) -> str:
+    return f"{spec.ns_per_element} ns and {spec.pj_per_element} pJ"
+
+
 def fallback_unit(spec: Fallback) -> Unit:
     """Return the host as a unit whose clock ticks every picosecond."""
     engine = Engine(
@@ -54,9 +58,6 @@ def fallback_unit(spec: Fallback) -> Unit:
         fmax_mhz=lambda spec, tech: Fmax(float("inf"), "a host outside the design"),
         lanes=lambda spec: {"in": 8},
         rtl=NoRtl(spec.reason),
-        assumptions=lambda spec: (
-            f"fallback: {spec.reason}; {spec.ns_per_element} ns and {spec.pj_per_element} pJ "
-            "an element",
-        ),
+        assumptions=lambda spec: (f"fallback: {spec.reason}; {_price(spec)} an element",),
     )
     return Unit(NAME, engine, spec, Clock(Fraction(1)))

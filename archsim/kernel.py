@@ -22,7 +22,7 @@ Process = Generator[Any, Any, None]
 
 @dataclass(slots=True)
 class _Job:
-    """A run on its engine, and the events by which its DMA and its engine meet; each carries its time.
+    """A run on its engine, and the events by which DMA and engine meet; each carries its time.
 
     Parameters
     ----------
@@ -100,9 +100,7 @@ class _System:
                     yield from self._store(name, job, step - 1)
             if job.run.prefetch_next_ps and following is not None:
                 yield from self._wait(job.opened, job, "buffer")
-                yield from self._fetch(
-                    name, job, self.fetched[following], job.run.prefetch_next_ps
-                )
+                yield from self._fetch(name, job, self.fetched[following], job.run.prefetch_next_ps)
             yield from self._store(name, job, len(job.run.load_ps) - 1)
             job.execution.tail_ps = (self.sim.now,)
 
@@ -200,14 +198,10 @@ def _jobs(sim: simpy.Environment, runs: list[Run], fetched: dict[int, simpy.Even
         inputs = [done[p] for p in run.placed.after]
         if run.placed.carried and run.iteration:
             inputs += iterations[run.segment, run.iteration - 1]
-        execution = Execution(
-            run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps
-        )
+        execution = Execution(run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps)
         previous = latest.get(name)
         opened = previous.ended[-1] if previous else None
-        job = _Job(
-            run, execution, arrives, frees, loaded, ended, stored, inputs, opened
-        )
+        job = _Job(run, execution, arrives, frees, loaded, ended, stored, inputs, opened)
         latest[name] = job
         done[run.placed.index] = job.done
         iterations.setdefault((run.segment, run.iteration), []).append(job.done)

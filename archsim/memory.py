@@ -1,4 +1,4 @@
-"""Memories as the timing model sees them: what a transfer costs, what the buffer's ports can carry."""
+"""Memories as the timing model sees them: what a transfer costs, what ports can carry."""
 
 from __future__ import annotations
 
@@ -88,4 +88,3 @@ def port_env(buffer: Sram, lanes: Mapping[str, int], reads: tuple[str, ...]) -> 
             common = gcd(wanted, available)
             env.update({p: Rate(0, available // common, wanted // common) for p in group})
     return env or NO_STALLS
-

@@ -1,4 +1,4 @@
-"""What a simulation answers: metrics, a row an op, a row a resource, and where each number comes from."""
+"""What a simulation answers: metrics, a row an op, a row a resource, and their provenance."""
 
 from __future__ import annotations
 

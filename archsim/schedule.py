@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from archsim.design import Clock, Design
-from archsim.engines import Engine, Reason, discover
+from archsim.design import Design
+from archsim.engines import Engine, Reason
 from archsim.errors import ArchsimError
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
-from archsim.plan import Memo, Moves, Plan, Unit, plan_op
+from archsim.plan import Memo, Moves, Plan, Site, Unit
+from archsim.planner import plan_op
 from archsim.trace import Op, Trace
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -149,16 +151,6 @@ def segments_of(trace: Trace) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def units_of(design: Design, clocks: Mapping[str, Clock]) -> tuple[Unit, ...]:
-    """Return the design's engines, ready to plan for; the fallback host comes last if there is one."""
-    known = discover()
-    units = []
-    for name, spec in design.engines.items():
-        kind = getattr(spec, "kind", "")
-        units.append(Unit(name, known[kind], spec, clocks[name]))
-    return tuple(units)
-
-
 def assign(units: tuple[Unit, ...], op: Op, dtypes: tuple[str, ...]) -> Unit | list[str]:
     """Return the first engine that accepts the op, or every engine's reason for refusing it."""
     reasons = []
@@ -203,20 +195,24 @@ def build(
     memo = Memo() if memo is None else memo
     dram = DramTiming.of(design)
     room, store_room = room_of(design)
+    every = units if fallback is None else (*units, fallback)
+    sites = {}
+    for unit in every:
+        site = Site(unit, design.memories.buffer, dram, room, design.node, objective)
+        sites[unit.name] = (site, memo.site(site))
     chosen: list[tuple[Unit, Plan]] = []
     refused: list[str] = []
     for op in trace.ops:
         operands = op.inputs[:2] if op.kind in ("gemm", "conv") else ()
-        unit = assign(units, op, tuple(trace.tensors[t].dtype for t in operands))
-        if isinstance(unit, list):
-            if fallback is None:
-                refused.append(f"  {op.name} ({op.kind}): " + "; ".join(unit))
-                continue
-            unit = fallback
-        mapping = (given or {}).get(op.name)
-        chosen.append(
-            (unit, plan_op(unit, op, trace.tensors, design, dram, room, objective, mapping, memo))
-        )
+        found = assign(units, op, tuple(trace.tensors[t].dtype for t in operands))
+        if isinstance(found, list) and fallback is None:
+            refused.append(f"  {op.name} ({op.kind}): " + "; ".join(found))
+            continue
+        unit = fallback if isinstance(found, list) else found
+        assert unit is not None
+        site, number = sites[unit.name]
+        plan = plan_op(site, number, op, trace.tensors, (given or {}).get(op.name), memo)
+        chosen.append((unit, plan))
     if refused:
         raise ArchsimError(
             f"{len(refused)} of {len(trace.ops)} ops have no engine that accepts them, and the "
@@ -225,8 +221,7 @@ def build(
     segments = segments_of(trace)
     held = resident_tensors(trace, segments, chosen, store_room)
     ops = _placed(trace, segments, chosen, held, dram)
-    every = (*units, fallback) if fallback is not None else units
-    return Program(tuple(every), ops, segments, dram, room)
+    return Program(every, ops, segments, dram, room)
 
 
 def room_of(design: Design) -> tuple[int, int]:
@@ -292,6 +287,7 @@ def _placed(
     placed = []
     segment_of: dict[int, Segment | None] = {i: s for s in segments for i in range(s.start, s.stop)}
     segment_of[-1] = None
+    used_up: dict[str, int] = {}  # by unit: its latest op that was the last to use a kept tensor
     for i, op in enumerate(trace.ops):
         unit, plan = chosen[i]
         here = segment_of[i]
@@ -300,7 +296,7 @@ def _placed(
         after = {producer[name] for name in op.inputs if name in producer and producer[name] < i}
         if held_output and several:
             # room for the result is free only once the tensors that had it are used up
-            after |= {last_use[t] for t in held if last_use[t] < i}
+            after |= set(used_up.values())
         weights = tuple(trace.tensors[name].role == "weight" for name in op.inputs)
         moves = plan.moves(tuple(name in held for name in op.inputs), held_output, weights, dram)
         elsewhere = tuple(sorted(p for p in after if chosen[p][0].name != unit.name))
@@ -311,4 +307,6 @@ def _placed(
         placed.append(
             Placed(i, op, unit, plan, moves, elsewhere, held_inputs, held_output, carried)
         )
+        if any(last_use[name] == i for name in held_inputs):
+            used_up[unit.name] = i
     return tuple(placed)

@@ -16,8 +16,8 @@ from archsim.design import PS_PER_MHZ, Clock, Design
 from archsim.engines import AssumedClock, Fmax, NoRtl, discover
 from archsim.errors import InfeasibleError, InputError
 from archsim.fallback import fallback_unit
+from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
-from archsim.mapping import Objective
 from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.timeline import fold_repeats
@@ -32,10 +32,8 @@ _RUNS = {"analytic": analytic.run, "event": kernel.run}
 CONVENTIONS = (
     "fold overlap: folds of one job overlap, jobs of one engine do not",
     "prefetch: an engine's next weights load behind the running op's last loads, if they fit",
-    "DMA: one in-order DMA an engine, double-buffered tiles; its buffer accesses cost energy but no "
-    "cycles of the array",
-    "convolution: DRAM and buffer hold the raw input, halo included; im2col happens on the way into "
-    "the array",
+    "DMA: one in-order DMA an engine, double-buffered tiles; it takes no cycles of the buffer",
+    "convolution: DRAM and buffer hold raw input, halo included; im2col is done on the read side",
     "epilogue: bias, activation and requantisation keep pace with the drain and cost no time",
     "control: commands, configuration and host time are not modelled",
 )
@@ -128,7 +126,9 @@ def units_of(design: Design, tech: Tech) -> tuple[tuple[Unit, ...], list[str]]:
                 "synthesised one to follow", "auto",
             )  # fmt: skip
         if found[name] is None:
-            notes.append(f"{name}: not synthesised; assumed to follow the {clock.mhz:.6g} MHz clock")
+            notes.append(
+                f"{name}: not synthesised; assumed to follow the {clock.mhz:.6g} MHz clock"
+            )
         units.append(Unit(name, known[getattr(spec, "kind", "")], spec, clock))
     return tuple(units), notes
 

@@ -156,8 +156,7 @@ def _op_row(
         buffer_write_bytes=write * repeat,
         energy_pj={
             placed.unit.name: engine_pj * repeat,
-            "buffer": repeat
-            * (read * prices.buffer_read_byte + write * prices.buffer_write_byte),
+            "buffer": repeat * (read * prices.buffer_read_byte + write * prices.buffer_write_byte),
             "dram": (moves.read_bytes + moves.write_bytes) * repeat * prices.dram_byte,
         },
         bound=_bound(occupied_ps, dram_ps * repeat, waits),

@@ -1,4 +1,4 @@
-"""When everything happened: what `analytic` and `kernel` both return, and how repeats are folded."""
+"""When everything happened: what `analytic` and `kernel` return, and how repeats are folded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Execution:
     Parameters
     ----------
     begin_ps, end_ps
-        From the engine being free for it to its last result stored, or computed if it stays on chip.
+        From the engine being free for it to its last result stored, or computed if kept.
     occupied_ps
         Time that jobs hold the engine.
     dma_busy_ps
@@ -41,13 +41,15 @@ class Execution:
     occupied_ps: int = 0
     dma_busy_ps: int = 0
     wait_ps: dict[str, int] = field(default_factory=lambda: {"load": 0, "store": 0, "input": 0})
-    dma_wait_ps: dict[str, int] = field(default_factory=lambda: {"buffer": 0, "input": 0, "dram": 0})
+    dma_wait_ps: dict[str, int] = field(
+        default_factory=lambda: {"buffer": 0, "input": 0, "dram": 0}
+    )
     tail_ps: tuple[int, ...] = ()  # the engine's state at the end, relative to nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Every execution in order, and the end of the last; ``spans`` only where they were asked for."""
+    """Every execution in order, and the end of the last; only `kernel` records ``spans``."""
 
     executions: tuple[Execution, ...]
     total_ps: int
@@ -80,9 +82,9 @@ class Folded:
 def fold_repeats(program: Program, run: Callable[[Mapping[int, int]], Timeline]) -> Folded:
     """Run a program with each repeated segment shortened where that provably changes nothing.
 
-    A repeat is periodic if its second and third iterations run alike, relative to their start, down to the
-    state that they leave behind, and if the period is a whole number of cycles of every clock. If
-    one is not, the program is run in full.
+    A repeat is periodic if its second and third iterations run alike, relative to their start, down
+    to the state that they leave behind, and if the period is a whole number of cycles of every
+    clock. If one is not, the program is run in full.
     """
     long = {
         number: RUN_ITERATIONS
@@ -101,7 +103,7 @@ def fold_repeats(program: Program, run: Callable[[Mapping[int, int]], Timeline])
 
 
 def _folded(timeline: Timeline, skipped: Mapping[int, int], shift_ps: int) -> Folded:
-    """Close a timeline; DRAM serves one transfer at a time, which bounds its length from below too."""
+    """Close a timeline; one DRAM serves all transfers, which bounds its length from below too."""
     folded = Folded(timeline, skipped, timeline.total_ps + shift_ps)
     dram_ps = sum(execution.dma_busy_ps * weight for execution, weight in folded.weighted())
     return Folded(timeline, skipped, max(folded.total_ps, dram_ps))

@@ -6,6 +6,7 @@ diffs. Operand values, where a model carries them, lie beside it in an ``.npz`` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -49,10 +50,7 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        count = 1
-        for extent in self.shape:
-            count *= extent
-        return count
+        return math.prod(self.shape)
 
     @property
     def size_bytes(self) -> int:
@@ -365,4 +363,4 @@ def _check_conv(op: Op, where: str) -> None:
     if op.int_attr("channels") % groups or op.int_attr("filters") % groups:
         raise InputError(f"{where}: groups", "must divide channels and filters", groups)
     if min(conv_output(op)) < 1:
-        raise InputError(where, "kernel must fit the padded input; output is", conv_output(op))
+        raise InputError(f"{where}: kernel", "must fit the padded input", op.ints_attr("kernel"))

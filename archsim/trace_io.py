@@ -207,10 +207,15 @@ def _parse(raw: bytes, place: str) -> Line:
         return values
 
     try:
-        value = json.loads(raw, object_pairs_hook=unique, parse_constant=constant)
-    except (ValueError, RecursionError) as fault:
-        reason = "nested too deep" if isinstance(fault, RecursionError) else fault
+        text = raw.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+    except json.JSONDecodeError as fault:
+        reason = f"{fault.msg} at column {fault.colno}"
         raise InputError(place, f"must be a line of JSON: {reason}") from None
+    except RecursionError:
+        raise InputError(place, "must be a line of JSON: nested too deep") from None
+    except ValueError as fault:
+        raise InputError(place, f"must be a line of JSON: {fault}") from None
     if not isinstance(value, dict):
         raise InputError(place, "must be a JSON object", value)
     return value

@@ -110,7 +110,7 @@ def _message(
         text = _WORDS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
         if error["type"] not in ("missing", "extra_forbidden", "value_error"):
             text += f", not {error['input']!r}"
-        line = f"{place}: {dotted}: {text.removeprefix('Value error, ').removeprefix('value error, ')}"
+        line = f"{place}: {dotted}: {text.removeprefix('value error, ')}"
         if line not in lines:
             lines.append(line)
     first, _, rest = lines[0].partition(": ")

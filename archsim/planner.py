@@ -1,0 +1,247 @@
+"""Planning one op on one engine: the mapping, its jobs and their timing, the bytes of each tile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archsim.engines import Env, GemmJobs, Ints
+from archsim.errors import InfeasibleError, InputError
+from archsim.mapper import Machine, footprint_bytes, search
+from archsim.mapping import ConvShape, GemmMapping, Product, SliceMapping, steps
+from archsim.mapping import Mapping as OpMapping
+from archsim.memory import port_env
+from archsim.plan import Memo, Plan, Site, Unit
+from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
+
+MAX_SLICES = 1 << 16
+READ_PORTS = ("a", "b", "c", "in")
+Tensors = Mapping[str, Tensor]
+
+
+def plan_op(
+    site: Site, number: int, op: Op, tensors: Tensors, given: OpMapping | None, memo: Memo
+) -> Plan:
+    """Return the plan of an op on an engine, searched unless a mapping is given.
+
+    Parameters
+    ----------
+    number
+        What `Memo.site` says of the site.
+
+    Raises
+    ------
+    InfeasibleError
+        If no tile fits the buffer, or the given ones do not.
+    """
+    operands = (*op.inputs, *op.outputs)
+    shapes = tuple((t.size_bytes, t.dtype) for t in (tensors[name] for name in operands))
+    repeated = tuple(op.inputs.index(name) for name in op.inputs)  # x * x loads x once
+    key = (number, op.kind, tuple(op.attrs.items()), shapes, repeated, given)
+    plan = memo.get(key)
+    if plan is None:
+        make = _plan_product if is_product(site.unit, op) else _plan_slices
+        try:
+            plan = make(site, op, tensors, given)
+        except InfeasibleError as fault:
+            raise InfeasibleError(
+                f"op {op.name!r}: {fault.what}", demand=fault.demand, bound=fault.bound,
+                unit=fault.unit, levers=fault.levers,
+            ) from None  # fmt: skip
+        memo.put(key, plan)
+    return plan
+
+
+def _env(site: Site) -> Env:
+    return port_env(site.buffer, site.unit.engine.lanes(site.unit.spec), READ_PORTS)
+
+
+# --------------------------------------------------------------------------------------- products
+
+
+def is_product(unit: Unit, op: Op) -> bool:
+    """Return whether the op is tiled as a matrix product: on an array, not on a fallback host."""
+    return op.kind in ("gemm", "conv") and "rows" in type(unit.spec).model_fields
+
+
+def product_of(op: Op, tensors: Tensors, acc_bits: int) -> Product:
+    """Return an op as the mapper sees it."""
+    a, b = (tensors[name] for name in op.inputs[:2])
+    conv = None
+    if op.kind == "conv":
+        (kh, kw), (out_h, out_w) = op.ints_attr("kernel"), conv_output(op)
+        conv = ConvShape(
+            op.int_attr("height"), op.int_attr("width"), out_h, out_w, kh, kh * kw,
+            op.ints_attr("stride")[0], op.ints_attr("dilation")[0], op.ints_attr("pad")[0],
+        )  # fmt: skip
+    a_bits, b_bits, c_bits = (DTYPE_BITS[x.dtype] for x in (a, b, tensors[op.outputs[0]]))
+    return Product(as_gemm(op), a_bits, b_bits, c_bits, acc_bits, conv)
+
+
+def machine_of(site: Site) -> Machine:
+    """Return what the mapping objective needs to know of an engine in its surroundings."""
+    unit, env = site.unit, _env(site)
+
+    def occupied(jobs: GemmJobs) -> Ints:
+        return unit.engine.time(unit.spec, jobs, env).occupied
+
+    prices = (0.0, 0.0, 0.0)
+    if site.objective != "time":
+        from archsim.tech import load  # noqa: PLC0415
+
+        tech = load(site.node)
+        energy = unit.engine.energy_pj(unit.spec, tech)
+        prices = (8 * tech.dram().pj_per_bit, energy.get("mac", 0.0), energy.get("leak_ps", 0.0))
+    return Machine(
+        unit.spec.rows, unit.spec.cols, site.room_bytes, occupied, site.dram.ps_per_byte,
+        site.dram.latency_ps, unit.clock.period_ps, *prices,
+    )  # fmt: skip
+
+
+def _plan_product(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) -> Plan:
+    spec = site.unit.spec
+    product = product_of(op, tensors, spec.acc_bits)
+    mapping = given or search(product, machine_of(site), site.objective)
+    if not isinstance(mapping, GemmMapping) or not mapping.cuts(product.gemm):
+        raise InputError(
+            f"mapping of {op.name!r}", f"must have m, n, k within {product.gemm}, an order of mnk, "
+            "resident operands of abc, and groups above 1 only for whole products", given,
+        )  # fmt: skip
+    tiles = steps(product, mapping)
+    stored_bits = np.where(tiles.final, product.c_bits, product.acc_bits)
+    nothing = np.zeros(len(tiles.m), np.int64)
+    extra = []
+    for name in op.inputs[2:]:  # bias and the like: small, loaded once before the first tile
+        extra.append(nothing.copy())
+        extra[-1][0] = tensors[name].size_bytes
+    traffic = _Traffic(
+        loads=(tiles.a_bytes, tiles.b_bytes, *extra),
+        partial=tiles.c_bytes,
+        store=tiles.store_bytes,
+        final=tiles.final,
+        room=footprint_bytes(product, mapping),
+        result=int((tiles.m * tiles.n * tiles.repeat * stored_bits).sum()) // 8,
+    )
+    jobs = site.unit.engine.lower(spec, op, tiles)
+    return _plan(site, mapping, jobs, tiles.repeat, traffic, product.gemm.macs)
+
+
+# --------------------------------------------------------------------------------------- slices
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Even slices of an op: what `Engine.lower` gets for ops that are not products."""
+
+    work: Ints
+
+
+def _even(total: int, parts: int) -> Ints:
+    """Split a total into parts that differ by at most one."""
+    edges = np.arange(parts + 1, dtype=np.int64) * total // parts
+    return np.diff(edges)
+
+
+def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) -> Plan:
+    output = sum(tensors[name].size_bytes for name in op.outputs)
+    # a move reads no more than it writes: a gather, the rows that it picks of its table
+    most = output if op.kind == "move" else None
+    sizes = {n: min(tensors[n].size_bytes, most or tensors[n].size_bytes) for n in op.inputs}
+    asked = op.attrs.get("work")
+    elements = sum(tensors[name].elements for name in op.outputs)
+    work = asked if isinstance(asked, int) else max(elements, 1)
+    mapping = (
+        _search_slices(site, op, sum(sizes.values()), output, work) if given is None else given
+    )
+    if not isinstance(mapping, SliceMapping) or not 0 < mapping.slices <= MAX_SLICES:
+        raise InputError(f"mapping of {op.name!r}", f"must have 1 to {MAX_SLICES} slices", given)
+    count = mapping.slices
+    loads = {name: _even(size, count) for name, size in sizes.items()}
+    nothing = np.zeros(count, np.int64)
+    traffic = _Traffic(
+        loads=tuple(loads.pop(name, nothing) for name in op.inputs),
+        partial=nothing,
+        store=_even(output, count),
+        final=np.ones(count, bool),
+        room=2 * (-(-sum(sizes.values()) // count) + -(-output // count)),
+        result=None,
+    )
+    slices = Slices(np.maximum(_even(work, count), 1))
+    jobs = site.unit.engine.lower(site.unit.spec, op, slices)
+    return _plan(site, mapping, jobs, np.ones(count, np.int64), traffic, macs=0)
+
+
+def _search_slices(
+    site: Site, op: Op, input_bytes: int, output_bytes: int, work: int
+) -> SliceMapping:
+    """Return the power-of-two number of slices with the least time by the mapping objective."""
+    unit, dram = site.unit, site.dram
+    counts = 2 ** np.arange(min(MAX_SLICES, max(work, 1)).bit_length(), dtype=np.int64)
+    counts = counts[counts <= MAX_SLICES]
+    need = 2 * (-(-input_bytes // counts) + -(-output_bytes // counts))
+    fits = need <= site.room_bytes
+    if not fits.any():
+        raise InfeasibleError(
+            "the smallest slice", demand=int(need.min()), bound=site.room_bytes,
+            unit="bytes of buffer", levers=("raise memories.buffer.capacity_bytes",),
+        )  # fmt: skip
+    counts = counts[fits]
+    jobs = unit.engine.lower(unit.spec, op, Slices(-(-work // counts)))
+    cycles = unit.engine.time(unit.spec, jobs, _env(site)).occupied * counts
+    period = unit.clock.period_ps
+    compute_ps = -(-cycles * period.numerator // period.denominator)
+    first = dram.transfer_ps(-(-input_bytes // counts))
+    last = dram.transfer_ps(-(-output_bytes // counts))
+    dma_ps = (first + last) * counts
+    time_ps = first + last + np.maximum(compute_ps, dma_ps - first - last)
+    return SliceMapping(int(counts[np.argmin(time_ps)]))
+
+
+# --------------------------------------------------------------------------------------- both
+
+
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    """Bytes of a plan, by step: see `Plan`; ``result`` is what the result port writes in all."""
+
+    loads: tuple[Ints, ...]
+    partial: Ints
+    store: Ints
+    final: Any
+    room: int
+    result: int | None
+
+
+def _plan(
+    site: Site, mapping: OpMapping, jobs: Any, repeat: Ints, traffic: _Traffic, macs: int
+) -> Plan:
+    engine, spec = site.unit.engine, site.unit.spec
+    if traffic.room > site.room_bytes:
+        raise InfeasibleError(
+            f"the given mapping {mapping}", demand=traffic.room, bound=site.room_bytes,
+            unit="bytes of buffer", levers=("make its tiles smaller",),
+        )  # fmt: skip
+    timing = engine.time(spec, jobs, _env(site))
+    actions = engine.actions(spec, jobs, timing)
+
+    def total(table: Mapping[str, Ints]) -> dict[str, int]:
+        return {name: int((values * repeat).sum()) for name, values in table.items()}
+
+    beats, lanes = total(timing.beats), engine.lanes(spec)
+    moved = {p: beats[p] * lanes[p] // 8 for p in beats if p in lanes}
+    if traffic.result is not None:
+        moved["result"] = traffic.result
+    totals = {
+        "split": total(timing.split),
+        "beats": beats,
+        "actions": total(actions),
+        "moved_bytes": moved,
+        "work": {"jobs": int(repeat.sum()), "macs": macs},
+    }
+    return Plan(
+        mapping, jobs, timing, repeat, traffic.loads, traffic.partial, traffic.store,
+        traffic.final, totals, traffic.room,
+    )  # fmt: skip
