@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from archsim.design import Design
-from archsim.engines import Engine, Reason
+from archsim.engines import Reason
 from archsim.errors import ArchsimError
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
 from archsim.plan import Memo, Moves, Plan, Site, Unit
 from archsim.planner import plan_op
 from archsim.trace import Op, Trace
+
+MAX_REFUSED = 20  # ops that an error names
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,23 +153,44 @@ def segments_of(trace: Trace) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def assign(units: tuple[Unit, ...], op: Op, dtypes: tuple[str, ...]) -> Unit | list[str]:
-    """Return the first engine that accepts the op, or every engine's reason for refusing it."""
-    reasons = []
-    for unit in units:
-        verdict = unit.engine.accepts(unit.spec, op)
-        if isinstance(verdict, Reason):
-            reasons.append(f"{unit.name}: {verdict.text}")
-        elif (known := _dtypes(unit.engine, unit.spec)) is not None and not set(dtypes) <= known:
-            wrong = ", ".join(sorted(set(dtypes) - known))
-            reasons.append(f"{unit.name}: computes on {', '.join(sorted(known))}, not {wrong}")
+def assign(units: tuple[Unit, ...], fallback: Unit | None, trace: Trace) -> list[Unit]:
+    """Return each op's engine: the first that accepts it, else the fallback.
+
+    Raises
+    ------
+    ArchsimError
+        If there is neither, with every such op and every engine's reason.
+    """
+    chosen, refused = [], []
+    for op in trace.ops:
+        operands = op.inputs[:2] if op.kind in ("gemm", "conv") else ()
+        dtypes = {trace.tensors[name].dtype for name in operands}
+        reasons: list[str] = []
+        unit = next((u for u in units if _takes(u, op, dtypes, reasons)), fallback)
+        if unit is None:
+            refused.append(f"  {op.name} ({op.kind}): " + "; ".join(reasons))
         else:
-            return unit
-    return reasons
+            chosen.append(unit)
+    if refused:
+        more = f"\n  and {len(refused) - MAX_REFUSED} more" if len(refused) > MAX_REFUSED else ""
+        raise ArchsimError(
+            f"{len(refused)} of {len(trace.ops)} ops have no engine that accepts them, and the "
+            "design names no fallback:\n" + "\n".join(refused[:MAX_REFUSED]) + more
+        )
+    return chosen
 
 
-def _dtypes(engine: Engine, spec: Any) -> frozenset[str] | None:
-    return None if engine.dtypes is None else engine.dtypes(spec)
+def _takes(unit: Unit, op: Op, dtypes: set[str], reasons: list[str]) -> bool:
+    verdict = unit.engine.accepts(unit.spec, op)
+    if isinstance(verdict, Reason):
+        reasons.append(f"{unit.name}: {verdict.text}")
+        return False
+    known = unit.engine.dtypes(unit.spec) if unit.engine.dtypes else dtypes
+    if not dtypes <= known:
+        wrong = ", ".join(sorted(dtypes - known))
+        reasons.append(f"{unit.name}: computes on {', '.join(sorted(known))}, not {wrong}")
+        return False
+    return True
 
 
 def build(
@@ -200,24 +223,11 @@ def build(
     for unit in every:
         site = Site(unit, design.memories.buffer, dram, room, design.node, objective)
         sites[unit.name] = (site, memo.site(site))
-    chosen: list[tuple[Unit, Plan]] = []
-    refused: list[str] = []
-    for op in trace.ops:
-        operands = op.inputs[:2] if op.kind in ("gemm", "conv") else ()
-        found = assign(units, op, tuple(trace.tensors[t].dtype for t in operands))
-        if isinstance(found, list) and fallback is None:
-            refused.append(f"  {op.name} ({op.kind}): " + "; ".join(found))
-            continue
-        unit = fallback if isinstance(found, list) else found
-        assert unit is not None
+    chosen = []
+    for op, unit in zip(trace.ops, assign(units, fallback, trace), strict=True):
         site, number = sites[unit.name]
         plan = plan_op(site, number, op, trace.tensors, (given or {}).get(op.name), memo)
         chosen.append((unit, plan))
-    if refused:
-        raise ArchsimError(
-            f"{len(refused)} of {len(trace.ops)} ops have no engine that accepts them, and the "
-            "design names no fallback:\n" + "\n".join(refused[:20])
-        )
     segments = segments_of(trace)
     held = resident_tensors(trace, segments, chosen, store_room)
     ops = _placed(trace, segments, chosen, held, dram)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import NO_STALLS, Data, Env, Ints, SpecBatch, Timing
+from archsim.engines import NO_STALLS, Data, Env, Ints, Rate, SpecBatch, Timing
 from archsim.engines.vector.spec import VectorJobs, VectorSpec
 from archsim.errors import InputError
 
@@ -19,7 +19,7 @@ def time(
     spec: VectorSpec | SpecBatch, jobs: VectorJobs, env: Env = NO_STALLS, data: Data | None = None
 ) -> Timing:
     """Return the cycles of slices: full lanes back to back, then the pipeline empties."""
-    rate = max((e.q / e.p for e in env.values() if hasattr(e, "q")), default=1.0)
+    rate = max((e.q / e.p for e in env.values() if isinstance(e, Rate)), default=1.0)
     passes = -(-jobs.work // np.asarray(spec.lanes))
     busy = np.ceil(passes * rate).astype(np.int64)
     drain = np.full(len(jobs), PIPELINE_CYCLES, np.int64)
