@@ -1,1 +1,68 @@
-"""Systolic arrays: spec, reference, timing, cost and RTL."""
+"""Systolic array: spec, reference, timing, cost and RTL."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from archsim.engines import Data, Engine, GemmJobs, Reason, Rtl
+from archsim.engines.systolic import beats, cases, cost, timing
+from archsim.engines.systolic.reference import reference
+from archsim.engines.systolic.spec import SystolicSpec
+from archsim.trace import DTYPE_BITS, Op
+
+
+def accepts(spec: SystolicSpec, op: Op) -> Literal[True] | Reason:
+    if op.kind in ("gemm", "conv"):
+        return True
+    return Reason(f"a systolic array multiplies matrices (gemm, conv); it has no {op.kind}")
+
+
+def dtypes(spec: SystolicSpec) -> frozenset[str]:
+    """Return the signed integers that both operand ports hold."""
+    bits = min(spec.a_bits, spec.b_bits)
+    return frozenset(name for name in ("int4", "int8", "int16") if DTYPE_BITS[name] <= bits)
+
+
+def lower(spec: SystolicSpec, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs:
+    """Return one job a step of the mapping, whose m, n, k, accumulate are arrays [steps]."""
+    return GemmJobs(mapping.m, mapping.n, mapping.k, mapping.accumulate)
+
+
+def assumptions(spec: SystolicSpec) -> tuple[str, ...]:
+    return (
+        "systolic: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
+        "systolic: a fold begins max(k, rows, cols) cycles after the one before it",
+        "systolic: no preload, both operands stream; PEs beyond a ragged edge idle",
+        "systolic: im2col happens on the buffer's read side and costs no cycles",
+    )
+
+
+def build(spec: SystolicSpec) -> Any:
+    """Return the array as an Amaranth component."""
+    from archsim.engines.systolic.rtl import SystolicArray  # noqa: PLC0415 (simulating needs no HDL)
+
+    return SystolicArray(spec)
+
+
+def peak_macs(spec: SystolicSpec) -> int:
+    return spec.pes
+
+
+ENGINE = Engine(
+    kind="systolic",
+    spec=SystolicSpec,
+    accepts=accepts,
+    lower=lower,
+    reference=reference,
+    time=timing.time,
+    actions=timing.actions,
+    energy_pj=cost.energy_pj,
+    area_um2=cost.area_um2,
+    fmax_mhz=cost.fmax_mhz,
+    lanes=beats.lanes,
+    rtl=Rtl(build=build, ports=beats.ports, pack=beats.pack, unpack=beats.unpack),
+    cases=cases.cases,
+    dtypes=dtypes,
+    peak_macs=peak_macs,
+    assumptions=assumptions,
+)

@@ -1,0 +1,144 @@
+"""Conformance cases: ragged and thin shapes, overlapping folds, and environments of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import Case, Env, GemmJobs, Ints, PortEnv, Rate, Stalls
+from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic.timing import PORTS
+
+# square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap at once
+SPECS = (
+    SystolicSpec(rows=4, cols=4),
+    SystolicSpec(rows=2, cols=5, a_bits=4, b_bits=6, acc_bits=10),
+    SystolicSpec(rows=5, cols=3, a_bits=8, b_bits=4, acc_bits=16),
+    SystolicSpec(rows=1, cols=4, a_bits=3, b_bits=8, acc_bits=12),
+    SystolicSpec(rows=6, cols=1, a_bits=16, b_bits=16, acc_bits=64),
+    SystolicSpec(rows=8, cols=8),
+)
+MAX_JOBS = 3
+Rng = np.random.Generator
+Shape = Callable[[Rng, SystolicSpec], tuple[int, int, int]]
+
+
+def cases(rng: Rng, spec: SystolicSpec | None = None, count: int = 24) -> list[Case]:
+    """Return cases whose i-th does not depend on how many are asked for."""
+    return [
+        _case(child, i, spec or SPECS[i % len(SPECS)]) for i, child in enumerate(rng.spawn(count))
+    ]
+
+
+def _case(rng: Rng, index: int, spec: SystolicSpec) -> Case:
+    # 7 shapes, 6 environments and 6 specs: all pairs are met within 252 cases, most within 42
+    shape_name = list(SHAPES)[index % len(SHAPES)]
+    env_name = list(ENVS)[(index + index // len(SPECS)) % len(ENVS)]
+    count = int(rng.integers(1, MAX_JOBS + 1))
+    extents = np.array([SHAPES[shape_name](rng, spec) for _ in range(count)], np.int64)
+    accumulate = rng.integers(0, 2, count).astype(bool)
+    data: dict[str, Ints] = {}
+    for i, (height, width, depth) in enumerate(extents.tolist()):
+        data[f"a{i}"] = _values(rng, (height, depth), spec.a_bits)
+        data[f"b{i}"] = _values(rng, (depth, width), spec.b_bits)
+        data[f"c{i}"] = _values(rng, (height, width), spec.acc_bits)
+    refs = tuple({port: f"{port}{i}" for port in "abc"} for i in range(count))
+    m, n, k = extents.T
+    jobs = GemmJobs(m, n, k, accumulate, refs=refs)
+    envs = tuple(ENVS[env_name](rng, _length(spec, *row)) for row in extents.tolist())
+    return Case(f"{index:03d}-{shape_name}-{env_name}", spec, jobs, envs, data)
+
+
+def _length(spec: SystolicSpec, m: int, n: int, k: int) -> int:
+    """Return about how many cycles a job takes, to size its stall vectors."""
+    folds = -(-m // spec.rows) * -(-n // spec.cols)
+    return folds * max(k, spec.rows, spec.cols) + spec.rows + spec.cols
+
+
+def _values(rng: Rng, shape: tuple[int, int], bits: int) -> Ints:
+    """Return random values, or one time in four only the least and the greatest."""
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    if rng.random() < 0.25:
+        return rng.choice(np.array([low, high]), shape)
+    return rng.integers(low, high, shape, endpoint=True)
+
+
+# ---------------------------------------------------------------------------------------- shapes
+
+
+def _upto(rng: Rng, limit: int) -> int:
+    return int(rng.integers(1, limit + 1))
+
+
+SHAPES: Mapping[str, Shape] = {
+    "ragged": lambda rng, s: (
+        _upto(rng, 3 * s.rows + 1), _upto(rng, 3 * s.cols + 1), _upto(rng, s.rows + s.cols + 2),
+    ),
+    "1xN": lambda rng, s: (1, _upto(rng, 4 * s.cols), _upto(rng, s.cols + 3)),
+    "Nx1": lambda rng, s: (_upto(rng, 4 * s.rows), 1, _upto(rng, s.rows + 3)),
+    "k1": lambda rng, s: (_upto(rng, 3 * s.rows), _upto(rng, 3 * s.cols), 1),
+    "folds": lambda rng, s: (
+        s.rows * _upto(rng, 3) + _upto(rng, 2) - 1, s.cols * _upto(rng, 4), _upto(rng, s.cols + 1),
+    ),
+    "deep": lambda rng, s: (
+        _upto(rng, s.rows + 1), _upto(rng, 2 * s.cols), s.rows + s.cols + _upto(rng, 40),
+    ),
+    "one": lambda rng, s: (_upto(rng, 2), _upto(rng, 2), _upto(rng, 2)),
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------- environments
+
+
+def _ideal(rng: Rng, length: int) -> Env:
+    return {}
+
+
+def _latency(rng: Rng, length: int) -> Env:
+    return {port: Rate(latency=int(rng.integers(0, 30))) for port in PORTS}
+
+
+def _rates(rng: Rng, length: int) -> Env:
+    return {port: _rate(rng) for port in PORTS}
+
+
+def _rate(rng: Rng) -> Rate:
+    q = _upto(rng, 7)
+    return Rate(latency=int(rng.choice([0, 0, 1, 9])), p=_upto(rng, q), q=q)
+
+
+def _stalls(rng: Rng, length: int) -> Env:
+    return {port: _bits(rng, length) for port in (*PORTS, "cmd")}
+
+
+def _one_port(rng: Rng, length: int) -> Env:
+    """Stall one port hard and leave the others ideal."""
+    port = str(rng.choice(PORTS))
+    return {port: _bits(rng, 2 * length) if rng.random() < 0.5 else Rate(3, 1, _upto(rng, 9))}
+
+
+def _mixed(rng: Rng, length: int) -> Env:
+    return {
+        port: _rate(rng) if rng.random() < 0.5 else _bits(rng, length)
+        for port in (*PORTS, "cmd")
+        if rng.random() < 0.8
+    }
+
+
+def _bits(rng: Rng, length: int) -> PortEnv:
+    """Return stall bits in runs, from rare single cycles to long silences."""
+    stalled, run = rng.choice([0.1, 0.4, 0.8]), rng.choice([1, 3, length // 3 + 1])
+    flips: NDArray[np.bool_] = rng.random(length // int(run) + 1) < stalled
+    return Stalls(tuple(np.repeat(flips, run)[:length].tolist()))
+
+
+ENVS: Mapping[str, Callable[[Rng, int], Env]] = {
+    "ideal": _ideal,
+    "latency": _latency,
+    "rates": _rates,
+    "stalls": _stalls,
+    "one_port": _one_port,
+    "mixed": _mixed,
+}

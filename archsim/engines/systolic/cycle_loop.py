@@ -1,0 +1,80 @@
+"""The output-stationary array cycle by cycle: the definition that faster forms are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archsim.engines import IDEAL, Env
+from archsim.engines.offers import is_ready, may_offer
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Cycles of one job, and those of them in which the array waited for a port."""
+
+    cycles: int
+    stalls: Mapping[str, int]
+
+
+def run(rows: int, cols: int, m: int, n: int, k: int, accumulate: int, env: Env) -> Stalled:
+    """Run one job in an environment; see `archsim.engines.systolic.timing` for the rules."""
+    folds_n = -(-n // cols)
+    fold_rows = [min(rows, m - i) for i in range(0, m, rows) for _ in range(folds_n)]
+    folds, period = len(fold_rows), max(k, rows, cols)
+    results = m * folds_n
+    last_feed = (folds - 1) * period + k - 1
+    steps = last_feed + fold_rows[-1] + cols - 1
+
+    # steps that end a result's sum in column 0, and the result whose place it takes
+    captures = {}
+    first = previous = 0
+    for fold, height in enumerate(fold_rows):
+        for i in range(height):
+            captures[fold * period + k - 1 + i] = previous + i if fold else -1
+        first, previous = first + height, first
+
+    ports = {name: env.get(name, IDEAL) for name in ("a", "b", "c", "result")}
+    wanted = {"a": folds * k, "b": folds * k, "c": results * accumulate}
+    taken = dict.fromkeys(wanted, 0)
+    offered = dict.fromkeys(wanted, False)
+    stalls = dict.fromkeys(ports, 0)
+    step = complete = left = out = cycle = 0
+    while True:
+        for name, beats in wanted.items():
+            offered[name] |= taken[name] < beats and may_offer(ports[name], taken[name], cycle)
+        if cycle == 0:  # the command's own cycle
+            cycle = 1
+            continue
+        queued = left - out
+        leave = complete > left and queued < 2
+        ready = is_ready(ports["result"], cycle)
+        has_c = offered["c"] or not accumulate
+        fire = queued > 0 and ready and has_c
+        lacks_c = queued > 0 and ready and not has_c
+
+        feeding = step % period < k and step <= last_feed
+        blocked = step in captures and captures[step] >= left + leave
+        if step == steps:
+            if queued and not fire:
+                stalls["c" if lacks_c else "result"] += 1
+        elif blocked:
+            stalls["c" if lacks_c else "result"] += 1
+        elif feeding and not offered["b"]:
+            stalls["b"] += 1
+        elif feeding and not offered["a"]:
+            stalls["a"] += 1
+        else:
+            if feeding:
+                for name in ("a", "b"):
+                    offered[name], taken[name] = False, taken[name] + 1
+            complete += step - (cols - 1) in captures
+            step += 1
+        if fire:
+            out += 1
+            if accumulate:
+                offered["c"], taken["c"] = False, taken["c"] + 1
+        left += leave
+        if out == results:
+            return Stalled(cycle, stalls)
+        cycle += 1
