@@ -245,29 +245,9 @@ def _checked(tree: dict[str, Any], document: Document | None) -> Design:
 
     # engines first, one by one, so that a fault inside a spec has its own line
     engines = tree.get("engines")
-    if isinstance(engines, Mapping):
+    for name, fields in engines.items() if isinstance(engines, Mapping) else ():
         known = discover()
-        for name, fields in engines.items():
-            if isinstance(fields, Mapping) and fields.get("kind") in known:
-                spec = known[fields["kind"]].spec
-                _validate_under(spec, fields, document, ("engines", str(name)))
+        kind = fields.get("kind") if isinstance(fields, Mapping) else None
+        if isinstance(kind, str) and kind in known:
+            validate(known[kind].spec, fields, document, under=("engines", name))
     return validate(Design, tree, document)
-
-
-def _validate_under(
-    model: type[BaseModel], value: Mapping[str, Any], document: Document | None, path: Any
-) -> None:
-    if document is None:
-        validate(model, value, None)
-    else:
-        validate(model, value, _Below(document, path))
-
-
-class _Below(Document):
-    """A document seen from one of its branches, for messages."""
-
-    def __init__(self, document: Document, path: tuple[str | int, ...]) -> None:
-        self.origin, self._whole, self._path = document.origin, document, path
-
-    def place(self, path: tuple[str | int, ...]) -> str:
-        return self._whole.place((*self._path, *path)) + ": " + ".".join(map(str, self._path))

@@ -18,6 +18,7 @@ Path_ = tuple[str | int, ...]
 MAX_FILE_BYTES = 4 << 20
 MAX_NODES = 200_000  # aliases count each time they are used: a "billion laughs" file ends here
 MAX_DEPTH = 40
+PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
 
 class Document:
@@ -70,6 +71,8 @@ class Document:
                 self.origin, f"must hold at most {MAX_NODES:,} values, {MAX_DEPTH} levels deep"
             )
         self._lines[path] = node.start_mark.line + 1
+        if not isinstance(node, ScalarNode) and node.tag not in PLAIN_TAGS:
+            raise InputError(self.place(path), "must be plain YAML without tags", node.tag)
         if isinstance(node, SequenceNode):
             return [self._read(n, (*path, i), depth + 1) for i, n in enumerate(node.value)]
         if isinstance(node, MappingNode):
@@ -91,20 +94,26 @@ class Document:
         return values
 
 
-def validate(model: type[Model], value: Mapping[str, Any], document: Document | None) -> Model:
-    """Return the model that the values describe, or raise `InputError` with every fault's place."""
+def validate(model: type[Model], value: Any, document: Document | None, under: Path_ = ()) -> Model:
+    """Return the model that a value describes, or raise `InputError` with every fault's place.
+
+    Parameters
+    ----------
+    under
+        Path of the value in the document.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as fault:
-        raise InputError(*_message(fault, value, document)) from None
+        raise InputError(*_message(fault, value, document, under)) from None
 
 
 def _message(
-    fault: ValidationError, value: Mapping[str, Any], document: Document | None
+    fault: ValidationError, value: Any, document: Document | None, under: Path_
 ) -> tuple[str, str]:
     lines = []
     for error in fault.errors():
-        path = _real_path(error["loc"], value)
+        path = (*under, *_real_path(error["loc"], value))
         place = document.place(path) if document else "design"
         dotted = ".".join(str(p) for p in path) or "top level"
         text = _WORDS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
