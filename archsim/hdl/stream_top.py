@@ -10,7 +10,6 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, Mux, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from archsim.engines import Port
 from archsim.hdl.axi_lite import DATA_BITS, AxiLitePort, axi_lite_members
 from archsim.hdl.emit import VerilogTarget, reference
 from archsim.hdl.fifo import PairFifo
@@ -29,6 +28,37 @@ class Register:
     name: str
     access: str
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An engine's data stream on the bus: ``lanes`` values of ``bits`` bits, padded to bytes."""
+
+    name: str  # of the AXI4-Stream interface
+    into: bool  # the engine
+    lanes: int
+    bits: int
+
+    @property
+    def used_bits(self) -> int:
+        return self.lanes * self.bits
+
+    @property
+    def tdata_bits(self) -> int:
+        return -(-self.used_bits // 8) * 8
+
+
+def axes(engine: wiring.Component) -> dict[str, Axis]:
+    """Return an engine's data streams by port: all but ``cmd``."""
+    found = {}
+    for name, member in engine.signature.members.items():
+        if name != "cmd" and member.is_signature and "payload" in member.signature.members:
+            layout = getattr(engine, name).payload.shape()
+            into = member.flow == In
+            found[name] = Axis(
+                f"{'s' if into else 'm'}_axis_{name}", into, layout.length, layout.elem_shape.width
+            )
+    return found
 
 
 def register_map(engine: wiring.Component) -> tuple[Register, ...]:
@@ -73,11 +103,6 @@ def _command_words(name: str, bits: int) -> str:
     return f"extent {name} of the next command, 1 to {2**bits - 1}"
 
 
-def tdata_bits(port: Port) -> int:
-    """Return the width of a port's AXI4-Stream data: its lanes, padded to whole bytes."""
-    return -(-port.lanes * port.bits // 8) * 8
-
-
 class StreamTop(wiring.Component):
     """An engine with GEMM ports between one AXI4-Lite and four AXI4-Stream interfaces.
 
@@ -90,8 +115,6 @@ class StreamTop(wiring.Component):
     engine
         Component with streams ``cmd`` {m, n, k, accumulate}, ``a``, ``b``, ``c``, ``result`` and
         ``counters``.
-    ports
-        Its streams without ``cmd``.
     module
         Name of the engine's own Verilog module, which the wrapper instantiates.
 
@@ -102,31 +125,30 @@ class StreamTop(wiring.Component):
     m_axis_result_* : AXI4-Stream out
     """
 
-    def __init__(self, engine: wiring.Component, ports: Mapping[str, Port], module: str) -> None:
-        self._engine, self._ports, self._module = engine, ports, module
+    def __init__(self, engine: wiring.Component, module: str) -> None:
+        self._engine, self._axes, self._module = engine, axes(engine), module
         members = axi_lite_members("s_axi", ADDRESS_BITS)
-        for name, port in ports.items():
-            into = port.direction == "in"
-            stem = axis_name(name, port)
-            members[f"{stem}_tdata"] = (In if into else Out)(tdata_bits(port))
-            members[f"{stem}_tvalid"] = (In if into else Out)(1)
-            members[f"{stem}_tready"] = (Out if into else In)(1)
-            if not into:
-                members[f"{stem}_tlast"] = Out(1)
+        for axis in self._axes.values():
+            forth, back = (In, Out) if axis.into else (Out, In)
+            members[f"{axis.name}_tdata"] = forth(axis.tdata_bits)
+            members[f"{axis.name}_tvalid"] = forth(1)
+            members[f"{axis.name}_tready"] = back(1)
+            if not axis.into:
+                members[f"{axis.name}_tlast"] = forth(1)
         super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         engine = self._place_engine(m, platform)
-        for name, port in self._ports.items():
-            if port.direction == "in":
-                self._stream_in(m, name, port, getattr(engine, name))
+        for name, axis in self._axes.items():
+            if axis.into:
+                self._stream_in(m, axis, getattr(engine, name))
 
         m.submodules.results = results = ResultCounter(
-            self._ports["result"].lanes, len(engine.cmd.p.m)
+            self._axes["result"].lanes, len(engine.cmd.p.m)
         )
-        finished = self._stream_out(m, "result", engine.result, results.last)
-        m.submodules.registers = registers = CommandRegisters(self._engine, self._ports)
+        finished = self._stream_out(m, self._axes["result"], engine.result, results.last)
+        m.submodules.registers = registers = CommandRegisters(self._engine)
         for name in axi_lite_members("s_axi", ADDRESS_BITS):
             inner, outer = getattr(registers, name), getattr(self, name)
             into = self.signature.members[name].flow == In
@@ -153,40 +175,36 @@ class StreamTop(wiring.Component):
         interface, m.submodules.engine = reference(self._module, self._engine.signature, "engine")
         return interface
 
-    def _stream_in(self, m: Module, name: str, port: Port, stream: Any) -> None:
-        stem = axis_name(name, port)
-        lanes = Value.cast(stream.payload)
-        m.submodules[f"queue_{name}"] = queue = PairFifo(len(lanes))
+    def _stream_in(self, m: Module, axis: Axis, into: Any) -> None:
+        data, valid, ready = (getattr(self, f"{axis.name}_t{x}") for x in _AXIS[:3])
+        lanes = Value.cast(into.payload)
+        m.submodules[axis.name] = queue = PairFifo(axis.used_bits)
         m.d.comb += [
-            queue.i.payload.eq(getattr(self, f"{stem}_tdata")[: len(lanes)]),
-            queue.i.valid.eq(getattr(self, f"{stem}_tvalid")),
-            getattr(self, f"{stem}_tready").eq(queue.i.ready),
+            queue.i.payload.eq(data[: axis.used_bits]),
+            queue.i.valid.eq(valid),
+            ready.eq(queue.i.ready),
             lanes.eq(queue.o.payload),
-            stream.valid.eq(queue.o.valid),
-            queue.o.ready.eq(stream.ready),
+            into.valid.eq(queue.o.valid),
+            queue.o.ready.eq(into.ready),
         ]
 
-    def _stream_out(self, m: Module, name: str, stream: Any, last: Value) -> Value:
-        """Connect an output and return: its last beat is taken in this cycle."""
-        stem = axis_name(name, self._ports[name])
-        valid, ready, tlast = (getattr(self, f"{stem}_{x}") for x in ("tvalid", "tready", "tlast"))
-        lanes = Value.cast(stream.payload)
-        m.submodules[f"queue_{name}"] = queue = PairFifo(len(lanes) + 1)
+    def _stream_out(self, m: Module, axis: Axis, out: Any, out_last: Value) -> Value:
+        """Connect an output and return: a job's last beat is taken in this cycle."""
+        data, valid, ready, last = (getattr(self, f"{axis.name}_t{x}") for x in _AXIS)
+        m.submodules[axis.name] = queue = PairFifo(axis.used_bits + 1)
         m.d.comb += [
-            queue.i.payload.eq(Cat(lanes, last)),
-            queue.i.valid.eq(stream.valid),
-            stream.ready.eq(queue.i.ready),
-            getattr(self, f"{stem}_tdata").eq(queue.o.payload[:-1]),
-            tlast.eq(queue.o.payload[-1]),
+            queue.i.payload.eq(Cat(out.payload, out_last)),
+            queue.i.valid.eq(out.valid),
+            out.ready.eq(queue.i.ready),
+            data.eq(queue.o.payload[:-1]),
+            last.eq(queue.o.payload[-1]),
             valid.eq(queue.o.valid),
             queue.o.ready.eq(ready),
         ]
-        return valid & ready & tlast
+        return valid & ready & last
 
 
-def axis_name(name: str, port: Port) -> str:
-    """Return the AXI4-Stream interface name of an engine's port."""
-    return f"s_axis_{name}" if port.direction == "in" else f"m_axis_{name}"
+_AXIS = ("data", "valid", "ready", "last")
 
 
 class ResultCounter(wiring.Component):
@@ -242,8 +260,8 @@ class CommandRegisters(wiring.Component):
         The engine's.
     """
 
-    def __init__(self, engine: wiring.Component, ports: Mapping[str, Port]) -> None:
-        self._ports, self._map = ports, register_map(engine)
+    def __init__(self, engine: wiring.Component) -> None:
+        self._axes, self._map = axes(engine), register_map(engine)
         self._command = command_layout(engine)
         super().__init__(
             {
@@ -302,7 +320,7 @@ class CommandRegisters(wiring.Component):
                 m.d.sync += field.word_select(i, 8).eq(port.write_data.word_select(i, 8))
 
     def _identity(self) -> dict[str, Value]:
-        a, b, result = (self._ports[name] for name in ("a", "b", "result"))
+        a, b, result = (self._axes[name] for name in ("a", "b", "result"))
         return {
             "ID": Value.cast(ID),
             "VERSION": Value.cast(VERSION),

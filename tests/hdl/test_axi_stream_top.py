@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from archsim.engines import Port
 from archsim.engines.systolic.rtl import SystolicArray
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.hdl.stream_top import COMMAND_OFFSET, ID, VERSION, StreamTop, register_map, tdata_bits
+from archsim.hdl.stream_top import COMMAND_OFFSET, ID, VERSION, StreamTop, axes, register_map
 from tests.hdl.bus import LITE_OUTPUTS, OKAY, RESULT_OUTPUT, SLVERR, Bus, Rules, receive, send
 
 SPEC = SystolicSpec(rows=3, cols=2, a_bits=5, b_bits=4, acc_bits=11)  # nothing is a whole byte
@@ -22,15 +21,6 @@ PERIOD_S = 1e-6
 OFFSET = {name: 0x20 + 4 * i for i, name in enumerate(("m", "n", "k", "accumulate"))}
 CONTROL, STATUS, JOBS = 0x10, 0x14, 0x18
 BUSY, PENDING, REFUSED = 1, 2, 4
-
-
-def ports() -> dict[str, Port]:
-    return {
-        "a": Port("in", SPEC.rows, SPEC.a_bits),
-        "b": Port("in", SPEC.cols, SPEC.b_bits),
-        "c": Port("in", SPEC.cols, SPEC.acc_bits),
-        "result": Port("out", SPEC.cols, SPEC.acc_bits),
-    }
 
 
 def elaborated() -> SystolicArray:
@@ -93,7 +83,7 @@ def pack(values: Any, bits: int) -> int:
 
 
 def simulate(body: Callable[..., Any], *others: Callable[..., Any]) -> Rules:
-    dut = StreamTop(SystolicArray(SPEC), ports(), "engine")
+    dut = StreamTop(SystolicArray(SPEC), "engine")
     checked = Rules(dut, LITE_OUTPUTS | RESULT_OUTPUT)
     sim = Simulator(dut)
     sim.add_clock(PERIOD_S)
@@ -264,7 +254,7 @@ def test_counters_are_the_engines() -> None:
 
 
 def test_beats_are_padded_to_bytes() -> None:
-    assert {name: tdata_bits(port) for name, port in ports().items()} == {
+    assert {name: axis.tdata_bits for name, axis in axes(elaborated()).items()} == {
         "a": 16, "b": 8, "c": 24, "result": 24,
     }  # fmt: skip
 

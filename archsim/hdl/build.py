@@ -1,0 +1,254 @@
+"""Write what an FPGA engineer takes away: Verilog, manifest, FuseSoC core, bench, README."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import yaml
+from amaranth.lib import wiring
+
+import archsim
+from archsim.design import Design, one_of
+from archsim.errors import ArchsimError, InputError
+from archsim.hdl.emit import to_verilog
+from archsim.hdl.stream_top import AxiClocked, StreamTop, axes, command_layout, register_map
+
+if TYPE_CHECKING:
+    from archsim.engines import Engine
+
+TOPS = ("engine", "stream")
+GEMM_PORTS = ("cmd", "a", "b", "c", "result", "counters")
+
+_TAKEAWAY = resources.files("archsim.hdl") / "takeaway"
+_FIXED = ("Makefile", "bench/run.py", "bench/bus.py", "bench/gemm.py")
+_WAIVERS = {
+    "WIDTHEXPAND": "sums are as wide as their target on purpose",
+    "WIDTHTRUNC": "a wide value as a condition means that it is not zero",
+    "CASEINCOMPLETE": "the value before the case stands for the other cases",
+    "UNUSEDSIGNAL": "bits that another configuration needs",
+    "PROCASSINIT": "registers have a value at start as well as at reset",
+    "DECLFILENAME": "parts stand in the file of their top",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `build` wrote: the folder, its files in order, and the manifest's content."""
+
+    folder: Path
+    files: tuple[str, ...]
+    manifest: Mapping[str, Any]
+
+
+def build(
+    design: Design,
+    engines: Mapping[str, Engine],
+    folder: Path,
+    *,
+    top: str = "engine",
+    engine: str | None = None,
+) -> Built:
+    """Write an engine of a design as Verilog, with everything to simulate and to use it.
+
+    Equal designs give equal files, byte for byte.
+
+    Parameters
+    ----------
+    engines
+        The engine registry, by kind.
+    top
+        ``engine``: the engine alone. ``stream``: also behind AXI4-Lite and AXI4-Stream.
+    engine
+        Which of the design's engines; needed if several have RTL.
+
+    Raises
+    ------
+    InputError
+        If there is no such top or engine, or the engine has no RTL or other ports than a GEMM's.
+    """
+    if top not in TOPS:
+        raise InputError("--top", f"must be one of {', '.join(TOPS)}", top)
+    name = _chosen(design, engines, engine)
+    spec: Any = design.engines[name]
+    component = engines[spec.kind].rtl.build(spec)  # type: ignore[union-attr]
+    if not set(GEMM_PORTS) <= set(component.signature.members):
+        ports = ", ".join(GEMM_PORTS)
+        raise InputError("--engine", f"must be an engine with the ports {ports}", name)
+    module = re.sub(r"\W", "_", f"{design.name}_{name}", flags=re.ASCII)
+    module = module if module[0].isalpha() else f"engine_{module}"
+
+    files = {f"{module}.v": _verilog(component, module, f"{spec.kind} engine")}
+    if top == "stream":
+        wrapper = AxiClocked(StreamTop(component, module))
+        about = f"{module} behind AXI4-Lite and AXI4-Stream"
+        files[f"{module}_stream.v"] = _verilog(wrapper, f"{module}_stream", about)
+    manifest = {
+        **_origin(design, engines, name),
+        "files": {path: _digest(text) for path, text in files.items()},
+        **_interface(component, with_bus=top == "stream"),
+        "ports": {Path(path).stem: _ports(text, Path(path).stem) for path, text in files.items()},
+        "benches": _benches(list(files)),
+    }
+    manifest["module"] = list(manifest["ports"])[-1]
+    files["manifest.json"] = json.dumps(manifest, indent=1) + "\n"
+    files[f"{manifest['module']}.core"] = _core(manifest)
+    files["README.md"] = _readme(manifest, module)
+    for path in (*_FIXED, *(f"bench/{bench}.py" for bench in manifest["benches"])):
+        files[path] = (_TAKEAWAY / path).read_text("utf-8")
+    _write(folder, files)
+    return Built(folder, tuple(files), manifest)
+
+
+def _chosen(design: Design, engines: Mapping[str, Engine], name: str | None) -> str:
+    """Return the engine's name: the one that was asked for, or the only one with RTL."""
+    reasons = {n: _no_rtl(engines, spec) for n, spec in design.engines.items()}
+    if name is not None:
+        if name not in reasons:
+            raise InputError("--engine", f"must be {one_of(reasons, name)}", name)
+        if reasons[name]:
+            raise InputError("--engine", "must be an engine with RTL", name, fix=reasons[name])
+        return name
+    able = [n for n, reason in reasons.items() if not reason]
+    if not able:
+        why = "; ".join(f"{n}: {reason}" for n, reason in reasons.items())
+        raise InputError(f"design {design.name!r}", "must have an engine with RTL", fix=why)
+    if len(able) > 1:
+        raise InputError("--engine", f"must be given, as {', '.join(able)} have RTL")
+    return able[0]
+
+
+def _no_rtl(engines: Mapping[str, Engine], spec: Any) -> str:
+    """Return why an engine has no RTL; empty if it has."""
+    return str(getattr(engines[spec.kind].rtl, "reason", ""))
+
+
+# ---------------------------------------------------------------------------------------- texts
+
+
+def _verilog(component: wiring.Component, module: str, what: str) -> str:
+    lines = [
+        f"// {module}: {what}",
+        f"// Generated by archsim {archsim.__version__}: change the design and build again.",
+        *(f"/* verilator lint_off {rule} */ // {why}" for rule, why in _WAIVERS.items()),
+    ]
+    return "\n".join(lines) + "\n" + to_verilog(component, module)
+
+
+def _core(manifest: Mapping[str, Any]) -> str:
+    """Return a FuseSoC core file, CAPI2."""
+    rtl = {"filesets": ["rtl"], "toplevel": manifest["module"]}
+    lint = {"mode": "lint-only", "verilator_options": ["-Wall"]}
+    core = {
+        "name": f"archsim:engines:{manifest['module']}:{archsim.__version__}",
+        "description": f"{manifest['kind']} engine generated by archsim",
+        "filesets": {"rtl": {"files": list(manifest["files"]), "file_type": "verilogSource"}},
+        "targets": {
+            "default": rtl,
+            "lint": {**rtl, "default_tool": "verilator", "tools": {"verilator": lint}},
+            "synth": {**rtl, "default_tool": "yosys", "tools": {"yosys": {"arch": "xilinx"}}},
+        },
+    }
+    # a deep copy keeps YAML from writing shared lists as anchors
+    return "CAPI=2:\n" + yaml.safe_dump(json.loads(json.dumps(core)), sort_keys=False)
+
+
+def _readme(manifest: Mapping[str, Any], engine_module: str) -> str:
+    template = (_TAKEAWAY / "README.md.jinja").read_text("utf-8")
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(template).render(manifest, engine_module=engine_module)
+
+
+# ---------------------------------------------------------------------------------------- manifest
+
+
+def _origin(design: Design, engines: Mapping[str, Engine], name: str) -> dict[str, Any]:
+    spec: Any = design.engines[name]
+    tools = ("amaranth", "pyosys")
+    return {
+        "module": "",  # keeps its place at the head
+        "kind": spec.kind,
+        "engine": name,
+        "spec": spec.model_dump(mode="json"),
+        "design": {"name": design.name, "digest": design.digest()},
+        "modelled_only": dict(_modelled(design, engines, name)),
+        "versions": {
+            "archsim": archsim.__version__,
+            **{tool: importlib.metadata.version(tool) for tool in tools},
+        },
+    }
+
+
+def _modelled(
+    design: Design, engines: Mapping[str, Engine], chosen: str
+) -> Iterator[tuple[str, str]]:
+    """Yield what of the design is in no file, and why."""
+    for name, spec in design.engines.items():
+        if name != chosen:
+            reason = _no_rtl(engines, spec)
+            yield f"engines.{name}", reason or f"not asked for: build it with --engine {name}"
+    yield "memories.buffer", "simulated: operands come through the streams"
+    yield "memories.dram", "simulated: not part of the engine"
+    yield "link", "simulated: not part of the engine"
+    if design.fallback:
+        yield "fallback", design.fallback.reason
+
+
+def _interface(component: wiring.Component, *, with_bus: bool) -> dict[str, Any]:
+    streams = {
+        port: {
+            "direction": "in" if axis.into else "out",
+            "lanes": axis.lanes,
+            "bits": axis.bits,
+            **({"axis": axis.name, "tdata_bits": axis.tdata_bits} if with_bus else {}),
+        }
+        for port, axis in axes(component).items()
+    }
+    return {
+        "command": [{"name": n, "bits": field.width} for n, field in command_layout(component)],
+        "streams": streams,
+        "counters": list(component.signature.members["counters"].signature.members),
+        "registers": [asdict(row) for row in register_map(component)] if with_bus else [],
+    }
+
+
+def _ports(verilog: str, module: str) -> list[dict[str, Any]]:
+    """Return a module's ports in the order of its Verilog."""
+    start = verilog.index(f"\nmodule {module}(")
+    body = verilog[start : verilog.index("\nendmodule", start)]
+    declared = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);$", body, re.MULTILINE)
+    return [
+        {"name": name, "direction": direction, "bits": int(high or 0) + 1}
+        for direction, high, name in declared
+    ]
+
+
+def _benches(sources: list[str]) -> dict[str, Any]:
+    """Return by bench its top module and the Verilog that it needs."""
+    benches = ("test_engine", "test_stream")
+    return {
+        bench: {"module": Path(path).stem, "sources": sources[: i + 1]}
+        for i, (bench, path) in enumerate(zip(benches, sources, strict=False))
+    }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    try:
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8", newline="\n")
+    except OSError as fault:
+        raise ArchsimError(f"{folder}: cannot be written: {fault.strerror}") from None
