@@ -1,0 +1,93 @@
+"""Cases as plans for the bench: integers only, so that they can travel to a simulator as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from archsim.engines import IDEAL, Case, Ints, Port, PortEnv, Rate, Rtl, Stalls, Timing
+from archsim.verify.drive import JobPlan, JobRecord, Pace
+
+# environment variables that tell the bench its files
+PLAN_FILE = "ARCHSIM_BENCH_PLAN"
+RECORDS_FILE = "ARCHSIM_BENCH_RECORDS"
+
+
+def plan_case(rtl: Rtl, component: Any, case: Case, timing: Timing) -> list[JobPlan]:
+    """Return what the bench does for a case; the model lends limits and beat counts only."""
+    ports = rtl.ports(case.spec)
+    plans = []
+    for row, env in enumerate(case.envs):
+        packed = rtl.pack(case.spec, case.jobs, row, case.data)
+        paces = {name: _pace(name, env.get(name, IDEAL)) for name in (*ports, "cmd")}
+        plans.append(
+            JobPlan(
+                command=component.cmd.payload.shape().const(packed["cmd"]).as_bits(),
+                inputs={
+                    name: to_ints(packed[name], port)
+                    for name, port in ports.items()
+                    if port.direction == "in"
+                },
+                outputs={
+                    name: int(timing.beats[name][row])
+                    for name, port in ports.items()
+                    if port.direction == "out"
+                },
+                pace=paces,
+                limit=2 * int(timing.occupied[row]) + _longest(paces) + 200,
+            )
+        )
+    return plans
+
+
+def _pace(name: str, env: PortEnv) -> Pace:
+    if isinstance(env, Stalls):
+        return Pace(stalls="".join("01"[bit] for bit in env.bits))
+    if isinstance(env, Rate):
+        return Pace(env.latency, env.p, env.q)
+    raise TypeError(f"the bench drives streams; port {name!r} has {env!r}")
+
+
+def _longest(paces: Mapping[str, Pace]) -> int:
+    """Return how long an environment alone can hold a job up."""
+    return max(len(pace.stalls or "") + pace.latency for pace in paces.values())
+
+
+def to_ints(beats: Ints, port: Port) -> list[int]:
+    """Return beats [beats, lanes] as integers, lane 0 in the lowest bits."""
+    mask = (1 << port.bits) - 1
+    packed = []
+    for lanes in np.asarray(beats).tolist():
+        word = 0
+        for lane in reversed(lanes):
+            word = word << port.bits | (lane & mask)
+        packed.append(word)
+    return packed
+
+
+def from_ints(words: Sequence[int], port: Port) -> Ints:
+    """Return the lanes [beats, lanes] of packed beats."""
+    mask, sign = (1 << port.bits) - 1, 1 << (port.bits - 1) if port.signed else 0
+    lanes = [
+        [((word >> lane * port.bits & mask) ^ sign) - sign for lane in range(port.lanes)]
+        for word in words
+    ]
+    return np.array(lanes, np.int64).reshape(len(words), port.lanes)
+
+
+def jobs_to_json(jobs: Sequence[JobPlan]) -> list[dict[str, Any]]:
+    return [asdict(job) for job in jobs]
+
+
+def jobs_from_json(jobs: Sequence[Mapping[str, Any]]) -> list[JobPlan]:
+    return [
+        JobPlan(**{**job, "pace": {name: Pace(**pace) for name, pace in job["pace"].items()}})
+        for job in jobs
+    ]
+
+
+def records_from_json(records: Sequence[Mapping[str, Any]]) -> list[JobRecord]:
+    return [JobRecord(**record) for record in records]
