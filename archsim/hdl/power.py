@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from archsim.hdl.synth_function import python_source
-from archsim.hdl.synth_liberty import Pin
+from archsim.hdl.synth_liberty import Cell, Liberty, Pin
 from archsim.hdl.synth_netlist import ZERO, Gate, Netlist
 
 LACKS = (
@@ -94,7 +94,7 @@ def _compiled(statements: Iterator[str]) -> Iterator[CodeType]:
 
 def _gate_statements(netlist: Netlist) -> Iterator[str]:
     for gate in netlist.gates:
-        yield from _assign(gate, lambda pin, gate=gate: f"v[{gate.nets[pin]}]")
+        yield from _assign(gate, {pin: f"v[{net}]" for pin, net in gate.nets.items()})
 
 
 def _output_statements(netlist: Netlist) -> Iterator[str]:
@@ -102,13 +102,13 @@ def _output_statements(netlist: Netlist) -> Iterator[str]:
         register = gate.cell.register
         assert register is not None
         words = {register.state: f"s[{i}]", register.inverse: f"(M ^ s[{i}])"}
-        yield from _assign(gate, words.__getitem__)
+        yield from _assign(gate, words)
 
 
-def _assign(gate: Gate, name: Callable[[str], str]) -> Iterator[str]:
+def _assign(gate: Gate, words: Mapping[str, str]) -> Iterator[str]:
     for pin in gate.cell.outputs:
         if pin.name in gate.nets:
-            yield f"v[{gate.nets[pin.name]}] = {python_source(pin.function, name)}"
+            yield f"v[{gate.nets[pin.name]}] = {python_source(pin.function, words.__getitem__)}"
 
 
 def _state_statements(netlist: Netlist) -> Iterator[str]:
@@ -176,20 +176,32 @@ def energy_model(
         name = group(gate.place)
         weights = toggle.setdefault(name, np.zeros(netlist.nets))
         leakage[name] = leakage.get(name, 0.0) + gate.cell.leakage_w * 1e6
-        clock.setdefault(name, 0.0)
+        clock[name] = clock.get(name, 0.0) + _clock_pj(gate.cell, library)
         for pin in gate.cell.pins.values():
             net = gate.nets.get(pin.name, ZERO)
-            if pin.is_clock and gate.cell.register:
-                edge = half_cv2 * pin.cap + to_pj * _internal(pin, 0.0, slew)
-                clock[name] += 2 * edge  # a rising and a falling edge
-            elif pin.is_output:
-                load = netlist.load[net]
+            load = netlist.load[net] if pin.is_output else 0.0
+            if not pin.is_clock:
                 weights[net] += half_cv2 * load + to_pj * _internal(pin, load, slew)
-            else:
-                weights[net] += to_pj * _internal(pin, 0.0, slew)
     for weights in toggle.values():
         weights[:2] = 0.0  # constants do not move
     return EnergyModel(toggle, clock, leakage)
+
+
+def standing(cells: Mapping[str, int], library: Liberty) -> tuple[float, float]:
+    """Return the leakage in uW, and the clock pins' energy of one cycle in pJ, of counted cells."""
+    leakage = sum(n * library.cells[name].leakage_w for name, n in cells.items())
+    clock = sum(n * _clock_pj(library.cells[name], library) for name, n in cells.items())
+    return leakage * 1e6, clock
+
+
+def _clock_pj(cell: Cell, library: Liberty) -> float:
+    """Energy of a rising and a falling edge at the cell's clock pins; 0 unless a flip-flop."""
+    if cell.register is None:
+        return 0.0
+    to_pj, slew = library.cap_f * 1e12, library.fo4[1]
+    pins = [pin for pin in cell.inputs if pin.is_clock]
+    half_cv2 = 0.5 * library.voltage**2
+    return sum(2 * to_pj * (half_cv2 * p.cap + _internal(p, 0.0, slew)) for p in pins)
 
 
 def _internal(pin: Pin, load: float, slew: float) -> float:

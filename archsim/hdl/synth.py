@@ -118,6 +118,7 @@ def synthesise(
     dont_use: Sequence[str] = (),
     pnr: bool = False,
     keep_netlist: bool = False,
+    timed: bool = True,
 ) -> SynthResult:
     """Synthesise Verilog.
 
@@ -134,6 +135,8 @@ def synthesise(
         Cell name patterns (``*_0``) beside the cells that the library itself marks.
     pnr
         Place and route on the FPGA and report its Fmax (extra ``fpga``).
+    timed
+        Look for the longest path (``liberty`` only); it takes 50 us a cell.
 
     Raises
     ------
@@ -166,10 +169,10 @@ def synthesise(
             library = liberty if isinstance(liberty, Liberty) else read_liberty(liberty)
             shutil.copyfile(library.path, folder / "cells.lib")
             runs = [
-                _mapped(folder, top, library, recipe=r, flat=flat, dont_use=dont_use)
+                _mapped(folder, top, library, recipe=r, flat=flat, dont_use=dont_use, timed=timed)
                 for r in recipes
             ]
-            result = min(runs, key=lambda r: (r.area_um2 or 0.0) * (r.delay_ps or 0.0))
+            result = min(runs, key=lambda r: (r.area_um2 or 0.0) * (r.delay_ps or 1.0))
     netlist = result.netlist if keep_netlist else None
     return replace(result, netlist=netlist, seconds=round(time.perf_counter() - started, 2))
 
@@ -246,7 +249,14 @@ def _generic(folder: Path, top: str) -> SynthResult:
 
 
 def _mapped(
-    folder: Path, top: str, library: Liberty, *, recipe: Recipe, flat: bool, dont_use: Sequence[str]
+    folder: Path,
+    top: str,
+    library: Liberty,
+    *,
+    recipe: Recipe,
+    flat: bool,
+    dont_use: Sequence[str],
+    timed: bool,
 ) -> SynthResult:
     skip = " ".join(f"-dont_use {pattern}" for pattern in dont_use)
     buffer = min(
@@ -274,7 +284,7 @@ def _mapped(
     )
     modules, total, version = read_stat(folder)
     netlist = json.loads((folder / "netlist.json").read_text())["modules"]
-    path = worst_path(flatten(netlist, top, library))
+    path = worst_path(flatten(netlist, top, library)) if timed else None
     trees = tree_area_um2(netlist, library)
     area = {name: m["area"] + trees[name] for name, m in modules.items() if "area" in m}
     return SynthResult(
@@ -284,9 +294,9 @@ def _mapped(
         area_um2=area[top],
         sequential_um2=total["sequential_area"],
         module_um2=area,
-        delay_ps=round(path.delay_ps, 1),
-        fmax_mhz=round(1e6 / path.delay_ps, 1),
-        fmax_source=f"longest register-to-register path over the mapped cells, {path.words}",
+        delay_ps=round(path.delay_ps, 1) if path else None,
+        fmax_mhz=round(1e6 / path.delay_ps, 1) if path else None,
+        fmax_source=f"longest path over the mapped cells, {path.words}" if path else "",
         recipe=recipe.label,
         library=library.name,
         tools={"yosys": version},

@@ -127,8 +127,8 @@ def _route(folder: Path, top: str, target: str, device: Device) -> float:
 def _wrap(folder: Path, top: str, script: str) -> None:
     """Remap the design inside a shift-register shell, for a package with fewer pins than ports.
 
-    Every input bit comes from a stage of a shift register, every output bit is registered and folded
-    into one pin, so that all paths of the design stay between registers.
+    Every input bit comes from a stage of a shift register, every output bit is registered and
+    folded into one pin, so that all paths of the design stay between registers.
     """
     module = json.loads((folder / "mapped.json").read_text())["modules"][top]
     ports = {n: (p["direction"], len(p["bits"])) for n, p in module["ports"].items() if n != "clk"}

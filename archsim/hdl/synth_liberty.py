@@ -250,13 +250,17 @@ def _cell(group: Group, library: Group, where: str) -> Cell:
         area_um2=group.number("area"),
         leakage_w=_leakage(group) * watt,
         pins=pins,
-        register=None if state is None or len(state.arguments) < 2 else Register(
-            state.arguments[0], state.arguments[1], state.text("next_state"), state.text("clocked_on"),
-            state.text("clear"), state.text("preset"),
-        ),
+        register=None if state is None else _register(state, where),
         is_latch=any(True for _ in group.all("latch", "latch_bank", "statetable")),
         dont_use=group.text("dont_use") == "true",
-    )  # fmt: skip
+    )
+
+
+def _register(state: Group, where: str) -> Register:
+    if len(state.arguments) < 2:
+        raise InputError(where, "ff must name its state and the inverse", state.arguments)
+    words = ("next_state", "clocked_on", "clear", "preset")
+    return Register(*state.arguments[:2], *(state.text(word) for word in words))
 
 
 def _leakage(cell: Group) -> float:

@@ -68,17 +68,18 @@ def flatten(modules: Mapping[str, Any], top: str, library: Liberty) -> Netlist:
     builder = _Builder(modules, library)
     ports = modules[top]["ports"]
     bits = builder.instantiate(top, "", {})
+    gates = builder.resolved()
     load, sinks = [0.0] * builder.count, [0] * builder.count
-    for gate in builder.gates:
+    for gate in gates:
         for pin in gate.cell.inputs:
             net = gate.nets.get(pin.name, ZERO)
             load[net] += pin.cap
             sinks[net] += 1
-    registers = tuple(g for g in builder.gates if g.cell.register)
-    logic = [g for g in builder.gates if not g.cell.register]
+    registers = tuple(g for g in gates if g.cell.register)
+    logic = [g for g in gates if not g.cell.register]
     side = {
         way: {
-            name: tuple(bits[b] for b in port["bits"])
+            name: tuple(builder.find(bits[b]) for b in port["bits"])
             for name, port in ports.items()
             if port["direction"] == way
         }
@@ -93,8 +94,27 @@ def flatten(modules: Mapping[str, Any], top: str, library: Liberty) -> Netlist:
 class _Builder:
     def __init__(self, modules: Mapping[str, Any], library: Liberty) -> None:
         self._modules, self._library = modules, library
-        self.gates: list[Gate] = []
+        self._gates: list[Gate] = []
+        self._joined: dict[int, int] = {}  # net to a lower one that is the same wire
         self.count = 2
+
+    def find(self, net: int) -> int:
+        """Return the lowest net that is the same wire; constants are lowest."""
+        while net in self._joined:
+            net = self._joined[net]
+        return net
+
+    def _join(self, net: int, other: int) -> None:
+        low, high = sorted((self.find(net), self.find(other)))
+        if low != high:
+            self._joined[high] = low
+
+    def resolved(self) -> list[Gate]:
+        """Return the gates with joined nets replaced by the one they are."""
+        return [
+            Gate(g.cell, g.place, {pin: self.find(n) for pin, n in g.nets.items()})
+            for g in self._gates
+        ]
 
     def instantiate(self, name: str, place: str, outer: Mapping[Any, int]) -> dict[Any, int]:
         """Add a module's cells; ``outer`` gives nets to its port bits. Return net by bit."""
@@ -115,14 +135,15 @@ class _Builder:
             if kind in self._library.cells:
                 # an unconnected output has no bits
                 nets = {pin: of(b[0]) for pin, b in wires.items() if b}
-                self.gates.append(Gate(self._library.cells[kind], place, nets))
+                self._gates.append(Gate(self._library.cells[kind], place, nets))
             elif kind in self._modules:
                 ports = self._modules[kind]["ports"]
-                inner = {
-                    b: of(o)
-                    for port, bits in wires.items()
-                    for b, o in zip(ports[port]["bits"], bits, strict=True)
-                }
+                inner: dict[Any, int] = {}
+                for port, bits in wires.items():
+                    for b, o in zip(ports[port]["bits"], bits, strict=True):
+                        # a port may be a constant inside, or the same wire as another port
+                        known = net[b] if isinstance(b, str) else inner.setdefault(b, of(o))
+                        self._join(known, of(o))
                 self.instantiate(kind, f"{place}.{label}" if place else label, inner)
             elif kind != "$scopeinfo":
                 raise ArchsimError(f"cell {kind} of {name} is not in library {self._library.name}")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from archsim.hdl.synth_liberty import Cell, Liberty, Pin, mean_at
+from archsim.hdl.synth_liberty import Cell, Liberty, mean_at
 from archsim.hdl.synth_netlist import Gate, Netlist
 
 TREE_FANOUT = 16
@@ -49,69 +49,82 @@ class Path:
 
 
 def worst_path(netlist: Netlist) -> Path:
-    """Return the longest path between registers; ports count as registers at the boundary.
+    """Return the longest path between registers; ports count as registers at the boundary."""
+    return max(worst_paths(netlist).values(), key=lambda path: path.delay_ps)
+
+
+def worst_paths(
+    netlist: Netlist, group: Callable[[str], str] = lambda place: ""
+) -> dict[str, Path]:
+    """Return the longest path into the registers of each group of places; ports are ``port``.
 
     Arrival times take the latest input through the mean of the cell's rise and fall arcs; slews
     are the slowest of the inputs'.
     """
-    library = netlist.library
-    arrival = [0.0] * netlist.nets
-    slew = [library.fo4[1]] * netlist.nets
-    tree = [0.0] * netlist.nets
-    cause: list[tuple[Gate, int] | None] = [None] * netlist.nets
-    model = _Delays(library)
+    signals = _Signals(netlist)
+    ends: dict[str, tuple[float, int, str]] = {}
 
-    def drive(gate: Gate, pin: Pin, source: int, start: float, slew_in: float) -> None:
-        net = gate.nets[pin.name]
-        load, extra = netlist.load[net], 0.0
-        if netlist.sinks[net] > TREE_FANOUT:
-            load, extra = model.tree(netlist.sinks[net], load)
-        delay, slew_out = model.arc(gate.cell, pin.name, load, slew_in)
-        arrival[net] = start + delay + extra
-        slew[net] = slew_out if extra == 0.0 else library.fo4[1]
-        tree[net] = tree[source] + extra
-        cause[net] = (gate, source)
+    def end(name: str, total: float, net: int, place: str) -> None:
+        if total > ends.get(name, (-1.0, 0, ""))[0]:
+            ends[name] = (total, net, place)
 
-    for register in netlist.registers:
-        for pin in register.cell.outputs:
-            if pin.name in register.nets:
-                drive(register, pin, 0, 0.0, library.fo4[1])
-    for gate in netlist.gates:
-        sources = [gate.nets[p.name] for p in gate.cell.inputs]
-        if not sources:
-            continue  # a tie cell
-        latest = max(sources, key=arrival.__getitem__)
-        slowest = max(slew[s] for s in sources)
-        for pin in gate.cell.outputs:
-            if pin.name in gate.nets:
-                drive(gate, pin, latest, arrival[latest], slowest)
-    worst, end_net, end = 0.0, 0, "a port"
     for register in netlist.registers:
         for pin in register.cell.inputs:
-            if not pin.setup:
-                continue
-            net = register.nets[pin.name]
-            total = arrival[net] + model.setup(register.cell, pin.name)
-            if total > worst:
-                worst, end_net, end = total, net, register.place
+            if pin.setup:
+                net = register.nets[pin.name]
+                total = signals.arrival[net] + signals.model.setup(register.cell, pin.name)
+                end(group(register.place), total, net, register.place)
     for nets in netlist.outputs.values():
-        late = max(nets, key=arrival.__getitem__)
-        if arrival[late] > worst:
-            worst, end_net, end = arrival[late], late, "a port"
-    gates = _back_to_start(end_net, cause)
-    start = gates[0].place if gates and gates[0].cell.register else "a port"
-    ps = library.time_s * 1e12
-    return Path(worst * ps, start, end, tuple(gates), tree[end_net] * ps)
+        for net in nets:
+            end("port", signals.arrival[net], net, "a port")
+    return {name: signals.path(*found) for name, found in ends.items()}
 
 
-def _back_to_start(net: int, cause: Sequence[tuple[Gate, int] | None]) -> list[Gate]:
-    gates: list[Gate] = []
-    while (step := cause[net]) is not None:
-        gate, net = step
-        gates.append(gate)
-        if gate.cell.register:
-            break
-    return gates[::-1]
+class _Signals:
+    """Arrival, slew, time in trees and cause of every net, in library units."""
+
+    def __init__(self, netlist: Netlist) -> None:
+        self._netlist = netlist
+        self._fo4_slew = netlist.library.fo4[1]
+        self.model = _Delays(netlist.library)
+        self.arrival = [0.0] * netlist.nets
+        self._slew = [self._fo4_slew] * netlist.nets
+        self._tree = [0.0] * netlist.nets
+        self._cause: list[tuple[Gate, int] | None] = [None] * netlist.nets
+        for register in netlist.registers:
+            self._drive(register, 0, self._fo4_slew)
+        for gate in netlist.gates:
+            sources = [gate.nets[p.name] for p in gate.cell.inputs]
+            if sources:  # a tie cell has none
+                latest = max(sources, key=self.arrival.__getitem__)
+                self._drive(gate, latest, max(self._slew[s] for s in sources))
+
+    def _drive(self, gate: Gate, source: int, slew_in: float) -> None:
+        for pin in gate.cell.outputs:
+            if pin.name not in gate.nets:
+                continue
+            net = gate.nets[pin.name]
+            load, extra, sinks = self._netlist.load[net], 0.0, self._netlist.sinks[net]
+            if sinks > TREE_FANOUT:
+                load, extra = self.model.tree(sinks, load)
+            delay, slew_out = self.model.arc(gate.cell, pin.name, load, slew_in)
+            start = 0.0 if gate.cell.register else self.arrival[source]
+            self.arrival[net] = start + delay + extra
+            self._slew[net] = self._fo4_slew if extra else slew_out
+            self._tree[net] = self._tree[source] + extra
+            self._cause[net] = (gate, source)
+
+    def path(self, total: float, net: int, end: str) -> Path:
+        gates: list[Gate] = []
+        tree = self._tree[net]
+        while (step := self._cause[net]) is not None:
+            gate, net = step
+            gates.insert(0, gate)
+            if gate.cell.register:
+                break
+        start = gates[0].place if gates and gates[0].cell.register else "a port"
+        ps = self._netlist.library.time_s * 1e12
+        return Path(total * ps, start, end, tuple(gates), tree * ps)
 
 
 def tree_area_um2(modules: Mapping[str, Any], library: Liberty) -> dict[str, float]:
