@@ -13,6 +13,7 @@ from archsim.design import Design, Sram
 from archsim.engines import NO_STALLS, Env, Ints, Rate
 
 PS_PER_NS = 1000
+OPERAND_PORTS = frozenset({"a", "b", "in"})
 BYTES_PER_PS_OF_GB_PER_S = Fraction(1, 1000)
 
 
@@ -69,22 +70,24 @@ class DramTiming:
         return np.asarray(np.maximum(channel, link) + pages * self.page_miss_ps)
 
 
-def port_env(buffer: Sram, lanes: Mapping[str, int], reads: tuple[str, ...]) -> Env:
+def port_env(buffer: Sram, lanes: Mapping[str, int]) -> Env:
     """Return the pace that the buffer's banks can keep on an engine's ports.
+
+    Operand ports (``a``, ``b``; ``in``) share the read bandwidth in proportion to what they want;
+    results have the write bandwidth. Partial sums (``c``) come once a fold, not once a beat, and
+    are held to the read bandwidth by themselves.
 
     Parameters
     ----------
     lanes
         Bits a beat, by port.
-    reads
-        The ports that read; all others write. Ports of one direction share its bandwidth in
-        proportion to what they want; enough bandwidth for all is an ideal port.
     """
     available = buffer.port_bytes * 8
+    operands = tuple(p for p in lanes if p in OPERAND_PORTS)
     env: dict[str, Rate] = {}
-    for group in (reads, tuple(p for p in lanes if p not in reads)):
-        wanted = sum(lanes[p] for p in group if p in lanes)
+    for group in (operands, *((p,) for p in lanes if p not in operands)):
+        wanted = sum(lanes[p] for p in group)
         if wanted > available:
             common = gcd(wanted, available)
-            env.update({p: Rate(0, available // common, wanted // common) for p in group})
+            env.update(dict.fromkeys(group, Rate(0, available // common, wanted // common)))
     return env or NO_STALLS

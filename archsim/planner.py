@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engines import Env, GemmJobs, Ints
+from archsim.engines import Env, GemmJobs, Ints, Rate
 from archsim.errors import InfeasibleError, InputError
 from archsim.mapper import Machine, footprint_bytes, search
 from archsim.mapping import ConvShape, GemmMapping, Product, SliceMapping, steps
@@ -18,7 +18,6 @@ from archsim.plan import Memo, Plan, Site, Unit
 from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
 
 MAX_SLICES = 1 << 16
-READ_PORTS = ("a", "b", "c", "in")
 Tensors = Mapping[str, Tensor]
 
 
@@ -56,7 +55,7 @@ def plan_op(
 
 
 def _env(site: Site) -> Env:
-    return port_env(site.buffer, site.unit.engine.lanes(site.unit.spec), READ_PORTS)
+    return port_env(site.buffer, site.unit.engine.lanes(site.unit.spec))
 
 
 # --------------------------------------------------------------------------------------- products
@@ -86,7 +85,13 @@ def machine_of(site: Site) -> Machine:
     unit, env = site.unit, _env(site)
 
     def occupied(jobs: GemmJobs) -> Ints:
-        return unit.engine.time(unit.spec, jobs, env).occupied
+        # paced ports enter by their bandwidth: exact stalls of every candidate would cost too much
+        timing = unit.engine.time(unit.spec, jobs)
+        cycles = timing.occupied
+        for port, pace in env.items():
+            assert isinstance(pace, Rate)
+            cycles = np.maximum(cycles, -(-timing.beats[port] * pace.q // pace.p))
+        return cycles
 
     prices = (0.0, 0.0, 0.0)
     if site.objective != "time":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsim.design import Design
 from archsim.engines import Rtl
+from archsim.memory import OPERAND_PORTS
 from archsim.plan import Unit
 from archsim.result import OpRow, ResourceRow
 from archsim.schedule import Placed, Program
@@ -21,7 +22,7 @@ from archsim.timeline import Execution, Folded
 if TYPE_CHECKING:
     from archsim.tech import Tech
 
-READ_PORTS = frozenset({"a", "b", "c", "in"})
+READ_PORTS = OPERAND_PORTS | {"c"}
 
 
 @dataclass(frozen=True, slots=True)
