@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from archsim.frontends.policy import FLOATS, Policy
+from archsim.frontends.policy import Policy
 from archsim.trace import VECTOR_PASSES, Attr, Op, Role, Tensor, Trace
 
 
@@ -102,7 +102,7 @@ class TraceBuilder:
         self.op("vector", name, inputs, outputs, attrs, epilogue=epilogue, source=source)
 
     def build(self) -> Trace:
-        """Return the trace; products that write integers made from floats are requantised."""
+        """Return the trace; products that write narrow integers are requantised on the way out."""
         ops = tuple(self._requantised(op) for op in self.ops)
         used = {name for op in ops for name in (*op.inputs, *op.outputs)}
         tensors = {name: t for name, t in self.tensors.items() if name in used}
@@ -110,8 +110,7 @@ class TraceBuilder:
 
     def _requantised(self, op: Op) -> Op:
         product = op.kind in ("gemm", "conv")
-        if not product or not self.policy.integer or op.epilogue[-1:] == ("requantise",):
-            return op
-        if self._own.get(op.outputs[0]) not in FLOATS:
+        narrow = self.tensors[op.outputs[0]].dtype in ("int4", "int8", "uint8", "int16")
+        if not product or not narrow or op.epilogue[-1:] == ("requantise",):
             return op
         return replace(op, epilogue=(*op.epilogue, "requantise"))

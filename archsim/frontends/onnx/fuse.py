@@ -112,9 +112,8 @@ class Fuser:
             return self._folded(target, op)
         self.joined += 1
         inputs = (*target.inputs, *op.inputs[1:])
-        return replace(
-            target, inputs=inputs, epilogue=(*target.epilogue, *names), source=_both(target, op)
-        )
+        epilogue = (*target.epilogue, *names, *op.epilogue)
+        return replace(target, inputs=inputs, epilogue=epilogue, source=_both(target, op))
 
     def _per_filter(self, target: Op, op: Op) -> bool:
         """Say whether the op's constants are one number, or one a filter."""
@@ -126,7 +125,7 @@ class Fuser:
         """Absorb a scale or offset: weights are scaled beforehand, an offset becomes the bias."""
         function, source = op.attrs["function"], _both(target, op)
         if function == "scale" or target.epilogue:
-            return replace(target, source=source)
+            return replace(target, epilogue=(*target.epilogue, *op.epilogue), source=source)
         offset = op.inputs[1:][-1:]
         for name in offset:
             tensor = self._builder.tensors[name]
@@ -135,8 +134,8 @@ class Fuser:
                 tensor, dtype=self._builder.policy.bias_dtype(dtype)
             )
         inputs = (*target.inputs, *offset)
-        epilogue = ("bias",) if offset else ("offset",)  # one number needs no tensor
-        return replace(target, inputs=inputs, epilogue=epilogue, source=source)
+        first = "bias" if offset else "offset"  # one number needs no tensor
+        return replace(target, inputs=inputs, epilogue=(first, *op.epilogue), source=source)
 
 
 def _both(target: Op, op: Op) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from archsim.errors import InputError
 from archsim.frontends.builder import TraceBuilder
 from archsim.frontends.onnx import layout, products, vectors
 from archsim.frontends.onnx.fuse import Fuser
@@ -30,6 +31,8 @@ def load_onnx(file: str, options: Options) -> Trace:
     sizes = "; ".join(f"{name} {list(shape)}" for name, shape in model.inputs.items())
     builder = TraceBuilder(path.stem, policy, f"{path.name} sha256:{model.digest} {sizes}")
     lower(model, values, builder)
+    if not builder.ops:
+        raise InputError(file, "must compute something from inputs that hold elements")
     return builder.build()
 
 

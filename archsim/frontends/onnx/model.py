@@ -192,9 +192,8 @@ def _bind(graph: Any, options: Options) -> dict[str, Shape]:
             )
         shape = [d.dim_value for d in kind.shape.dim]
         for axis, keys in _open(value):
-            size = next((sizes[key] for key in keys if key in sizes), 0)
-            shape[axis] = size
-            if not size:
+            shape[axis] = next((sizes[key] for key in keys if key in sizes), 0)
+            if not shape[axis]:
                 missing[keys[-1]] = f"{keys[-1]} (axis {axis} of {value.name})"
         if len(shape) > MAX_RANK or math.prod(shape) > MAX_ELEMENTS:
             raise InputError(
@@ -213,7 +212,7 @@ def _bind(graph: Any, options: Options) -> dict[str, Shape]:
 def _open(value: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield an input's open axes, each with the keys that may set it: INPUT.AXIS, then its name."""
     for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-        if dim.dim_value <= 0:
+        if not dim.HasField("dim_value") or dim.dim_value < 0:
             usable = dim.dim_param and not set(dim.dim_param) & set("?@=, ")
             names = (dim.dim_param,) if usable else ()
             yield axis, (f"{value.name}.{axis}", *names)

@@ -133,13 +133,14 @@ def _skip_norm(low: Lowering, node: Any) -> None:
 
 
 def _bias_gelu(low: Lowering, node: Any) -> None:
+    biased = low.value(node, 1) is not None
     low.builder.vector(
-        "gelu",
+        "offset" if biased else "gelu",
         low.op_name(node),
         low.operands(node),
         low.results(node),
         low.output(node).elements,
-        epilogue=("bias",) if len(node.input) > 1 else (),
+        epilogue=("gelu",) if biased else (),
         source=node.name,
     )
 
