@@ -12,6 +12,9 @@ from amaranth.lib import wiring
 
 from archsim.hdl import yosys
 
+# operators are sized by the HDL and its optimiser, where Verilog extends and cuts by itself
+_WAIVERS = ("/* verilator lint_off WIDTHEXPAND */", "/* verilator lint_off WIDTHTRUNC */")
+
 
 class VerilogTarget:
     """The platform that `elaborate` sees when Verilog is wanted.
@@ -97,7 +100,11 @@ def to_verilog(component: wiring.Component, name: str) -> str:
         yosys.run(
             [
                 "read_rtlil design.il",
-                "proc -nomux -norom",
+                "proc -norom",
+                "pmuxtree",  # multiplexers as expressions: case statements trip linters
+                "opt_expr",
+                "wreduce",
+                "opt_clean -purge",
                 "memory_collect",
                 "write_verilog -norename design.v",
             ],
@@ -105,4 +112,5 @@ def to_verilog(component: wiring.Component, name: str) -> str:
         )
         lines = (folder / "design.v").read_text().splitlines()
     # the first line names the tool's build, which would differ between equal results
-    return "\n".join(line.rstrip() for line in lines if not line.startswith("/* Generated")) + "\n"
+    body = [line.rstrip() for line in lines if not line.startswith("/* Generated")]
+    return "\n".join([*_WAIVERS, *body, ""])

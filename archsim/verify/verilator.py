@@ -27,8 +27,9 @@ _DEFINES = tuple(
     f"-DVM_{name}=0"
     for name in ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
 )
-# Amaranth writes `sum = a + b` with operands of unequal width on purpose; Verilator only warns
-WAIVED = ("WIDTHEXPAND", "WIDTHTRUNC")
+# style that generated Verilog in one file has: modules not named as the file, registers declared
+# with their initial value, carries of an adder that nothing reads
+WAIVED = ("DECLFILENAME", "PROCASSINIT", "UNUSEDSIGNAL")
 
 
 class SimulatorError(ArchsimError):
