@@ -1,0 +1,319 @@
+"""A sweep made definite: every design validated, every model loaded once, all of it digested."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import archsim
+from archsim.design import Design, design_from, load_design, one_of
+from archsim.engines import op_kinds
+from archsim.errors import InputError
+from archsim.frontends import load
+from archsim.sweep.sample import MISSING, Point, Space, value_at
+from archsim.sweep.schema import Sweep, Workload
+from archsim.trace import Trace
+from archsim.trace_io import trace_lines
+from archsim.yaml_file import Document, set_path, validate
+
+FAULTS_SHOWN = 5
+# changing how answers are shown or checked does not change them
+NOT_MODEL = ("cli.py", "sweep", "report", "reproduce", "compare", "verify", "hdl")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDesign:
+    """A design of the sweep.
+
+    Parameters
+    ----------
+    digest
+        `Design.digest`.
+    point
+        Its values on every axis's path, as the design's own types read them.
+    swept, baseline
+        What it is: a point of the axes, the design to compare with, or both.
+    tree
+        The whole design, where it is not the base with a point set: a baseline of its own.
+    """
+
+    digest: str
+    point: Point
+    swept: bool = True
+    baseline: bool = False
+    tree: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWorkload:
+    """A model of the sweep: its name in tables, what to load, and its weight."""
+
+    label: str
+    model: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sweep runs: all designs times all workloads.
+
+    Parameters
+    ----------
+    text, sweep
+        The sweep's file and what it says.
+    base
+        Tree of the design that points are set on.
+    identity
+        Part of the question to its digest; a folder holds the answers to one identity.
+    version
+        Of the model that answers.
+    combinations
+        Points of the grid before conditions and sampling.
+    """
+
+    text: str
+    sweep: Sweep
+    base: Mapping[str, Any]
+    designs: tuple[PlannedDesign, ...]
+    workloads: tuple[PlannedWorkload, ...]
+    identity: Mapping[str, str]
+    version: str
+    combinations: int
+
+    def __len__(self) -> int:
+        return len(self.designs) * len(self.workloads)
+
+    def tree(self, design: PlannedDesign) -> dict[str, Any]:
+        """Return a design's whole tree."""
+        return dict(design.tree) if design.tree is not None else with_point(self.base, design.point)
+
+
+def with_point(base: Mapping[str, Any], point: Point) -> dict[str, Any]:
+    """Return a copy of a tree with values set at dotted paths."""
+    tree = _copied(base)
+    for path, value in point.items():
+        set_path(tree, path, value, path)
+    return tree
+
+
+def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copied(v) if isinstance(v, Mapping) else v for key, v in tree.items()}
+
+
+def make_plan(path: Path | str, subset: int | None = None) -> Plan:
+    """Read a sweep's file and return its plan.
+
+    Parameters
+    ----------
+    subset
+        Keep only so many designs: those with the smallest digests, an even sample that grows with
+        the number and never changes otherwise. The baseline stays.
+
+    Raises
+    ------
+    InputError
+        With file, line and path of every fault: in the sweep, in a design, in a model.
+    """
+    path = Path(path)
+    document = Document.load(path)
+    if not isinstance(document.value, dict):
+        raise InputError(document.place(()), "a sweep must be a mapping of keys", document.value)
+    if subset is not None and subset < 1:
+        raise InputError("subset", "must be a positive integer", subset)
+    sweep = validate(Sweep, document.value, document)
+    base = _base(sweep, path, document)
+    for key, axis in sweep.axes.items():
+        for part in axis.paths(key):
+            _check_path(base, part, f"{document.place(('axes', key))}: axes.{key}")
+    space = Space(sweep, base, document)
+    designs = _designs(sweep, base, space.points(), document)
+    baseline = _baseline(sweep, base, path, document)
+    if subset is not None:
+        kept = set(sorted(designs)[:subset])
+        designs = {digest: d for digest, d in designs.items() if digest in kept}
+    if baseline is not None:
+        swept = baseline.digest in designs
+        designs[baseline.digest] = replace(baseline, swept=swept)
+    loaded = [
+        _workload(w, path, f"{document.place(('workloads', i))}: workloads[{i}]")
+        for i, w in enumerate(sweep.workloads)
+    ]
+    return Plan(
+        text=path.read_text("utf-8"),
+        sweep=sweep,
+        base=base,
+        designs=tuple(designs.values()),
+        workloads=tuple(workload for workload, _ in loaded),
+        identity=_identity(sweep, base, baseline, loaded),
+        version=model_version(),
+        combinations=space.combinations,
+    )
+
+
+# ---------------------------------------------------------------------------------------- designs
+
+
+def _base(sweep: Sweep, path: Path, document: Document) -> dict[str, Any]:
+    """Return the design that points are set on, complete: all defaults and the sweep's ``set``."""
+    if isinstance(sweep.design, str):
+        design = load_design(_beside(sweep.design, path))
+    else:
+        design = _placed(sweep.design, f"{document.place(('design',))}: design")
+    tree = design.model_dump(mode="json")
+    for key in sweep.set:
+        _check_path(tree, key, f"{document.place(('set', key))}: set.{key}")
+    tree = with_point(tree, sweep.set)
+    return _placed(tree, f"{document.place(('set',))}: set").model_dump(mode="json")
+
+
+def _designs(
+    sweep: Sweep, base: Mapping[str, Any], points: list[Point], document: Document
+) -> dict[str, PlannedDesign]:
+    """Return the points' designs by digest, equal ones once."""
+    designs: dict[str, PlannedDesign] = {}
+    faults: dict[str, str] = {}  # what is wrong, and the first point in which it is
+    for point in points:
+        try:
+            design = design_from(with_point(base, point))
+        except InputError as fault:
+            faults.setdefault(str(fault), _words(point))
+            if len(faults) == FAULTS_SHOWN:
+                break
+            continue
+        digest = design.digest()
+        if digest not in designs:
+            designs[digest] = PlannedDesign(digest, _swept_part(sweep, design))
+    if faults:
+        shown = "\n  ".join(f"{fault} (at {point})" for fault, point in faults.items())
+        raise InputError(
+            f"{document.place(('axes',))}: axes",
+            f"every point must be a design; leave others out with `when`:\n  {shown}",
+        )
+    return designs
+
+
+def _swept_part(sweep: Sweep, design: Design) -> Point:
+    """Return the design's values on all axes, as its types read them: 1e6 bytes are an integer."""
+    tree = design.model_dump(mode="json")
+    values = {p: value_at(tree, p) for key, axis in sweep.axes.items() for p in axis.paths(key)}
+    return {path: value for path, value in values.items() if value is not MISSING}
+
+
+def _baseline(
+    sweep: Sweep, base: Mapping[str, Any], path: Path, document: Document
+) -> PlannedDesign | None:
+    where = f"{document.place(('baseline',))}: baseline"
+    if sweep.baseline is None:
+        return None
+    if isinstance(sweep.baseline, str):
+        design = load_design(_beside(sweep.baseline, path))
+    else:
+        for key in sweep.baseline:
+            _check_path(base, key, where)
+        design = _placed(with_point(base, sweep.baseline), where)
+    tree = design.model_dump(mode="json")
+    return PlannedDesign(
+        design.digest(), _swept_part(sweep, design), swept=False, baseline=True, tree=tree
+    )
+
+
+def _placed(tree: Mapping[str, Any], where: str) -> Design:
+    try:
+        return design_from(tree)
+    except InputError as fault:
+        raise InputError(where, f"must make a design: {fault}") from None
+
+
+def _check_path(tree: Mapping[str, Any], path: str, where: str) -> None:
+    """Raise `InputError` unless the path leads to a part of the design, or to a new engine."""
+    parent, _, name = path.rpartition(".")
+    branch = value_at(tree, parent)
+    if not isinstance(branch, Mapping):
+        raise InputError(where, f"path must lead into the design; {parent!r} holds no keys", path)
+    if name not in branch and parent != "engines":
+        raise InputError(where, f"path must end in {one_of(list(branch), name)}", path)
+
+
+def _words(point: Point) -> str:
+    return ", ".join(f"{path}={value!r}" for path, value in point.items())
+
+
+# ---------------------------------------------------------------------------------------- workloads
+
+
+def _workload(workload: Workload, path: Path, where: str) -> tuple[PlannedWorkload, str]:
+    """Return a workload as workers load it, and its trace's digest."""
+    model = _model_beside(workload.model, path)
+    try:
+        trace = load_trace(model)
+    except InputError as fault:
+        raise InputError(where, f"must be a model that loads: {fault}") from None
+    lines = "\n".join(trace_lines(trace))
+    return PlannedWorkload(workload.label, model, workload.weight), _digest(lines)
+
+
+def load_trace(model: str) -> Trace:
+    """Return a model's trace, in the op kinds of all engines."""
+    return load(model, op_kinds())
+
+
+def _beside(name: str, path: Path) -> str:
+    """Return the file that a sweep means: beside its own file, or as it is."""
+    beside = path.parent / name
+    return str(beside) if beside.is_file() else name
+
+
+def _model_beside(model: str, path: Path) -> str:
+    name, at, options = model.rpartition("@")
+    if not at or "=" not in options:
+        return _beside(model, path)
+    return _beside(name, path) + at + options
+
+
+# ---------------------------------------------------------------------------------------- identity
+
+
+def _identity(
+    sweep: Sweep,
+    base: Mapping[str, Any],
+    baseline: PlannedDesign | None,
+    loaded: list[tuple[PlannedWorkload, str]],
+) -> dict[str, str]:
+    """Return digests of what decides the answers; the question's words and goals do not."""
+    typed = sweep.model_dump(mode="json", by_alias=True)
+    return {
+        "design": _digest(design_from(base).digest()),
+        "workloads": _digest(sorted((w.label, trace) for w, trace in loaded)),
+        "baseline": _digest(baseline.digest if baseline else None),
+        **{key: _digest(typed[key]) for key in ("axes", "when", "sampling", "fidelity", "mapping")},
+    }
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def model_version() -> str:
+    """Return the version that answers belong to: archsim's, its model's source, installed engines'.
+
+    The source counts, so that editing an engine never mixes two models in one table.
+    """
+    root = Path(archsim.__file__).parent
+    source = hashlib.sha256()
+    for file in sorted(root.rglob("*")):
+        inside = file.relative_to(root)
+        if file.suffix in (".py", ".yaml") and inside.parts[0] not in NOT_MODEL:
+            source.update(f"{inside.as_posix()}\0".encode() + file.read_bytes())
+    engines = [
+        f"+{p.dist.name}-{p.dist.version}"
+        for p in sorted(importlib.metadata.entry_points(group="archsim.engines"))
+        if p.dist
+    ]
+    return f"{archsim.__version__}+{source.hexdigest()[:12]}{''.join(engines)}"

@@ -1,0 +1,102 @@
+"""How far a sweep is, and how a terminal or a log shows it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from archsim.sweep.columns import OK
+
+LINE_EVERY_S = 5.0  # between lines where there is no terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Points of a sweep.
+
+    Parameters
+    ----------
+    total
+        Of the whole sweep.
+    statuses
+        Points done, by how they ended: `archsim.sweep.columns.OK` ...
+    ran, seconds
+        Points that this run finished, and its time so far.
+    """
+
+    total: int
+    statuses: Mapping[str, int]
+    ran: int = 0
+    seconds: float = 0.0
+
+    def after(self, more: Mapping[str, int], seconds: float) -> Progress:
+        """Return the progress after more points, by status."""
+        ran = self.ran + sum(more.values())
+        return replace(
+            self, statuses=Counter(self.statuses) + Counter(more), ran=ran, seconds=seconds
+        )
+
+    @property
+    def done(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def rate(self) -> float:
+        """Points a second of this run; 0 before its first."""
+        return self.ran / self.seconds if self.seconds else 0.0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds to the end at this rate; None before the first point."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+    def __str__(self) -> str:
+        text = f"{self.done:,} of {self.total:,} points"
+        for status, count in self.statuses.items():
+            if status != OK:
+                text += f", {count:,} {status}"
+        if self.left_s is not None:
+            text += f", {self.rate:,.1f} points/s, {duration(self.left_s)} left"
+        return text
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: ``2 h 05 min``, ``3 min 20 s``, ``8 s``."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"
+
+
+@contextmanager
+def shown(name: str, stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
+    """Give a callback that shows progress: a live bar on a terminal, else a line now and then."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield _lines(name, stream)
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
+    with Bar(*columns, console=Console(file=stream)) as bar:
+        task = bar.add_task(name, total=None, text="")
+        yield lambda now: bar.update(task, total=now.total, completed=now.done, text=str(now))
+
+
+def _lines(name: str, stream: TextIO) -> Callable[[Progress], None]:
+    last = -LINE_EVERY_S
+
+    def show(now: Progress) -> None:
+        nonlocal last
+        if now.done == now.total or time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            print(f"{name}: {now}", file=stream, flush=True)
+
+    return show

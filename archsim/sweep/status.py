@@ -1,0 +1,137 @@
+"""How a sweep's folder stands: done, failed, left, rate, and the best so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archsim.sweep.columns import COMMON, OK, is_breakdown
+from archsim.sweep.journal import Row
+from archsim.sweep.store import SweepFolder
+
+RATE_OVER_S = 60.0  # the stretch before the last finished point that the rate is of
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best design so far by one objective, among those that finished every workload.
+
+    Parameters
+    ----------
+    value
+        Over all workloads by their weights.
+    point
+        The design's values on the axes.
+    """
+
+    goal: str
+    value: float
+    design: str
+    point: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a sweep stands.
+
+    Parameters
+    ----------
+    points, done, left
+        Of the plan.
+    statuses
+        Points done, by how they ended: ``ok``, ``infeasible``, ``failed``.
+    running
+        Whether some process is at work on it now.
+    rate
+        Points a second over the last minute of work; None below two points.
+    left_s
+        Seconds to the end at that rate, while running.
+    reasons
+        Why points have no result, and how many for each reason, most frequent first.
+    faults
+        Damaged lines of journals.
+    best
+        By objective.
+    """
+
+    name: str
+    question: str
+    points: int
+    done: int
+    left: int
+    statuses: Mapping[str, int]
+    running: bool
+    rate: float | None
+    left_s: float | None
+    reasons: Mapping[str, int]
+    faults: Sequence[str]
+    best: Mapping[str, Best]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def status(path: Path | str) -> Status:
+    """Return how the sweep in a folder stands.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no sweep.
+    """
+    folder = SweepFolder(path)
+    finished = folder.finished()
+    rows = list(finished.rows.values())
+    total, done, running = len(folder.plan), len(rows), folder.is_running()
+    rate = _rate(rows)
+    reasons = dict(Counter(row["reason"] for row in rows if "reason" in row).most_common())
+    return Status(
+        name=folder.sweep.name,
+        question=folder.sweep.question,
+        points=total,
+        done=done,
+        left=total - done,
+        statuses=dict(Counter(row["status"] for row in rows)),
+        running=running,
+        rate=rate,
+        left_s=(total - done) / rate if rate and running else None,
+        reasons=reasons,
+        faults=[str(fault) for fault in finished.faults],
+        best=_best(folder),
+    )
+
+
+def _rate(rows: Sequence[Row]) -> float | None:
+    """Return points a second over the last stretch in which points finished."""
+    ends = sorted(float(row["at_s"]) for row in rows)
+    recent = [end for end in ends if end >= ends[-1] - RATE_OVER_S]
+    if len(recent) < 2 or recent[-1] == recent[0]:
+        return None
+    return (len(recent) - 1) / (recent[-1] - recent[0])
+
+
+def _best(folder: SweepFolder) -> dict[str, Best]:
+    from archsim.report.pareto import over_workloads  # noqa: PLC0415 (pandas is slow to import)
+
+    table = folder.results()
+    table = table[table["status"] == OK]
+    if table.empty:
+        return {}
+    points = {d.digest: d.point for d in folder.plan.designs}
+    weights = {w.label: w.weight for w in folder.plan.workloads}
+    own = [m for m in folder.sweep.objectives if m not in COMMON and not is_breakdown(m)]
+    totals = over_workloads(table, weights, averaged=own)
+    best = {}
+    for metric, goal in folder.sweep.objectives.items():
+        values = totals[metric].astype(float).to_numpy()
+        if np.isfinite(values).any():
+            at = int(np.nanargmin(values) if goal == "min" else np.nanargmax(values))
+            design = str(totals["design"].iloc[at])
+            best[metric] = Best(goal, float(values[at]), design, points[design])
+    return best

@@ -1,0 +1,283 @@
+"""A sweep's folder: the question, its plan, the journals, and the table made of them.
+
+::
+
+    DIR/sweep.yaml          the sweep as typed
+    DIR/plan.json           its designs and workloads, by digest
+    DIR/journal/*.jsonl     finished points: the truth
+    DIR/results.parquet     the table, once every point is finished
+    DIR/wall_times.parquet  how long points took, kept apart so that equal sweeps have equal tables
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archsim.design import Design, design_from
+from archsim.errors import ArchsimError, InputError
+from archsim.sweep import journal
+from archsim.sweep.plan import Plan, PlannedDesign, PlannedWorkload
+from archsim.sweep.schema import Sweep
+from archsim.sweep.table import PARTIAL, PointKey, read_parquet, table, wall_times, write_parquet
+from archsim.yaml_file import Document, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SWEEP, PLAN, LOCK, JOURNAL = "sweep.yaml", "plan.json", "lock", "journal"
+RESULTS, WALL_TIMES = "results.parquet", "wall_times.parquet"
+OWN = {SWEEP, PLAN, LOCK, JOURNAL, RESULTS, WALL_TIMES}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the journals of a folder say about a plan's points.
+
+    Parameters
+    ----------
+    rows
+        By point; the first where a point was run twice.
+    faults
+        Damaged lines, whose points count as not run.
+    stale
+        Rows of other versions of the model or of designs no longer asked for.
+    """
+
+    rows: Mapping[PointKey, journal.Row]
+    faults: Sequence[journal.Fault]
+    stale: int
+
+
+class SweepFolder:
+    """An existing sweep folder, for reading; its plan is read from it unless given.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no sweep.
+    """
+
+    def __init__(self, path: Path | str, plan: Plan | None = None) -> None:
+        self.path = Path(path)
+        self.plan = plan or _read_plan(self.path)
+
+    @property
+    def sweep(self) -> Sweep:
+        return self.plan.sweep
+
+    @property
+    def journals(self) -> Path:
+        return self.path / JOURNAL
+
+    def design(self, digest: str) -> Design:
+        """Return the design of a row, named after the sweep."""
+        for planned in self.plan.designs:
+            if planned.digest == digest:
+                name = f"{self.sweep.name}-{digest[:8]}"
+                return design_from(self.plan.tree(planned) | {"name": name})
+        raise InputError(str(self.path), "design must be one of the sweep's digests", digest)
+
+    def finished(self) -> Finished:
+        """Return the finished points; a running sweep may add to them at any time."""
+        wanted = {(d.digest, w.label) for d in self.plan.designs for w in self.plan.workloads}
+        rows: dict[PointKey, journal.Row] = {}
+        faults: list[journal.Fault] = []
+        stale = 0
+        for row in journal.read(self.journals):
+            if isinstance(row, journal.Fault):
+                faults.append(row)
+                continue
+            key = (row["design"], row["workload"])
+            current = (row["fidelity"], row["version"]) == (self.sweep.fidelity, self.plan.version)
+            if current and key in wanted:
+                rows.setdefault(key, row)
+            else:
+                stale += 1
+        return Finished(rows, faults, stale)
+
+    def results(self) -> pd.DataFrame:
+        """Return the table: one row a finished point, sorted by key.
+
+        Columns: design (digest), workload, fidelity, version; ``swept`` and ``baseline``, what the
+        design is; ``status`` (``ok``, ``infeasible``, ``failed``) and ``reason``; the axes' paths;
+        the metrics; energy and area by component.
+        """
+        path = self.path / RESULTS
+        if path.exists():
+            return read_parquet(path)
+        return table(self.plan, self.finished().rows)
+
+    def compact(self) -> None:
+        """Write the table and the wall times from the journals, each by one atomic rename."""
+        rows = self.finished().rows
+        write_parquet(wall_times(rows), self.path / WALL_TIMES)
+        write_parquet(table(self.plan, rows), self.path / RESULTS)
+
+    def is_running(self) -> bool:
+        """Return whether some process runs the sweep in this folder now."""
+        try:
+            lock = os.open(self.path / LOCK, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(lock)
+
+
+def load_results(path: Path | str) -> pd.DataFrame:
+    """Return a sweep folder's table; of an unfinished sweep, the points there are.
+
+    See `SweepFolder.results` for its columns.
+    """
+    return SweepFolder(path).results()
+
+
+def load_wall_times(path: Path | str) -> pd.DataFrame:
+    """Return each finished point's key, ``wall_s``, and ``at_s``: the Unix time of its end."""
+    return wall_times(SweepFolder(path).finished().rows)
+
+
+# ---------------------------------------------------------------------------------------- writing
+
+
+@contextmanager
+def claimed(path: Path, plan: Plan) -> Iterator[SweepFolder]:
+    """Hold a folder for one run of a plan: make it, or go on with what it holds.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, is another sweep's, or is not empty.
+    ArchsimError
+        If another process runs in it.
+    """
+    try:
+        (path / JOURNAL).mkdir(parents=True, exist_ok=True)
+        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as fault:
+        raise _not_writable(path, fault) from None
+    try:
+        _lock(lock, path)
+        _check_same_question(path, plan)
+        with writing(path):
+            (path / RESULTS).unlink(missing_ok=True)  # there is a table only of a finished sweep
+            _replace(path / SWEEP, plan.text)
+            _replace(path / PLAN, _plan_text(plan))
+        yield SweepFolder(path, plan)
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure to write into an error that says what to do."""
+    try:
+        yield
+    except OSError as fault:
+        raise _not_writable(path, fault) from None
+
+
+def not_writable_text(fault: OSError) -> str:
+    return fault.strerror or str(fault)
+
+
+def _not_writable(path: Path, fault: OSError) -> InputError:
+    return InputError(
+        str(path), f"must be a folder that can be written: {not_writable_text(fault)}",
+        fix="make room or choose another with -o; finished points are kept",
+    )  # fmt: skip
+
+
+def _lock(lock: int, path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.pread(lock, 100, 0).decode(errors="replace").strip() or "unknown"
+        raise ArchsimError(
+            f"{path}: another run (process {owner}) is at work in this folder; "
+            "wait for it, stop it, or choose another folder with -o"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+
+
+def _check_same_question(path: Path, plan: Plan) -> None:
+    if not (path / PLAN).exists():
+        strange = sorted({e.name.removesuffix(PARTIAL) for e in path.iterdir()} - OWN)
+        if strange:
+            raise InputError(
+                str(path), "must be empty or hold a sweep", strange[0],
+                fix="choose another folder with -o",
+            )  # fmt: skip
+        return
+    held = _read_json(path / PLAN)["identity"]
+    differing = [part for part, digest in plan.identity.items() if held.get(part) != digest]
+    if differing:
+        raise InputError(
+            str(path), f"holds the answers to another sweep: {', '.join(differing)} differ",
+            fix="choose another folder with -o, or remove this one",
+        )  # fmt: skip
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or as it was."""
+    part = path.with_name(path.name + PARTIAL)
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    journal.sync_folder(path.parent)
+
+
+# ---------------------------------------------------------------------------------------- plan
+
+
+def _plan_text(plan: Plan) -> str:
+    content = {
+        "identity": dict(plan.identity),
+        "version": plan.version,
+        "combinations": plan.combinations,
+        "base": plan.base,
+        "workloads": [asdict(w) for w in plan.workloads],
+        "designs": [asdict(d) for d in plan.designs],
+    }
+    return json.dumps(content) + "\n"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        raise InputError(str(path), f"must be a readable plan of a sweep: {fault}") from None
+
+
+def _read_plan(folder: Path) -> Plan:
+    if not (folder / PLAN).is_file():
+        raise InputError(
+            str(folder), "must be a folder that `archsim sweep run` wrote; plan.json is missing"
+        )
+    content = _read_json(folder / PLAN)
+    document = Document.load(folder / SWEEP)
+    return Plan(
+        text=(folder / SWEEP).read_text("utf-8"),
+        sweep=validate(Sweep, document.value, document),
+        base=content["base"],
+        designs=tuple(PlannedDesign(**d) for d in content["designs"]),
+        workloads=tuple(PlannedWorkload(**w) for w in content["workloads"]),
+        identity=content["identity"],
+        version=content["version"],
+        combinations=content["combinations"],
+    )

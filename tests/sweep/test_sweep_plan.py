@@ -1,0 +1,195 @@
+"""A plan: validated designs, loaded models, and what makes two questions the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from archsim.design import load_design
+from archsim.errors import InputError
+from archsim.sweep import make_plan
+from archsim.sweep.plan import model_version
+from tests.sweep.fakes import QUESTION, write_question
+
+
+def asked(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = QUESTION
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return write_question(folder, text)
+
+
+def test_every_point_is_a_design(tmp_path: Path) -> None:
+    plan = make_plan(asked(tmp_path))
+    assert (len(plan), len(plan.designs), plan.combinations) == (9, 9, 9)
+    one = plan.designs[1]
+    assert one.point == {"engines.mxu.rows": 2, "engines.mxu.cols": 4}
+    wanted = load_design("tpu_like", {"engines.mxu.rows": 2, "engines.mxu.cols": 4})
+    assert one.digest == wanted.digest()
+    assert plan.tree(one) == wanted.model_dump(mode="json")
+
+
+def test_points_read_as_the_designs_types_do_and_equal_designs_count_once(tmp_path: Path) -> None:
+    plan = make_plan(asked(tmp_path, ("[2, 4, 8]\n  ", "[2, 2e0, 4]\n  ")))
+    assert [d.point["engines.mxu.rows"] for d in plan.designs] == [2, 2, 2, 4, 4, 4]
+
+
+def test_fixed_settings_come_before_the_axes(tmp_path: Path) -> None:
+    plan = make_plan(asked(tmp_path, ("axes:", "set: {link.gb_per_s: 8, node: freepdk45}\naxes:")))
+    assert {plan.tree(d)["link"]["gb_per_s"] for d in plan.designs} == {8.0}
+
+
+def test_a_design_can_be_a_file_beside_the_sweep_or_stand_in_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: tpu_like\nlink: {gb_per_s: 9}\n")
+    from_file = make_plan(asked(tmp_path, ("design: tpu_like", "design: mine.yaml")))
+    inline = make_plan(
+        asked(
+            tmp_path,
+            ("design: tpu_like", "design: {engines: {mxu: {kind: systolic, rows: 4, cols: 4}}}"),
+        )
+    )
+    assert from_file.base["link"] == {"gb_per_s": 9.0}
+    assert list(inline.base["engines"]) == ["mxu"]
+
+
+def test_whole_engines_can_be_swapped(tmp_path: Path) -> None:
+    swap = (
+        "  engines.mxu: [{kind: systolic, rows: 2, cols: 2}, {kind: systolic, rows: 64, cols: 1}]\n"
+    )
+    text = re.sub(r"axes:\n.*\n.*\n", f"axes:\n{swap}", QUESTION)
+    plan = make_plan(write_question(tmp_path, text))
+    assert [plan.tree(d)["engines"]["mxu"]["rows"] for d in plan.designs] == [2, 64]
+
+
+@pytest.mark.parametrize("baseline", ["tpu_like", "{engines.mxu.rows: 32}"])
+def test_a_baseline_is_run_beside_the_points(tmp_path: Path, baseline: str) -> None:
+    plan = make_plan(asked(tmp_path, ("axes:", f"baseline: {baseline}\naxes:")), subset=2)
+    assert [(d.swept, d.baseline) for d in plan.designs] == [(True, False)] * 2 + [(False, True)]
+    assert plan.designs[-1].digest == load_design("tpu_like").digest()
+    assert plan.designs[-1].point == {"engines.mxu.rows": 32, "engines.mxu.cols": 32}
+
+
+def test_a_baseline_that_is_a_point_is_both(tmp_path: Path) -> None:
+    point = "{engines.mxu.rows: 2, engines.mxu.cols: 8}"
+    plan = make_plan(asked(tmp_path, ("axes:", f"baseline: {point}\naxes:")))
+    assert [d.point for d in plan.designs if d.baseline] == [
+        {"engines.mxu.rows": 2, "engines.mxu.cols": 8}
+    ]
+    assert len(plan.designs) == 9
+    assert all(d.swept for d in plan.designs)
+
+
+def test_subsets_grow_without_changing(tmp_path: Path) -> None:
+    path = asked(tmp_path)
+    digests = [[d.digest for d in make_plan(path, n).designs] for n in (3, 5, 9, 100)]
+    assert [len(d) for d in digests] == [3, 5, 9, 9]
+    assert set(digests[0]) < set(digests[1]) < set(digests[2])
+    assert digests[2] == digests[3]
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (("How many PEs?", "Why?"), []),
+        (("area_mm2: min", "energy_pj: max"), []),
+        (("objectives:", "workers: 2\nconstraints: {area_mm2: {max: 1}}\nobjectives:"), []),
+        (("- tiny.csv", "- {model: tiny.csv, name: tiny.csv, weight: 5}"), []),
+        (("- tiny.csv", "- {model: tiny.csv, name: other}"), ["workloads"]),
+        (("rows: [2, 4, 8]", "rows: [2, 4]"), ["axes"]),
+        (("axes:", "set: {link.gb_per_s: 1}\naxes:"), ["design"]),
+        (("axes:", "baseline: tpu_like\naxes:"), ["baseline"]),
+        (("axes:", "fidelity: event\nmapping: {objective: edp}\naxes:"), ["fidelity", "mapping"]),
+        (("axes:", "sampling: {kind: lhs, count: 5}\naxes:"), ["sampling"]),
+        (("axes:", "when: {path: engines.mxu.rows, at_least: 4}\naxes:"), ["when"]),
+    ],
+)
+def test_what_decides_answers_makes_another_question(
+    tmp_path: Path, change: tuple[str, str], parts: list[str]
+) -> None:
+    before = make_plan(asked(tmp_path)).identity
+    after = make_plan(asked(tmp_path, change)).identity
+    assert [part for part in before if before[part] != after[part]] == parts
+
+
+def test_a_changed_model_file_makes_another_question(tmp_path: Path) -> None:
+    path = asked(tmp_path)
+    before = make_plan(path).identity
+    (tmp_path / "tiny.csv").write_text("name,M,N,K\na,8,16,33\n")
+    after = make_plan(path).identity
+    assert [part for part in before if before[part] != after[part]] == ["workloads"]
+
+
+def test_the_version_names_the_models_source() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\+[0-9a-f]{12}.*", model_version())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("rows: [2, 4, 8]", "rows: [2, 0, 4000]"),
+            (
+                "{}:6: axes: every point must be a design; leave others out with `when`:\n"
+                "  design: engines.mxu.rows: input should be greater than or equal to 1, not 0 "
+                "(at engines.mxu.rows=0, engines.mxu.cols=2)\n"
+                "  design: engines.mxu.rows: input should be less than or equal to 1024, not 4000 "
+                "(at engines.mxu.rows=4000, engines.mxu.cols=2)"
+            ),
+        ),
+        (
+            ("engines.mxu.rows:", "engines.mxu.row:"),
+            (
+                "{}:7: axes.engines.mxu.row: path must end in one of a_bits, acc_bits, b_bits, "
+                "clock_mhz, cols, dataflow, kind, rows (did you mean 'rows'?), "
+                "not 'engines.mxu.row'"
+            ),
+        ),
+        (
+            ("engines.mxu.rows:", "engines.mxv.rows:"),
+            (
+                "{}:7: axes.engines.mxv.rows: path must lead into the design; 'engines.mxv' holds "
+                "no keys, not 'engines.mxv.rows'"
+            ),
+        ),
+        (
+            ("axes:", "set: {memory: 5}\naxes:"),
+            (
+                "{}:6: set.memory: path must end in one of description, engines, fallback, link, "
+                "memories, name, node, policy (did you mean 'memories'?), not 'memory'"
+            ),
+        ),
+        (
+            ("axes:", "baseline: {engines.mxu.rows: 0}\naxes:"),
+            "{}:6: baseline: must make a design: design: engines.mxu.rows: input should be greater",
+        ),
+        (
+            ("design: tpu_like", "design: tpu_lick"),
+            (
+                "design: must be a YAML file or one of tpu_like (did you mean 'tpu_like'?), "
+                "not 'tpu_lick'"
+            ),
+        ),
+        (
+            ("- tiny.csv", "- resnet51"),
+            "{}:5: workloads[0]: must be a model that loads: model: must be one of",
+        ),
+    ],
+)
+def test_faults_say_where_and_what(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = asked(tmp_path, change)
+    with pytest.raises(InputError, match=f"^{re.escape(message.format(path))}"):
+        make_plan(path)
+
+
+def test_a_list_is_no_sweep_and_nothing_is_no_subset(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- a\n")
+    with pytest.raises(InputError, match=r"list.yaml:1: a sweep must be a mapping of keys"):
+        make_plan(path)
+    with pytest.raises(InputError, match=r"^subset: must be a positive integer, not 0$"):
+        make_plan(asked(tmp_path), subset=0)
+    with pytest.raises(InputError, match=r"nothing.yaml: must be a readable UTF-8 file"):
+        make_plan(tmp_path / "nothing.yaml")
