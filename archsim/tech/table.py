@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from archsim.errors import InputError
 
@@ -82,6 +81,8 @@ class Table:
 
 def fit_terms(terms: Terms, specs: Sequence[Any], values: Sequence[float]) -> dict[str, float]:
     """Return non-negative coefficients that make the relative errors least in squares."""
+    from scipy.optimize import nnls  # noqa: PLC0415 (takes longer to import than a simulation)
+
     y = np.asarray(values, float)
     weight = 1.0 / np.maximum(np.abs(y), 1e-12 * max(1.0, float(np.max(np.abs(y)))))
     columns = np.array([[float(term(s)) for term in terms.values()] for s in specs])
