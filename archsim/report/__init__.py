@@ -1,0 +1,1 @@
+"""From results to what people read: Pareto reports, figures, timelines, terminal tables."""

@@ -1,0 +1,167 @@
+"""Figures for papers: the front, the breakdown and the roofline, as PDF and SVG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archsim.report import palette
+from archsim.report.breakdown import OTHER, components
+from archsim.report.content import Report, Scale, bar_designs, scales
+from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY, non_dominated
+from archsim.report.quantities import AREA_UM2, ENERGY_PJ, Quantity
+from archsim.report.roofline import roofline
+from archsim.report.study import Row
+from archsim.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMN_INCHES = 3.5  # a column of a two-column paper
+FORMATS = ("pdf", "svg")
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#e6e9ed",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.0,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "none",
+    "svg.hashsalt": "archsim",  # equal figures make equal files
+    "figure.constrained_layout.use": True,
+}
+
+
+def save(report: Report, folder: Path) -> tuple[Path, ...]:
+    """Write every figure that a report has into a folder and return the files."""
+    import matplotlib as mpl  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    with mpl.rc_context(STYLE):
+        found = {"pareto": pareto(report), "breakdown": breakdown(report)}
+        for number, detail in enumerate(report.details.values(), start=1):
+            found[f"roofline-{number}"] = roof(detail.shown)
+        for name, figure in found.items():
+            for kind in FORMATS:
+                date = {"CreationDate": None} if kind == "pdf" else {"Date": None}
+                written.append(folder / f"{name}.{kind}")
+                figure.savefig(written[-1], metadata=date)
+    return tuple(written)
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    """Return a figure on a canvas of its own: no window, no global state."""
+    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
+
+    figure = Canvas(figsize=(width, height))
+    return figure, figure.subplots(1, columns)
+
+
+def _literal(text: object) -> str:
+    """Return text that matplotlib does not read as mathematics, nor hides for its underscore."""
+    return str(text).replace("$", r"\$").lstrip("_") or "unnamed"
+
+
+def pareto(report: Report) -> Figure:
+    """Return the front of the first two metrics, with knee, baseline and reference points."""
+    study, decision = report.study, report.decision
+    shown = scales(study, decision)
+    across, up = (shown * 2)[:2]
+    x, y = (decision.designs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
+    front = decision.designs["front"].to_numpy(bool)
+    figure, axes = _figure(COLUMN_INCHES, 2.6)
+    axes.scatter(
+        *(x[~front], y[~front]), s=4, color=palette.DOMINATED, lw=0, alpha=0.5, rasterized=True
+    )
+    line = np.flatnonzero(non_dominated(np.column_stack([x, y]), [across.goal, up.goal]))
+    line = line[np.argsort(x[line], kind="stable")]
+    where = "post" if across.goal == "min" else "pre"
+    axes.step(x[line], y[line], where=where, color=palette.FRONT)
+    axes.scatter(x[front], y[front], s=11, color=palette.FRONT, lw=0, label="front")
+    view = (across, up)
+    _point(axes, decision.chosen, view, "D", palette.KNEE, "knee")
+    if decision.baseline is not None:
+        _point(axes, decision.baseline, view, "s", palette.BASELINE, study.baseline_name)
+    for reference in report.references:
+        _point(axes, reference.metrics, view, "*", palette.REFERENCE, reference.name)
+    axes.set(xlabel=across.label, xscale="log" if across.log else "linear")
+    axes.set(ylabel=up.label, yscale="log" if up.log else "linear")
+    axes.legend()
+    return figure
+
+
+def _point(
+    axes: Axes, row: Row, view: tuple[Scale, Scale], marker: str, colour: str, name: str
+) -> None:
+    """Draw one named point, if it has both metrics."""
+    if all(s.name in row for s in view):
+        x, y = (float(row[s.name]) / s.unit.size for s in view)
+        axes.scatter(x, y, s=30, marker=marker, color=colour, lw=0, label=_literal(name), zorder=3)
+
+
+def breakdown(report: Report) -> Figure:
+    """Return area and energy by component of baseline, chosen design and some of the front."""
+    names, rows = bar_designs(report.study, report.decision)
+    frames = [components(rows, prefix) for prefix in (COMPONENT_AREA, COMPONENT_ENERGY)]
+    parts = [str(name) for frame in frames for name in frame.index]
+    colours = {**palette.of_components(parts), OTHER: palette.GREY}
+    figure, axes = _figure(2 * COLUMN_INCHES, 1.0 + 0.2 * len(names), columns=2)
+    titles = (("Area", AREA_UM2), ("Energy", ENERGY_PJ))
+    for ax, frame, (title, units) in zip(axes, frames, titles, strict=True):
+        unit = Quantity("", title, units=units).unit_for(frame.sum())
+        left = np.zeros(len(names))
+        for part, values in zip(frame.index, frame.to_numpy(float) / unit.size, strict=True):
+            colour, label = colours[str(part)], _literal(part)
+            ax.barh(
+                range(len(names)), values, 0.72, left, color=colour, ec="w", lw=0.4, label=label
+            )
+            left += values
+        ax.set_yticks(range(len(names)), [_literal(name) for name in names])
+        ax.invert_yaxis()
+        ax.grid(axis="y", visible=False)
+        ax.set_xlabel(f"{title} ({unit.symbol})")
+        if len(frame):
+            ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1)
+    return figure
+
+
+def roof(result: Result) -> Figure:
+    """Return the roofline with every op that has MACs; those without DRAM traffic at the edge."""
+    under = roofline(result)
+    figure, axes = _figure(COLUMN_INCHES, 2.6)
+    axes.plot(*under.roof, color=palette.INK)
+    for bound in dict.fromkeys(spot.row.bound for spot in under.spots):
+        mine = [spot for spot in under.spots if spot.row.bound == bound]
+        axes.scatter(
+            [spot.work for spot in mine],
+            [spot.rate / under.unit.size for spot in mine],
+            s=[6 + 250 * spot.share for spot in mine],
+            color=palette.BOUND.get(bound, palette.GREY),
+            alpha=0.75,
+            ec="w",
+            lw=0.4,
+            label=_literal(bound),
+        )
+    axes.set(xscale="log", yscale="log", xlim=(under.low, under.high))
+    axes.set(xlabel="Work per DRAM traffic (MAC/byte)", ylabel=f"Work rate ({under.unit.symbol})")
+    if under.spots:
+        axes.legend(title="bound by")
+    return figure

@@ -1,0 +1,217 @@
+"""The report's page as plain values: what the template prints and what its script draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from archsim.report import inside
+from archsim.report.content import Detail, Report, Scale, front_numbers, scales
+from archsim.report.drawn import figures, script_data
+from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, ratio, setting
+from archsim.report.sensitivity import main_effects, steps_from
+from archsim.report.study import Decision, Reference, Row, Study, drawn_rows
+from archsim.report.verdict import verdict
+from archsim.report.yaml_text import design_name, design_yaml
+
+FRONT_ROWS = 200  # of the table of the front
+SAME = 5e-3  # values closer than this to the base are called the same
+
+
+def context(report: Report) -> dict[str, Any]:
+    """Return what the template needs; texts are plain, the template escapes them."""
+    study, decision, chosen = report.study, report.decision, report.decision.chosen
+    shown = scales(study, decision)
+    goals = {o.metric for o in study.objectives}
+    objectives = [s for s in shown if s.name in goals]
+    rows = drawn_rows(decision.designs, study.metrics, [decision.knee])
+    numbers = front_numbers(study, decision)
+    effects = _effects(study, decision)
+    drawings = figures(report, {e["path"]: e["axis"] for e in effects})
+    explained = dict.fromkeys([*study.metrics, "tied_percent"])
+    return {
+        "study": study,
+        "decision": decision,
+        "verdict": verdict(study, decision, numbers),
+        "facts": list(_facts(study, decision)),
+        "settings": study.settings(chosen),
+        "compare": compare(shown, decision.baseline, chosen),
+        "baseline_name": study.baseline_name if decision.baseline is not None else "",
+        "yaml": design_yaml(study, chosen),
+        "yaml_file": f"{design_name(study, chosen)}.yaml",
+        "setting_names": list(study.axis_names.values()),
+        "front": _front_table(study, decision, objectives, numbers, rows),
+        "front_total": len(numbers),
+        "drawn": len(rows),
+        "objectives": objectives,
+        "scales": shown,
+        "effects": effects,
+        "steps": list(_steps(study, decision)),
+        "workloads": {name: inside.view(d.analytic, d.event) for name, d in report.details.items()},
+        "assumptions": _assumptions(report.details),
+        "provenance": flat({**study.provenance, **_runs(report.details)}),
+        "references": [_reference(r, shown) for r in report.references],
+        "links": report.links,
+        "glossary": [QUANTITIES[m] for m in explained if m in QUANTITIES],
+        "figure_alts": {name: figure["alt"] for name, figure in drawings.items()},
+        "figures": drawings,
+        "data": script_data(report, shown, rows, numbers),
+    }
+
+
+def compare(shown: Sequence[Scale], baseline: Row | None, row: Row) -> list[dict[str, str]]:
+    """Return a line a metric: baseline, design, ratio and which is better."""
+    lines = []
+    for scale in shown:
+        value = float(row[scale.name])
+        base = None if baseline is None else float(baseline[scale.name])
+        lines.append(
+            {
+                "metric": scale.name,
+                "title": scale.quantity.title,
+                "unit": scale.unit.symbol,
+                "baseline": scale.text(baseline),
+                "value": scale.text(row),
+                "ratio": NOTHING if base is None else ratio(value, base),
+                "word": "" if base is None else _word(scale.goal, value, base),
+            }
+        )
+    return lines
+
+
+def _word(goal: str, value: float, base: float) -> str:
+    if abs(value - base) <= SAME * abs(base):
+        return "same"
+    return "better" if (value < base) == (goal == "min") else "worse"
+
+
+def _facts(study: Study, decision: Decision) -> Iterator[tuple[str, str]]:
+    within = " within the constraints" if study.constraints else ""
+    answered, tried = len(decision.designs), decision.points
+    yield "Designs", f"{answered:,} of {tried:,} answer every workload{within}"
+    workloads = [n if w == 1 else f"{w:g} × {n}" for n, w in study.weights.items()]
+    yield "Workloads", ", ".join(workloads)
+    goals = [f"{quantity(o.metric).title.lower()} ({o.goal})" for o in study.objectives]
+    yield "Objectives", ", ".join(goals)
+    if study.constraints:
+        yield "Constraints", "; ".join(map(str, study.constraints))
+    if "fidelity" in study.table.columns:
+        yield "Fidelity", ", ".join(sorted(set(study.table["fidelity"].dropna())))
+    if study.unfinished:
+        yield "Unfinished", f"{study.unfinished:,} points of the sweep are not in this report"
+    tied = decision.chosen["tied_percent"]
+    yield "Tied to RTL", f"{tied:.1f} % of the chosen design’s engine time"
+
+
+def _front_table(
+    study: Study,
+    decision: Decision,
+    objectives: Sequence[Scale],
+    numbers: Mapping[int, int],
+    rows: NDArray[Any],
+) -> list[dict[str, Any]]:
+    """Return the front's first designs, and the knee wherever it stands."""
+    point = {int(row): at for at, row in enumerate(rows)}
+    baseline = decision.baseline
+    table = []
+    for row, number in numbers.items():
+        if number > FRONT_ROWS and row != decision.knee:
+            continue
+        design = decision.row(row)
+        table.append(
+            {
+                "number": number,
+                "point": point[row],
+                "knee": row == decision.knee,
+                "baseline": baseline is not None and design["design"] == baseline["design"],
+                "settings": [setting(path, design[path]) for path in study.axes],
+                "figures": [
+                    (s.text(design), baseline and ratio(design[s.name], baseline[s.name]))
+                    for s in objectives
+                ],
+            }
+        )
+    return table
+
+
+def _effects(study: Study, decision: Decision) -> list[dict[str, Any]]:
+    """Return what each axis explains alone, the axes that matter most first."""
+    metrics = [o.metric for o in study.objectives]
+    shares = main_effects(decision.designs, study.axes, metrics)
+    found = []
+    for path in shares.max(axis=1).sort_values(ascending=False, kind="stable").index:
+        row = [float(share) for share in shares.loc[path]]
+        values = decision.designs[path].nunique(dropna=False)
+        if values > 1:
+            found.append(
+                {
+                    "path": path,
+                    "axis": study.axis_names[path],
+                    "count": values,
+                    "shares": [(share, percent(share)) for share in row],
+                }
+            )
+    return found
+
+
+def _steps(study: Study, decision: Decision) -> Iterator[dict[str, Any]]:
+    goals = {o.metric: o.goal for o in study.objectives}
+    for step in steps_from(decision.designs, study.axes, list(goals), decision.knee):
+        cells = [
+            (ratio(step.ratios[metric], 1.0), _word(goal, step.ratios[metric], 1.0))
+            if metric in step.ratios
+            else (NOTHING, "")
+            for metric, goal in goals.items()
+        ]
+        yield {
+            "axis": study.axis_names[step.axis],
+            "from": setting(step.axis, decision.chosen[step.axis]),
+            "to": setting(step.axis, step.value),
+            "front": bool(decision.row(step.row)["front"]),
+            "ratios": cells,
+        }
+
+
+def _assumptions(details: Mapping[str, Detail]) -> list[str]:
+    lines = [line for detail in details.values() for line in detail.shown.assumptions]
+    return list(dict.fromkeys(lines))
+
+
+def _runs(details: Mapping[str, Detail]) -> dict[str, Any]:
+    """Return what the detailed runs add to the sweep's provenance: what they share, once."""
+    runs = {f"run of {n}": dict(d.shown.provenance) for n, d in details.items()}
+    every = list(runs.values())
+    shared = {k: v for k, v in (every or [{}])[0].items() if all(r.get(k) == v for r in every)}
+    shared.pop("design", None)  # it stands at the top, as YAML
+    own = {n: {k: v for k, v in r.items() if k not in shared} for n, r in runs.items()}
+    for run in own.values():
+        run.pop("design", None)
+    return {**shared, **own}
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested values as (dotted key, text)."""
+    rows: list[tuple[str, str]] = []
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            rows += flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            rows.append((f"{prefix}{key}", "; ".join(map(str, value)) or NOTHING))
+        else:
+            rows.append((f"{prefix}{key}", str(value) if value not in (None, "") else NOTHING))
+    return rows
+
+
+def _reference(reference: Reference, shown: Sequence[Scale]) -> dict[str, Any]:
+    figures = [
+        s.unit.text(reference.metrics[s.name]) if s.name in reference.metrics else NOTHING
+        for s in shown
+    ]
+    return {
+        "name": reference.name,
+        "kind": reference.kind,
+        "source": reference.source,
+        "figures": figures,
+    }

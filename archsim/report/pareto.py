@@ -1,0 +1,166 @@
+"""What designs leave to decide: the non-dominated ones, the knee, the sum over workloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Goal = Literal["min", "max"]
+Floats = NDArray[np.float64]
+BLOCK_ROWS = 512  # rows compared with the front at once: bounds memory at any table size
+
+# how a metric of several workloads becomes one of the design
+ADDITIVE = frozenset({"cycles", "time_us", "energy_pj", "macs", "dram_bytes"})
+COMPONENT_ENERGY, COMPONENT_AREA = "energy.", "area."
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric to make small or large."""
+
+    metric: str
+    goal: Goal = "min"
+
+
+def as_costs(values: Floats, goals: Sequence[Goal]) -> Floats:
+    """Return values [points, objectives] with every objective to be minimised."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or values.shape[1] != len(goals) or not goals:
+        raise ValueError(f"values must be [points, {len(goals)}], not {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("values must be finite; leave infeasible points out")
+    signs = np.array([1.0 if goal == "min" else -1.0 for goal in goals])
+    return np.asarray(values * signs)
+
+
+def non_dominated(values: Floats, goals: Sequence[Goal]) -> NDArray[np.bool_]:
+    """Return which points no other point beats: shape [points].
+
+    A point is dominated if another is at least as good in every objective and better in one, so
+    points that tie in all objectives stand or fall together.
+
+    Parameters
+    ----------
+    values
+        [points, objectives], finite.
+    goals
+        One an objective.
+    """
+    costs = as_costs(values, goals)
+    # sorted by the first objective, then the next: only earlier rows can dominate later ones
+    unique, inverse = np.unique(costs, axis=0, return_inverse=True)
+    keep = _sweep(unique) if costs.shape[1] <= 2 else _blocks(unique)
+    return np.asarray(keep[inverse.reshape(-1)])
+
+
+def _sweep(costs: Floats) -> NDArray[np.bool_]:
+    """Return the front of sorted, distinct rows of one or two objectives."""
+    if costs.shape[1] == 1:
+        return np.asarray(np.arange(len(costs)) == 0)
+    best_before = np.concatenate([[np.inf], np.minimum.accumulate(costs[:, 1])[:-1]])
+    return np.asarray(costs[:, 1] < best_before)
+
+
+def _blocks(costs: Floats) -> NDArray[np.bool_]:
+    """Return the front of sorted, distinct rows of any number of objectives, block by block."""
+    keep = np.ones(len(costs), bool)
+    front = np.empty((0, costs.shape[1]))
+    for start in range(0, len(costs), BLOCK_ROWS):
+        rows = np.arange(start, min(start + BLOCK_ROWS, len(costs)))
+        rows = rows[~_beaten(costs[rows], front)]
+        rows_keep = ~_beaten(costs[rows], costs[rows])
+        keep[start : start + BLOCK_ROWS] = False
+        keep[rows[rows_keep]] = True
+        front = np.concatenate([front, costs[rows[rows_keep]]])
+    return keep
+
+
+def _beaten(costs: Floats, by: Floats) -> NDArray[np.bool_]:
+    """Return which rows some *different* row of ``by`` equals or beats in every objective."""
+    beaten = np.zeros(len(costs), bool)
+    for start in range(0, len(by), BLOCK_ROWS):
+        others = by[start : start + BLOCK_ROWS, None, :]
+        no_worse = (others <= costs).all(axis=2)
+        beaten |= (no_worse & (others < costs).any(axis=2)).any(axis=0)
+    return beaten
+
+
+def knee(values: Floats, goals: Sequence[Goal]) -> int:
+    """Return the row of the front's knee: the point nearest to the ideal one.
+
+    The ideal point has the best value of every objective that the front offers. Distance is
+    Euclidean after each objective is scaled so that the front spans 0 (best) to 1 (worst), on a
+    logarithmic axis where all its values are positive: twice the time then weighs the same
+    wherever it happens. An objective in which the front does not differ does not count. Ties go
+    to the better first objective, then the second, and so on, then to the first row.
+
+    The rule depends on the ends of the front; it marks where to look first, not what to build.
+
+    Parameters
+    ----------
+    values
+        [points, objectives] of points that are all non-dominated; at least one.
+    """
+    costs = as_costs(values, goals)
+    if not len(costs):
+        raise ValueError("a front has at least one point")
+    scaled = np.zeros_like(costs)
+    for column, goal in enumerate(goals):
+        raw = np.asarray(values, np.float64)[:, column]
+        sign = 1.0 if goal == "min" else -1.0
+        axis = sign * np.log(raw) if (raw > 0).all() else sign * raw
+        span = np.ptp(axis)
+        if span > 0:
+            scaled[:, column] = (axis - axis.min()) / span
+    distance = np.round(np.sqrt((scaled**2).sum(axis=1)), 12)  # ties up to rounding are ties
+    order = np.lexsort([*costs.T[::-1], distance])
+    return int(order[0])
+
+
+def over_workloads(
+    table: pd.DataFrame,
+    weights: Mapping[str, float],
+    averaged: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return one row a design from one row a (design, workload).
+
+    Times, energies, work and traffic are sums over workloads by weight; area is the design's own.
+    Power, utilisation and ``tied_percent`` follow from the sums: energy over time, work done over
+    work possible, and a mean by time. Other metrics (``averaged``) are means by weight. A design is
+    kept only if every workload succeeded on it.
+
+    Parameters
+    ----------
+    table
+        Successful rows: ``design``, ``workload`` and metrics.
+    weights
+        Runs of each workload that the sum counts, above 0; rows of other workloads are left out.
+    averaged
+        Further columns, such as an engine's own metrics.
+    """
+    rows = table[table["workload"].isin(list(weights))]
+    weight = rows["workload"].map(dict(weights)).astype(float).to_numpy()
+    numeric = [c for c in rows.columns if c in ADDITIVE or c.startswith(COMPONENT_ENERGY)]
+    same = [c for c in rows.columns if c == "area_mm2" or c.startswith(COMPONENT_AREA)]
+    summed = [*numeric, *averaged]
+    work = pd.DataFrame({c: rows[c].astype(float) * weight for c in summed}, index=rows.index)
+    time = rows["time_us"].astype(float) * weight
+    work["_tied"] = rows["tied_percent"].astype(float) * time
+    utilisation = rows["utilisation"].astype(float)
+    work["_possible"] = (rows["macs"] * weight / utilisation.where(utilisation > 0)).fillna(0.0)
+    work["_workloads"] = 1
+    total = work.groupby(rows["design"], sort=False).sum()
+    total = total.join(rows.groupby("design", sort=False)[same].first())
+    total = total[total["_workloads"] == len(weights)]
+    total[list(averaged)] /= sum(weights.values())
+    total["power_mw"] = total["energy_pj"] / total["time_us"] * 1e-3  # pJ/us = uW
+    total["utilisation"] = (
+        total["macs"] / total["_possible"].where(total["_possible"] > 0)
+    ).fillna(0.0)
+    total["tied_percent"] = total["_tied"] / total["time_us"]
+    return total.drop(columns=["_tied", "_possible", "_workloads"]).reset_index()

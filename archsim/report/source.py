@@ -1,0 +1,149 @@
+"""From a finished sweep's folder to its report: the study, the chosen design again, the files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archsim.report import figures
+from archsim.report.content import Detail, Report
+from archsim.report.html import write
+from archsim.report.pareto import Objective
+from archsim.report.perfetto import perfetto
+from archsim.report.study import Constraint, Decision, Reference, Study, decide
+from archsim.report.yaml_text import design_yaml
+from archsim.simulate import simulate
+from archsim.sweep.plan import load_trace
+from archsim.sweep.store import SWEEP, SweepFolder
+
+REPORT, TABLE, CHOSEN, FIGURES = "report.html", "results.csv", "chosen.yaml", "figures"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report on disk: its page, and all that it says."""
+
+    page: Path
+    report: Report
+    files: tuple[Path, ...]
+
+
+def study_of(folder: SweepFolder) -> Study:
+    """Return a sweep as its report sees it; of an unfinished sweep, the points there are."""
+    plan, sweep = folder.plan, folder.sweep
+    table = folder.results()
+    axes = [path for key, axis in sweep.axes.items() for path in axis.paths(key)]
+    baseline = table[table["baseline"]]
+    return Study(
+        name=sweep.name,
+        question=sweep.question.strip(),
+        objectives=tuple(Objective(metric, goal) for metric, goal in sweep.objectives.items()),
+        axes=tuple(path for path in axes if path in table.columns),
+        weights={w.label: float(w.weight) for w in plan.workloads},
+        table=table[table["swept"]].reset_index(drop=True),
+        base=plan.base,
+        baseline=baseline if len(baseline) else None,
+        baseline_name=_stem(sweep.baseline) if isinstance(sweep.baseline, str) else "baseline",
+        constraints=tuple(Constraint(m, b.min, b.max) for m, b in sweep.constraints.items()),
+        unfinished=len(plan) - len(table),
+        provenance=_provenance(folder),
+    )
+
+
+def _stem(name_or_file: str) -> str:
+    return Path(name_or_file).name.removesuffix(".yaml").removesuffix(".yml")
+
+
+def _provenance(folder: SweepFolder) -> dict[str, Any]:
+    plan, sweep = folder.plan, folder.sweep
+    return {
+        "command": f"archsim sweep run {SWEEP}",
+        "version": plan.version,
+        "base design": sweep.design if isinstance(sweep.design, str) else sweep.name,
+        "fidelity": sweep.fidelity,
+        "mapping objective": sweep.mapping.objective,
+        "sampling": sweep.sampling.model_dump(),
+        "combinations": f"{plan.combinations:,}",
+        "digest": dict(plan.identity),
+    }
+
+
+def details_of(folder: SweepFolder, decision: Decision) -> dict[str, Detail]:
+    """Simulate the chosen design again on every workload, in both fidelities, and keep it all."""
+    design = folder.design(str(decision.chosen["design"]))
+    objective = folder.sweep.mapping.objective
+    found = {}
+    for workload in folder.plan.workloads:
+        trace = load_trace(workload.model)
+        runs = [
+            simulate(design, trace, fidelity, objective=objective)
+            for fidelity in ("analytic", "event")
+        ]
+        found[workload.label] = Detail(*runs)
+    return found
+
+
+def report(
+    path: Path | str,
+    *,
+    against: Path | str | None = None,
+    output: Path | None = None,
+    references: Sequence[Reference] = (),
+    plotly_js: str | None = None,
+) -> Written:
+    """Write the report of a sweep's folder, and what it links to, and return what it says.
+
+    Beside the page: the table as CSV, the chosen design's YAML, figures for papers, and a timeline
+    a workload.
+
+    Parameters
+    ----------
+    against
+        Folder of another sweep of the same workloads, for the same figure.
+    output
+        Folder to write to; the sweep's own unless given.
+    references
+        Points that no sweep made; see `Reference`.
+    plotly_js
+        See `html.html`.
+
+    Raises
+    ------
+    InputError
+        If a folder holds no sweep, or no design of it answers every workload.
+    """
+    folder = SweepFolder(path)
+    study = study_of(folder)
+    decision = decide(study)
+    output = folder.path if output is None else output
+    output.mkdir(parents=True, exist_ok=True)
+    details = details_of(folder, decision)
+    links = _write_beside(output, study, decision, details)
+    other = None if against is None else study_of(SweepFolder(against))
+    said = write(
+        study, output / REPORT, details=details, against=other, references=references,
+        links=links, plotly_js=plotly_js,
+    )  # fmt: skip
+    papers = figures.save(said, output / FIGURES)
+    return Written(output / REPORT, said, (*links.values(), *papers))
+
+
+def _write_beside(
+    output: Path, study: Study, decision: Decision, details: Mapping[str, Detail]
+) -> dict[str, Path]:
+    """Write table, chosen design and timelines; return title to file."""
+    study.table.to_csv(output / TABLE, index=False)
+    (output / CHOSEN).write_text(design_yaml(study, decision.chosen), "utf-8")
+    links = {"All points (CSV)": output / TABLE, "Chosen design (YAML)": output / CHOSEN}
+    for workload, detail in details.items():
+        if detail.event is not None and detail.event.spans:
+            name = re.sub(r"[^A-Za-z0-9.-]+", "_", workload)
+            links[f"Timeline of {workload} (Perfetto)"] = output / f"timeline.{name}.json"
+            links[f"Timeline of {workload} (Perfetto)"].write_text(
+                json.dumps(perfetto(detail.event)) + "\n", "utf-8"
+            )
+    return links

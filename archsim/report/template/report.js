@@ -1,0 +1,426 @@
+"use strict";
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const data = read("data");
+  const figures = read("figures");
+  const { points, colours, metrics } = data;
+  const metric = Object.fromEntries(metrics.map((m) => [m.name, m]));
+  const count = points.front.length;
+  const all = Array.from({ length: count }, (_, i) => i);
+  const at = (id) => document.getElementById(id);
+  const NOTHING = "–";
+
+  // plotly reads a few HTML tags in labels: names must not
+  const escape = (text) =>
+    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+  function number(value) {
+    const size = Math.abs(value);
+    if (size === 0) return "0";
+    if (size >= 99.95) return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+    if (size < 1e-4) return value.toExponential(2);
+    return value.toFixed(2 - Math.floor(Math.log10(Number(size.toExponential(2)))));
+  }
+  const times = (factor) =>
+    `${factor >= 0.095 && factor < 9.995 ? factor.toFixed(2) : number(factor)}×`;
+  const valueText = (m, value) => number(value / m.size);
+  const withUnit = (m, value) => `${valueText(m, value)} ${m.symbol}`.trim();
+  const settings = (i) =>
+    data.axes
+      .map((axis, a) => [axis.name, axis.texts[points.axes[a][i]]])
+      .filter(([, text]) => text !== "");
+
+  /* ---------------------------------------------------------------- plots */
+
+  const font = { family: getComputedStyle(document.body).fontFamily, size: 13, color: colours.ink };
+  const axisStyle = {
+    showline: true, linecolor: "#b9c0c9", ticks: "outside", tickcolor: "#b9c0c9", ticklen: 4,
+    gridcolor: "#eceff2", zeroline: false, automargin: true, tickfont: { color: colours.faint, size: 12 },
+    title: { standoff: 8, font: { size: 13 } },
+  };
+  const config = {
+    displaylogo: false, responsive: true, displayModeBar: "hover",
+    toImageButtonOptions: { format: "svg", filename: "archsim" },
+  };
+  const merged = (base, over) => {
+    const out = { ...base };
+    for (const [key, value] of Object.entries(over || {})) {
+      const both = value && typeof value === "object" && !Array.isArray(value) && out[key];
+      out[key] = both ? merged(out[key], value) : value;
+    }
+    return out;
+  };
+  function baseLayout(layout) {
+    const base = {
+      font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", margin: { l: 8, r: 12, t: 10, b: 8 },
+      hoverlabel: { bgcolor: "#fff", bordercolor: "#b9c0c9", font: { ...font, size: 12.5 }, align: "left" },
+      legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", font: { size: 12.5 }, itemsizing: "constant" },
+    };
+    const full = merged(base, layout);
+    for (const key of Object.keys(full)) {
+      if (/^[xy]axis\d*$/.test(key)) full[key] = withTicks(merged(axisStyle, full[key]));
+    }
+    return full;
+  }
+  function withTicks(axis) {
+    if (axis.type === "log") return { tickformat: ",.3~r", ...axis };
+    if (axis.type === "category") return axis;
+    return { tickformat: ",.4~r", ...axis };
+  }
+
+  const drawn = new Set();
+  function draw(id) {
+    const place = at(id);
+    if (!place || drawn.has(id) || place.offsetParent === null) return;
+    drawn.add(id);
+    const { data: traces, layout } = figures[id];
+    Plotly.newPlot(place, traces, baseLayout(layout), { ...config, displayModeBar: false });
+  }
+  const drawAll = () => Object.keys(figures).forEach(draw);
+
+  /* ---------------------------------------------------------------- the front */
+
+  const controls = { x: at("axis-x"), y: at("axis-y"), z: at("axis-z") };
+  const logs = { x: at("log-x"), y: at("log-y"), z: at("log-z") };
+  let selected = data.knee;
+
+  function addOptions(select, names, none) {
+    if (none) select.append(new Option("none", ""));
+    names.forEach((name) => select.append(new Option(metric[name].title, name)));
+  }
+
+  const cost = (m, value) => (m.goal === "min" ? value : -value);
+
+  /** Rows that no other row beats in the given metrics: values is metric name -> column. */
+  function frontOf(names, values, rows) {
+    const costs = rows.map((i) => names.map((n) => cost(metric[n], values[n][i])));
+    const order = rows.map((_, k) => k).sort((a, b) => {
+      for (let d = 0; d < names.length; d++) {
+        if (costs[a][d] !== costs[b][d]) return costs[a][d] - costs[b][d];
+      }
+      return a - b;
+    });
+    const kept = [];
+    for (const k of order) {
+      const mine = costs[k];
+      const beaten = kept.some((j) => {
+        const other = costs[j];
+        return other.every((c, d) => c <= mine[d]) && other.some((c, d) => c < mine[d]);
+      });
+      if (!beaten) kept.push(k);
+    }
+    return kept.map((k) => rows[k]);
+  }
+
+  function hover(i) {
+    const place = points.numbers[i] ? `Front #${points.numbers[i]}` : "Not on the front";
+    const lines = [`<b>${i === data.knee ? "Knee, f" + place.slice(1) : place}</b>`];
+    settings(i).forEach(([name, text]) => lines.push(`${escape(name)} ${escape(text)}`));
+    metrics.forEach((m) => lines.push(`${escape(m.title)}: ${withUnit(m, points.values[m.name][i])}`));
+    return lines.join("<br>");
+  }
+  const hovers = [];
+  const hoverOf = (i) => (hovers[i] ??= hover(i));
+
+  function trace(view, rows, style, values = points.values) {
+    const of = (name) => rows.map((i) => values[name][i] / metric[name].size);
+    const found = { x: of(view[0]), y: of(view[1]), hoverinfo: "text", mode: "markers", ...style };
+    if (view.length === 3) {
+      found.z = of(view[2]);
+      found.type = "scatter3d";
+    } else {
+      found.type = "scatter";
+    }
+    return found;
+  }
+
+  function single(view, name, values, style, text) {
+    if (!view.every((n) => Number.isFinite(values[n]))) return [];
+    const column = Object.fromEntries(view.map((n) => [n, [values[n]]]));
+    return [trace(view, [0], {
+      name, mode: "markers+text", text: [escape(name)], textposition: "top center",
+      textfont: { color: style.marker.color, size: 12.5 }, hovertext: [text], ...style,
+    }, column)];
+  }
+
+  function frontLine(view, rows, values, name, colour) {
+    const order = [...rows].sort((a, b) => values[view[0]][a] - values[view[0]][b]);
+    const shape = metric[view[0]].goal === "min" ? "hv" : "vh";
+    return trace(view, order, {
+      mode: "lines", name, line: { color: colour, width: 1.5, shape }, hoverinfo: "skip",
+    }, values);
+  }
+
+  function traces(view) {
+    const three = view.length === 3;
+    const small = three ? 3 : 6;
+    const onFront = all.filter((i) => points.front[i]);
+    const off = all.filter((i) => !points.front[i]);
+    const found = [
+      trace(view, off, {
+        name: "other designs", customdata: off, hovertext: off.map(hoverOf),
+        marker: { color: colours.dominated, size: small - (three ? 0 : 1), opacity: 0.5 },
+      }),
+    ];
+    if (!three) {
+      found.push(frontLine(view, frontOf(view, points.values, all), points.values, "front of these two", colours.front));
+    }
+    found.push(trace(view, onFront, {
+      name: "on the front", customdata: onFront, hovertext: onFront.map(hoverOf),
+      marker: { color: colours.front, size: small + (three ? 1 : 2), line: { color: "#fff", width: three ? 0 : 1 } },
+    }));
+    found.push(...againstTraces(view, three));
+    found.push(...referenceTraces(view));
+    const { baseline } = data;
+    if (baseline) {
+      const lines = metrics.map((m) => `${escape(m.title)}: ${withUnit(m, baseline.values[m.name])}`);
+      found.push(...single(view, baseline.name, baseline.values, {
+        marker: { color: colours.baseline, size: three ? 6 : 11, symbol: "square" },
+      }, `<b>${escape(baseline.name)}</b><br>${lines.join("<br>")}`));
+    }
+    const knee = Object.fromEntries(metrics.map((m) => [m.name, points.values[m.name][data.knee]]));
+    const [marker] = single(view, "knee", knee, {
+      marker: { color: colours.knee, size: three ? 7 : 13, symbol: "diamond", line: { color: "#fff", width: 1 } },
+    }, hoverOf(data.knee));
+    found.push({ ...marker, customdata: [data.knee] });
+    if (selected !== data.knee) {
+      found.push(trace(view, [selected], {
+        name: "selected", showlegend: false, hoverinfo: "skip",
+        marker: { color: colours.knee, size: three ? 9 : 17, symbol: "circle-open", line: { width: 2 } },
+      }));
+    }
+    return found;
+  }
+
+  function againstTraces(view, three) {
+    const other = data.against;
+    if (!other || !view.every((n) => other.values[n])) return [];
+    const rows = frontOf(view, other.values, other.labels.map((_, i) => i));
+    const text = rows.map((i) => {
+      const lines = view.map((n) => `${escape(metric[n].title)}: ${withUnit(metric[n], other.values[n][i])}`);
+      return `<b>${escape(other.name)}</b><br>${escape(other.labels[i])}<br>${lines.join("<br>")}`;
+    });
+    const marks = trace(view, rows, {
+      name: `front of ${escape(other.name)}`, hovertext: text,
+      marker: { color: colours.against, size: three ? 4 : 8, symbol: three ? "cross" : "triangle-up" },
+    }, other.values);
+    if (three) return [marks];
+    const line = frontLine(view, rows, other.values, "", colours.against);
+    return [{ ...line, showlegend: false }, marks];
+  }
+
+  function referenceTraces(view) {
+    const symbols = view.length === 3 ? ["diamond", "cross", "x"] : ["star", "cross", "x", "hexagram"];
+    const kinds = [...new Set(data.references.map((r) => r.kind))];
+    return data.references.flatMap((r) =>
+      single(view, r.name, r.values, {
+        marker: { color: colours.reference, size: view.length === 3 ? 6 : 12, symbol: symbols[kinds.indexOf(r.kind) % symbols.length] },
+        legendgroup: r.kind,
+      }, `<b>${escape(r.name)}</b> (${escape(r.kind)})<br>${escape(r.source)}`),
+    );
+  }
+
+  /** Ticks of a log axis that spans so many decades: 1 2 3 .. 9, or 1 2 5, or powers of ten. */
+  const logTicks = (decades) => (decades < 0.8 ? "D1" : decades < 3.2 ? "D2" : 1);
+
+  function decadesOf(name) {
+    const values = points.values[name].filter((v) => v > 0);
+    return Math.log10(values.reduce((a, b) => Math.max(a, b)) / values.reduce((a, b) => Math.min(a, b)));
+  }
+
+  /** Keep log ticks readable at every zoom. */
+  function retick() {
+    const { layout } = at("front-plot");
+    const changed = {};
+    for (const key of ["xaxis", "yaxis"]) {
+      const axis = layout[key];
+      if (!axis || axis.type !== "log" || !axis.range) continue;
+      const dtick = logTicks(Math.abs(axis.range[1] - axis.range[0]));
+      if (dtick !== axis.dtick) changed[`${key}.dtick`] = dtick;
+    }
+    if (Object.keys(changed).length) Plotly.relayout("front-plot", changed);
+  }
+
+  function axisTitle(m) {
+    const better = m.goal === "min" ? "less is better" : "more is better";
+    return `${m.title}${m.symbol ? ` (${m.symbol})` : ""} – ${better}`;
+  }
+
+  function drawFront() {
+    const view = [controls.x.value, controls.y.value, controls.z.value].filter(Boolean);
+    at("log-z-label").hidden = view.length < 3;
+    const axis = (i, letter) => ({
+      title: { text: escape(axisTitle(metric[view[i]])) },
+      ...(logs[letter].checked ? { type: "log", dtick: logTicks(decadesOf(view[i])) } : { type: "linear" }),
+    });
+    const layout = baseLayout(
+      view.length === 3
+        ? {}
+        : { hovermode: "closest", xaxis: axis(0, "x"), yaxis: axis(1, "y"), margin: { t: 4 } },
+    );
+    if (view.length === 3) {
+      const small = (i, letter) => ({
+        ...axis(i, letter), title: { text: escape(metric[view[i]].title + (metric[view[i]].symbol ? ` (${metric[view[i]].symbol})` : "")), font: { size: 12 } },
+        gridcolor: "#dfe3e8", zeroline: false, tickfont: { size: 11, color: colours.faint }, tickformat: ",.3~r",
+        backgroundcolor: "#fff", nticks: 6,
+      });
+      layout.scene = {
+        xaxis: small(0, "x"), yaxis: small(1, "y"), zaxis: small(2, "z"),
+        camera: { eye: { x: 1.5, y: 1.4, z: 0.75 } },
+      };
+    }
+    const buttons = view.length === 3
+      ? ["toImage", "orbitRotation", "pan3d", "resetCameraDefault3d"]
+      : ["toImage", "zoom2d", "pan2d", "resetScale2d"];
+    Plotly.react("front-plot", traces(view), layout, { ...config, modeBarButtons: [buttons] });
+  }
+
+  /* ---------------------------------------------------------------- one design */
+
+  function show(i) {
+    selected = i;
+    const knee = i === data.knee;
+    const place = points.numbers[i] ? `front #${points.numbers[i]}` : "not on the front";
+    at("chosen-title").textContent = knee ? "Chosen design: the knee" : `Selected design: ${place}`;
+    at("back").hidden = knee;
+    at("settings").replaceChildren(
+      ...settings(i).map(([name, text]) => {
+        const row = document.createElement("div");
+        row.append(element("dt", name), element("dd", text));
+        return row;
+      }),
+    );
+    document.querySelectorAll("#chosen tr[data-metric]").forEach((row) => fillRow(row, i));
+    showYaml(i);
+    document.querySelectorAll("#front-table tr[data-point]").forEach((row) => {
+      row.classList.toggle("selected", !knee && Number(row.dataset.point) === i);
+    });
+    drawFront();
+  }
+
+  function element(tag, text) {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    return made;
+  }
+
+  function fillRow(row, i) {
+    const m = metric[row.dataset.metric];
+    const value = points.values[m.name][i];
+    row.querySelector(".value").textContent = valueText(m, value);
+    if (!data.baseline) return;
+    const base = data.baseline.values[m.name];
+    row.querySelector(".ratio").textContent = base ? times(value / base) : NOTHING;
+    const same = Math.abs(value - base) <= 5e-3 * Math.abs(base);
+    const word = same ? "same" : (value < base) === (m.goal === "min") ? "better" : "worse";
+    const span = element("span", word);
+    span.className = same ? "dim" : word;
+    row.querySelector(".word").replaceChildren(span);
+  }
+
+  function yamlPieces(i) {
+    const name = points.names[i];
+    return data.templates[points.templates[i]].map((piece) => {
+      if (typeof piece === "string") return { text: piece };
+      if (piece === data.nameToken) return { text: /^[A-Za-z][\w.-]*$/.test(name) ? name : JSON.stringify(name) };
+      return { text: data.axes[piece].yaml[points.axes[piece][i]], axis: true };
+    });
+  }
+
+  function showYaml(i) {
+    at("yaml").replaceChildren(
+      ...yamlPieces(i).map(({ text, axis }) => (axis ? element("b", text) : document.createTextNode(text))),
+    );
+    at("yaml-file").textContent = at("yaml-name").textContent = `${points.names[i]}.yaml`;
+  }
+
+  async function copyYaml() {
+    const text = yamlPieces(selected).map((p) => p.text).join("");
+    const button = at("copy");
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = element("textarea", text); // pages opened as files may not have the clipboard
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  }
+
+  /* ---------------------------------------------------------------- page */
+
+  function startFront() {
+    const names = metrics.map((m) => m.name);
+    addOptions(controls.x, names);
+    addOptions(controls.y, names);
+    addOptions(controls.z, names, true);
+    const [first, second] = [...data.objectives, ...names.filter((n) => !data.objectives.includes(n))];
+    controls.x.value = first;
+    controls.y.value = second ?? first;
+    const setLogs = (letter) => {
+      const m = metric[controls[letter].value];
+      logs[letter].checked = Boolean(m && m.log);
+    };
+    for (const letter of ["x", "y", "z"]) {
+      setLogs(letter);
+      controls[letter].addEventListener("change", () => { setLogs(letter); drawFront(); });
+      logs[letter].addEventListener("change", drawFront);
+    }
+    document.querySelector(".controls").hidden = false;
+    show(data.knee);
+    at("front-plot").on("plotly_relayout", retick);
+    at("front-plot").on("plotly_click", (event) => {
+      const i = event.points[0].customdata;
+      if (Number.isInteger(i)) show(i);
+    });
+  }
+
+  function startTabs() {
+    const tabs = [...document.querySelectorAll("[role=tab]")];
+    const choose = (tab) => {
+      tabs.forEach((other) => {
+        other.setAttribute("aria-selected", String(other === tab));
+        other.tabIndex = other === tab ? 0 : -1;
+        at(other.getAttribute("aria-controls")).hidden = other !== tab;
+      });
+      drawAll();
+    };
+    tabs.forEach((tab, i) => {
+      tab.addEventListener("click", () => choose(tab));
+      tab.addEventListener("keydown", (event) => {
+        const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!move) return;
+        const next = tabs[(i + move + tabs.length) % tabs.length];
+        next.focus();
+        choose(next);
+      });
+    });
+    if (tabs.length) choose(tabs[0]);
+  }
+
+  document.querySelectorAll("[data-show]").forEach((button) => {
+    button.addEventListener("click", () => {
+      show(Number(button.dataset.show));
+      at("chosen").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    });
+  });
+  at("back").addEventListener("click", () => show(data.knee));
+  at("copy").hidden = false;
+  at("copy").addEventListener("click", copyYaml);
+  startFront();
+  startTabs();
+  drawAll();
+
+  // paper has no tabs and is narrower than a screen
+  const everyPlot = () => document.querySelectorAll(".js-plotly-plot");
+  const forPaper = (paper) => {
+    document.querySelectorAll(".panel").forEach((panel) => { panel.style.display = paper ? "block" : ""; });
+    drawAll();
+    everyPlot().forEach((plot) => Plotly.relayout(plot, paper ? { width: 660, autosize: false } : { width: null, autosize: true }));
+  };
+  window.addEventListener("beforeprint", () => forPaper(true));
+  window.addEventListener("afterprint", () => forPaper(false));
+})();

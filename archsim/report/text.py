@@ -1,0 +1,197 @@
+"""What a simulation and a report say in a terminal: rich renderables, which the command prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
+from archsim.report.page import flat
+from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity
+from archsim.result import OpRow, Result
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod, RenderableType
+
+    from archsim.report.content import Report
+
+TOP_OPS = 10
+HEADLINES = (
+    "cycles", "time_us", "energy_pj", "power_mw", "area_mm2", "utilisation", "macs", "dram_bytes",
+    "tied_percent",
+)  # fmt: skip
+
+
+def simulation(result: Result, top: int = TOP_OPS, *, explain: bool = False) -> RenderableType:
+    """Return a result for people: metrics, the longest ops, resources, assumptions.
+
+    Parameters
+    ----------
+    top
+        Ops to list; with ``explain``, ops to explain.
+    explain
+        Also say what bounds each op, what each component costs, and where numbers come from.
+    """
+    parts: list[RenderableType] = [metrics(result), ops(result, top), resources(result)]
+    if explain:
+        parts += [_explained(result, top), _components(result), sources(result)]
+    return Group(*(_spaced(part) for part in (*parts, assumptions(result))))
+
+
+def verdict(report: Report) -> RenderableType:
+    """Return what a report comes to, as it stands at the head of its page."""
+    from archsim.report.content import front_numbers  # noqa: PLC0415
+    from archsim.report.verdict import verdict as said  # noqa: PLC0415
+
+    study, decision = report.study, report.decision
+    return Text(said(study, decision, front_numbers(study, decision)).text())
+
+
+def metrics(result: Result) -> RenderableType:
+    """Return the metrics, each with its own unit."""
+    table = _table("", ">", show_header=False)
+    for name in HEADLINES:
+        show = quantity(name)
+        value = getattr(result.metrics, name)
+        text = f"{value:,}" if name == "cycles" else show.text(float(value))
+        table.add_row(show.title, text)
+    return _titled(f"{_name(result)}, {result.metrics.fidelity}", table)
+
+
+def ops(result: Result, top: int = TOP_OPS) -> RenderableType:
+    """Return the longest ops and what their time was."""
+    total_ps = sum(row.time_ps for row in result.per_op) or 1
+    listed = worst_ops(result)[:top]
+    table = _table("op", "engine", ">time")
+    for title in (">share", ">busy", ">fill, drain", ">stalled", ">waiting", ">DRAM", ">energy"):
+        _column(table, title)
+    _column(table, "bound")
+    for row in listed:
+        name = f"{row.name} × {row.repeat}" if row.repeat > 1 else row.name
+        table.add_row(
+            *(Text(name), Text(row.engine), TIME_PS.text(row.time_ps)),
+            percent(row.time_ps / total_ps),
+            *_time_columns(row),
+            SIZE.text(row.dram_read_bytes + row.dram_write_bytes),
+            ENERGY.text(sum(row.energy_pj.values())),
+            Text(row.bound),
+        )
+    return _titled(_of("Ops by time", len(listed), len(result.per_op)), table)
+
+
+def _time_columns(row: OpRow) -> tuple[str, ...]:
+    """Return an op's time as busy, fill and drain, stalls, waits."""
+    parts = {"busy": 0.0, "overhead": 0.0, "stall": 0.0, "wait": 0.0}
+    group = {"busy": "busy", "fill": "overhead", "drain": "overhead"}
+    for share in op_shares(row):
+        stalled = "stall" if share.state.startswith("stall.") else "wait"
+        parts[group.get(share.state, stalled)] += share.share
+    return tuple(percent(part) if part else NOTHING for part in parts.values())
+
+
+def resources(result: Result) -> RenderableType:
+    """Return each resource's time by what it was; every row adds up to the whole."""
+    rows = [(row, resource_shares(row)) for row in result.per_resource]
+    states = list(dict.fromkeys(share.state for _, shares in rows for share in shares))
+    states.sort(key=lambda state: (state == "idle", state != "busy"))
+    table = _table("resource", "kind", *(f">{state}" for state in states), ">moved")
+    for row, shares in rows:
+        at = {share.state: share.text for share in shares}
+        cells = [at.get(state, NOTHING) for state in states]
+        table.add_row(Text(row.name), row.kind, *cells, SIZE.text(row.size_bytes))
+    return _titled("Resources", table)
+
+
+def assumptions(result: Result) -> RenderableType:
+    """Return the conventions behind the numbers."""
+    return _list("Assumptions", result.assumptions)
+
+
+def sources(result: Result) -> RenderableType:
+    """Return where each number comes from: meanings of the metrics, then the provenance."""
+    known = {k: v for k, v in result.provenance.items() if k != "design"}
+    meanings = (f"{QUANTITIES[name].title}: {QUANTITIES[name].meaning}" for name in HEADLINES)
+    table = _table("", "", show_header=False)
+    for key, value in flat(known):
+        table.add_row(Text(key), Text(value))
+    meaning = _list("What the metrics mean", meanings)
+    return Group(_spaced(meaning), _titled("Provenance", table))
+
+
+def _explained(result: Result, top: int) -> RenderableType:
+    """Return what bounds each of the longest ops, with its mapping and how exact its time is."""
+    listed = worst_ops(result)[:top]
+    title = _of("What bounds the ops", len(listed), len(result.per_op))
+    lines = (
+        f"{row.name} ({row.kind} on {row.engine}): {why(row)}; mapping {row.mapping}; "
+        f"cycles are {row.kind_of_time}"
+        for row in listed
+    )
+    return _list(title, lines)
+
+
+def _components(result: Result) -> RenderableType:
+    """Return energy and area by component, largest energy first."""
+    table = _table("component", ">energy", ">share", ">area", ">share")
+    energy_pj, area_um2 = result.energy_pj, result.area_um2
+    names = sorted({*energy_pj, *area_um2}, key=lambda n: (-energy_pj.get(n, 0), n))
+    for name in names:
+        energy, area = _part(energy_pj, name, "energy_pj"), _part(area_um2, name, "area_um2")
+        table.add_row(Text(name), *energy, *area)
+    return _titled("Where energy and area go", table)
+
+
+def _part(whole: Any, name: str, unit: str) -> tuple[str, str]:
+    if name not in whole:
+        return NOTHING, NOTHING
+    return quantity(unit).text(whole[name]), percent(whole[name] / (sum(whole.values()) or 1))
+
+
+# ---------------------------------------------------------------------------------------- layout
+
+
+def _name(result: Result) -> str:
+    """Return the question that a result answers."""
+    design = result.provenance.get("design", "")
+    name = design.get("name", "") if isinstance(design, dict) else design
+    return f"{result.provenance.get('trace', 'trace')} on {name or 'design'}"
+
+
+def _of(title: str, shown: int, every: int) -> str:
+    return title if shown == every else f"{title}: {shown} of {every}"
+
+
+def _titled(title: str, part: RenderableType) -> RenderableType:
+    return Group(Text(title, style="bold"), part)
+
+
+def _table(*columns: str, show_header: bool = True) -> Table:
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header, header_style="dim"
+    )
+    for column in columns:
+        _column(table, column)
+    return table
+
+
+def _column(table: Table, title: str) -> None:
+    """Add a column; ``>`` before its title aligns it to the right."""
+    right = title.startswith(">")
+    justify: JustifyMethod = "right" if right else "left"
+    table.add_column(title.removeprefix(">"), justify=justify, no_wrap=right, overflow="fold")
+
+
+def _list(title: str, lines: Iterable[str]) -> RenderableType:
+    items = Table.grid("", "", padding=(0, 1, 0, 0))
+    for line in lines:
+        items.add_row("-", Text(line))
+    return _titled(title, items)
+
+
+def _spaced(part: RenderableType) -> RenderableType:
+    return Padding(part, (0, 0, 1, 0))
