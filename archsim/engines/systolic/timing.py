@@ -33,9 +33,9 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engines import NO_STALLS, Data, Env, GemmJobs, Ints, SpecBatch, Timing
+from archsim.engines import NO_STALLS, Data, Env, GemmJobs, Ints, Rate, SpecBatch, Timing
 from archsim.engines.offers import check_ports, is_ideal
-from archsim.engines.systolic import cycle_loop
+from archsim.engines.systolic import cycle_loop, recurrence
 from archsim.engines.systolic.spec import SystolicSpec
 
 PORTS = ("a", "b", "c", "result")
@@ -97,7 +97,11 @@ def _stalled(
 def _one(
     env: Env, rows: int, cols: int, m: int, n: int, k: int, accumulate: int
 ) -> tuple[int, ...]:
-    result = cycle_loop.run(rows, cols, m, n, k, accumulate, env)
+    rates = {name: port for name, port in env.items() if isinstance(port, Rate) and name != "cmd"}
+    if all(isinstance(port, Rate) for name, port in env.items() if name != "cmd"):
+        result = recurrence.run(rows, cols, m, n, k, accumulate, rates)
+    else:
+        result = cycle_loop.run(rows, cols, m, n, k, accumulate, env)
     return (result.cycles, *(result.stalls[port] for port in PORTS))
 
 

@@ -1,0 +1,289 @@
+"""The output-stationary array at ports that keep a pace: when each step runs and each row leaves.
+
+Equal in result to `archsim.engines.systolic.cycle_loop`, without a loop over cycles: a step runs
+when its beats are offered and the drain register it writes is free; a row leaves its register when
+it is complete, the row before has left and the output queue has room; a result goes when its row
+heads the queue, its partial sums are offered and the port is ready. Once folds repeat each other,
+shifted in time, whole stretches of them are skipped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from archsim.engines import IDEAL, Ints, Rate
+from archsim.engines.offers import earliest_offer, is_ideal, next_ready, ready_between
+from archsim.engines.systolic.cycle_loop import Stalled
+
+_T = TypeVar("_T", int, Ints)
+
+
+def run(
+    rows: int, cols: int, m: int, n: int, k: int, accumulate: int, rates: Mapping[str, Rate]
+) -> Stalled:
+    """Return what one job takes; ports not named are ideal."""
+    return _Job(rows, cols, m, n, k, bool(accumulate), rates).run()
+
+
+class _Job:
+    """A job under way; cycles count from the command's.
+
+    A *stage* begins with the step that feeds a fold's last beat, and so captures its top row, and
+    ends before the next fold's such step. In it the rows of the fold before leave.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        cols: int,
+        m: int,
+        n: int,
+        k: int,
+        accumulate: bool,
+        rates: Mapping[str, Rate],
+    ) -> None:
+        self.cols, self.k, self.accumulate = cols, k, accumulate
+        self.rows, self.period = rows, max(k, rows, cols)
+        self.folds_n = -(-n // cols)
+        self.full_folds = m // rows * self.folds_n
+        self.last_rows = m - (-(-m // rows) - 1) * rows
+        self.folds = -(-m // rows) * self.folds_n
+        self.a, self.b, self.c, self.out_port = (
+            rates.get(port, IDEAL) for port in ("a", "b", "c", "result")
+        )
+        self.fed_ideally = is_ideal(self.a) and is_ideal(self.b)
+        self.stalls = {"a": 0, "b": 0, "c": 0, "result": 0}
+        self.now = 0  # cycle of the last step
+        self.beat = 0  # next beat of a and b
+        self.result = 0  # next row to leave
+        self.left = self.out = self.out_before = 0  # cycles: last row left, last two results went
+        self.waits: deque[tuple[int, int, int]] = deque()  # heads the queue, has c, goes
+        self.steady = _Steady(self)
+
+    def fold_rows(self, fold: int) -> int:
+        return self.rows if fold < self.full_folds else self.last_rows
+
+    def run(self) -> Stalled:
+        self._stretch(0, self.k - 1)
+        fold, before_rows = 0, 0
+        before: list[int] = []
+        while True:
+            last = fold == self.folds - 1
+            steps = self.last_rows + self.cols - 1 if last else self.period
+            stage = self._stage(fold, steps, before, before_rows)
+            before, before_rows = stage, self.fold_rows(fold)
+            if last:
+                break
+            skipped = self.steady.skip(fold, before)
+            before = [cycle + skipped.cycles for cycle in before]
+            fold += skipped.folds + 1
+        for i in range(self.last_rows):
+            self._leave(before[i + self.cols - 1])
+        self._drain()
+        return Stalled(self.out, self.stalls)
+
+    def _stage(self, fold: int, steps: int, before: list[int], before_rows: int) -> list[int]:
+        """Run a fold's stage; return the cycles of its first steps, those that complete rows."""
+        height = self.fold_rows(fold)
+        beats_from = self.period - self.k + 1 if fold < self.folds - 1 else steps
+        cycles: list[int] = []
+        for i in range(before_rows):
+            at = i + self.cols - 1
+            self._leave(before[at] if at < self.period else cycles[at - self.period])
+            if i < steps:
+                self._step(i == 0 or i >= beats_from, self.left if i < height else 0)
+                cycles.append(self.now)
+        if not before_rows:
+            self._step(True, 0)
+            cycles.append(self.now)
+        done = len(cycles)
+        bubbles = max(0, min(beats_from, steps) - done)
+        cycles += self._stretch(bubbles, steps - done - bubbles)
+        return cycles[: self.rows + self.cols - 1]
+
+    def _step(self, feeds: bool, free: int) -> None:
+        """Take one step, not before ``free``, when its drain register is."""
+        start = self.now + 1
+        if free > start:
+            self._blocked(start, free)
+            start = free
+        if feeds:
+            for name, port in (("b", self.b), ("a", self.a)):
+                self.steady.note(name, _margin(port, self.beat, start))
+                offer = earliest_offer(port, self.beat)
+                if offer > start:
+                    self.stalls[name] += offer - start
+                    start = offer
+            self.beat += 1
+        self.now = start
+
+    def _stretch(self, bubbles: int, beats: int) -> list[int]:
+        """Take steps that no drain register can hold up; return the cycles of the first ones."""
+        keep = self.rows + self.cols - 1
+        cycles = list(range(self.now + 1, self.now + 1 + min(bubbles, keep)))
+        self.now += bubbles
+        if not beats:
+            return cycles
+        index = np.arange(beats)
+        if self.fed_ideally:
+            times = self.now + 1 + index
+        else:
+            offers = [
+                port.latency - (-(self.beat + index) * port.q // port.p)
+                for port in (self.b, self.a)
+            ]
+            floor = np.maximum(np.maximum(*offers) - index, self.now + 1)
+            times = np.maximum.accumulate(floor) + index
+            earliest = np.concatenate(([self.now], times[:-1])) + 1
+            for name, port in (("b", self.b), ("a", self.a)):
+                margins = _margin(port, self.beat + index, earliest)
+                self.steady.note(name, int(margins.min()))
+            lacks_b = int(np.maximum(offers[0] - earliest, 0).sum())
+            self.stalls["b"] += lacks_b
+            self.stalls["a"] += int((times - earliest).sum()) - lacks_b
+        self.beat += beats
+        self.now = int(times[-1])
+        return [*cycles, *times[: keep - len(cycles)].tolist()]
+
+    def _leave(self, complete: int) -> None:
+        """Let the next row leave its drain register and, later, the port."""
+        self.left = max(complete, self.left, self.out_before) + 1
+        heads = max(self.left, self.out) + 1
+        has_c = heads
+        if self.accumulate:
+            has_c = max(heads, earliest_offer(self.c, self.result))
+            self.steady.note("c", _margin(self.c, self.result, heads))
+        goes = next_ready(self.out_port, has_c)
+        while self.waits and self.waits[0][2] <= self.now:
+            self.waits.popleft()
+        if goes > heads:
+            self.waits.append((heads, has_c, goes))
+        self.out_before, self.out = self.out, goes
+        self.result += 1
+
+    def _blocked(self, start: int, stop: int) -> None:
+        """Charge cycles in which the array waits for the output."""
+        lacks_c = sum(
+            ready_between(self.out_port, max(heads, start), min(has_c, stop))
+            for heads, has_c, _ in self.waits
+        )
+        self.stalls["c"] += lacks_c
+        self.stalls["result"] += stop - start - lacks_c
+
+    def _drain(self) -> None:
+        """Charge the cycles after the last step in which a row waits at the port."""
+        for heads, has_c, goes in self.waits:
+            start = max(heads, self.now + 1)
+            if goes > start:
+                lacks_c = ready_between(self.out_port, start, min(has_c, goes))
+                self.stalls["c"] += lacks_c
+                self.stalls["result"] += goes - start - lacks_c
+
+
+def _margin(rate: Rate, beat: _T, cycle: _T) -> _T:
+    """Return how far ahead of a cycle a beat is offered, in cycles times p; negative: after it."""
+    return (cycle - rate.latency) * rate.p - beat * rate.q
+
+
+@dataclass(frozen=True, slots=True)
+class _Skip:
+    """Folds not looked at one by one, and the cycles that they took."""
+
+    folds: int = 0
+    cycles: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A job at the end of a stage."""
+
+    fold: int
+    now: int
+    beat: int
+    result: int
+    stalls: Mapping[str, int]
+
+
+class _Steady:
+    """Notices that a job's folds repeat each other and skips repetitions.
+
+    Two stage ends are alike if all that later cycles depend on is equal but for a shift in time.
+    Then the stages between them repeat, as long as each input port does. Its offers move by
+    ``beats q / p`` cycles a repetition, where the array moves by ``cycles``: with the *gain*
+    ``cycles p - beats q`` and the *margin* of a beat, how far its offer was ahead of the step that
+    took it, in cycles times p (negative: the step waited),
+
+    - gain 0: the port repeats exactly;
+    - gain > 0: it gets further ahead, which changes nothing if no step waited for it;
+    - gain < 0: nothing changes until the least margin is used up.
+    """
+
+    def __init__(self, job: _Job) -> None:
+        self._job = job
+        self._marks: dict[tuple[object, ...], _Mark] = {}
+        self._margins: list[dict[str, int]] = []  # least margin of each port, by stage
+        self._stage: dict[str, int] = {}
+
+    def note(self, port: str, margin: int) -> None:
+        """Note the margin of a beat, or the least of several."""
+        if margin < self._stage.get(port, margin + 1):
+            self._stage[port] = margin
+
+    def skip(self, fold: int, before: list[int]) -> _Skip:
+        """Skip folds after this one's stage if they repeat; return what was skipped."""
+        job, stage = self._job, self._stage
+        self._margins.append(stage)
+        self._stage = {}
+        alike_up_to = min(job.folds - 2, job.full_folds - 1)
+        if fold >= job.full_folds:
+            alike_up_to = job.folds - 2
+        if fold == job.full_folds:
+            self._marks.clear()
+        if fold >= alike_up_to or job.now < job.out_port.latency:
+            return _Skip()
+        waited = {port for port, margin in stage.items() if margin < 0}
+        key = (
+            *(cycle - job.now for cycle in (*before, job.left, job.out, job.out_before)),
+            *(cycle - job.now for wait in job.waits for cycle in wait if wait[2] > job.now),
+            job.now * job.out_port.p % job.out_port.q,
+            job.beat * job.a.q % job.a.p if "a" in waited else None,
+            job.beat * job.b.q % job.b.p if "b" in waited else None,
+            job.result * job.c.q % job.c.p if "c" in waited else None,
+        )
+        mark = self._marks.get(key)
+        self._marks[key] = _Mark(fold, job.now, job.beat, job.result, dict(job.stalls))
+        if mark is None:
+            return _Skip()
+        length = fold - mark.fold
+        times = min([(alike_up_to - fold) // length, *self._repetitions(mark, length)])
+        return self._advance(mark, length, times) if times > 0 else _Skip()
+
+    def _repetitions(self, mark: _Mark, length: int) -> Iterator[int]:
+        """Yield, for each input port that sets a bound, how often the stages can repeat."""
+        job = self._job
+        beats, results = job.beat - mark.beat, job.result - mark.result
+        for port, rate, count in (("a", job.a, beats), ("b", job.b, beats), ("c", job.c, results)):
+            margins = [stage[port] for stage in self._margins[-length:] if port in stage]
+            gain = (job.now - mark.now) * rate.p - count * rate.q
+            if margins and gain and min(margins) < 0:
+                yield 0
+            elif margins and gain < 0:
+                yield min(margins) // -gain
+
+    def _advance(self, mark: _Mark, folds: int, times: int) -> _Skip:
+        """Move the job on as if the stages since the mark had been repeated."""
+        job, cycles = self._job, times * (self._job.now - mark.now)
+        job.now, job.left = job.now + cycles, job.left + cycles
+        job.out, job.out_before = job.out + cycles, job.out_before + cycles
+        job.waits = deque((a + cycles, b + cycles, c + cycles) for a, b, c in job.waits)
+        job.beat += times * (job.beat - mark.beat)
+        job.result += times * (job.result - mark.result)
+        for port, stalled in job.stalls.items():
+            job.stalls[port] = stalled + times * (stalled - mark.stalls[port])
+        self._marks.clear()
+        return _Skip(times * folds, cycles)
