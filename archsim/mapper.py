@@ -21,6 +21,7 @@ from archsim.mapping import (
     RESIDENT,
     STREAM_TILES,
     GemmMapping,
+    GemmMappings,
     Product,
     ceil_bytes,
     depth_extents,
@@ -219,9 +220,15 @@ def _room(
 
 def footprint_bytes(product: Product, mapping: GemmMapping) -> int:
     """Return the buffer bytes that a mapping's tiles take."""
-    m, n, k, groups = (np.array([x]) for x in (mapping.m, mapping.n, mapping.k, mapping.groups))
-    a_max = np.array([product.a_rows(mapping.m).max() * product.a_columns(mapping.k).max()])
-    return int(_room(product, m, n, k, groups, a_max, (mapping.resident,)).item())
+    return int(footprints_bytes(product, GemmMappings.of([mapping])).item())
+
+
+def footprints_bytes(product: Product, mappings: GemmMappings) -> Ints:
+    """Return the buffer bytes that the tiles of each mapping take."""
+    x = mappings
+    a_max = _by_extent(product.a_rows, x.m)[1] * _by_extent(product.a_columns, x.k)[1]
+    room = _room(product, x.m, x.n, x.k, x.groups, a_max, RESIDENT)
+    return np.asarray(room[np.arange(len(x.m)), 0, x.resident])
 
 
 def candidates(product: Product, machine: Machine) -> tuple[Ints, Ints, Ints]:

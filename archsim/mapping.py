@@ -9,8 +9,10 @@ then by order of enumeration.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ from archsim.trace import Gemm
 
 ORDERS = tuple("".join(p) for p in permutations("mnk"))  # outermost first
 RESIDENT = ("", "a", "b", "c", "ab", "ac", "bc", "abc")
+# whether the loop over axis j lies inside the loop over axis i [order, i, j]; axes are m, n, k
+INSIDE = np.array([[[o.index(i) < o.index(j) for j in "mnk"] for i in "mnk"] for o in ORDERS])
+HELD = np.array([[x in r for x in "abc"] for r in RESIDENT])  # [resident, operand]
 STREAM_TILES = 2  # a streamed operand holds the tile in use and the one being loaded
 
 
@@ -57,6 +62,42 @@ class GemmMapping:
             and 0 < self.groups <= gemm.groups
             and (whole or self.groups == 1)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class GemmMappings:
+    """Mappings of one product, an array a field: ``order`` and ``resident`` by number.
+
+    A mapping that names no order or residency of the space has number -1 there.
+    """
+
+    m: Ints
+    n: Ints
+    k: Ints
+    order: Ints
+    resident: Ints
+    groups: Ints
+
+    @classmethod
+    def of(cls, mappings: Sequence[GemmMapping]) -> GemmMappings:
+        rows = [
+            (x.m, x.n, x.k, _ORDER.get(x.order, -1), _RESIDENT.get(x.resident, -1), x.groups)
+            for x in mappings
+        ]
+        return cls(*np.array(rows, np.int64).reshape(-1, 6).T.copy())
+
+    def cut(self, gemm: Gemm) -> NDArray[np.bool_]:
+        """Return which of the mappings are mappings of a product: see `GemmMapping.cuts`."""
+        tiles, extents = (self.m, self.n, self.k), (gemm.m, gemm.n, gemm.k)
+        within = [(0 < t) & (t <= e) for t, e in zip(tiles, extents, strict=True)]
+        whole = np.logical_and.reduce([t == e for t, e in zip(tiles, extents, strict=True)])
+        named = (self.order >= 0) & (self.resident >= 0)
+        packs = (0 < self.groups) & (self.groups <= gemm.groups) & (whole | (self.groups == 1))
+        return np.asarray(np.logical_and.reduce(within) & named & packs)
+
+
+_ORDER = {order: i for i, order in enumerate(ORDERS)}
+_RESIDENT = {resident: i for i, resident in enumerate(RESIDENT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,53 +233,146 @@ class GemmSteps:
     final: NDArray[np.bool_]  # the store is of finished results, not of partial sums
 
 
-def ceil_bytes(elements: Ints, bits: int) -> Ints:
+def ceil_bytes(elements: Ints, bits: int | Ints) -> Ints:
     return -(-elements * bits // 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Loops:
+    """The loops over tiles that mappings of one product make: numbers, or arrays, one a mapping.
+
+    Parameters
+    ----------
+    m, n, k, groups
+        Tile extents.
+    trips_m, trips_n, trips_k
+        Tiles along each axis.
+    inside_m, inside_n, inside_k
+        Steps from one tile of an axis to its next: trips of the loops inside that loop.
+    steps_a_group, count
+        Steps of one pack of groups, and of all.
+    again_a, again_b, again_c
+        Whether an operand that was replaced by its other tiles is moved again: only what is
+        streamed, and only where a loop of its own lies inside the loop that reuses it.
+    row_table, row_start, column_table, column_start
+        Raw rows of A that each m-tile touches and columns that each k-tile does, and where a
+        mapping's begin.
+    """
+
+    m: Any
+    n: Any
+    k: Any
+    groups: Any
+    trips_m: Any
+    trips_n: Any
+    trips_k: Any
+    inside_m: Any
+    inside_n: Any
+    inside_k: Any
+    steps_a_group: Any
+    count: Any
+    again_a: Any
+    again_b: Any
+    again_c: Any
+    row_table: Ints
+    row_start: Any
+    column_table: Ints
+    column_start: Any
+
+    @classmethod
+    def of(cls, product: Product, mapping: GemmMapping) -> Loops:
+        """Return the loops of one mapping."""
+        order, resident = ORDERS.index(mapping.order), RESIDENT.index(mapping.resident)
+        tables = (product.a_rows(mapping.m), 0, product.a_columns(mapping.k), 0)
+        return cls._of(
+            product.gemm, mapping.m, mapping.n, mapping.k, mapping.groups,
+            INSIDE[order].tolist(), HELD[resident].tolist(), tables,
+        )  # fmt: skip
+
+    @classmethod
+    def of_many(cls, product: Product, mappings: GemmMappings) -> Loops:
+        """Return the loops of many mappings of one product, in arrays."""
+        x = mappings
+        tables = (*_joined(product.a_rows, x.m), *_joined(product.a_columns, x.k))
+        inside, held = np.moveaxis(INSIDE[x.order], 0, -1), HELD[x.resident].T
+        return cls._of(product.gemm, x.m, x.n, x.k, x.groups, inside, held, tables)
+
+    @classmethod
+    def _of(
+        cls,
+        gemm: Gemm,
+        m: Any,
+        n: Any,
+        k: Any,
+        groups: Any,
+        inside: Any,
+        held: Any,
+        tables: tuple[Ints, Any, Ints, Any],
+    ) -> Loops:
+        trips = (-(-gemm.m // m), -(-gemm.n // n), -(-gemm.k // k))
+
+        def steps_inside(axis: int) -> Any:
+            one, other = (i for i in range(3) if i != axis)
+            factors = (1 + inside[axis][i] * (trips[i] - 1) for i in (one, other))
+            return next(factors) * next(factors)
+
+        inside_m, inside_n, inside_k = (steps_inside(axis) for axis in range(3))
+        each = trips[0] * trips[1] * trips[2]
+        return cls(
+            m, n, k, groups, *trips, inside_m, inside_n, inside_k, each,
+            each * -(-gemm.groups // groups),
+            (inside_n > 1) > held[0], (inside_m > 1) > held[1], (inside_k > 1) > held[2],
+            *tables,
+        )  # fmt: skip
+
+    def take(self, rows: Ints) -> Loops:
+        """Return the loops of the given mappings, repeats allowed."""
+        tables = {"row_table": self.row_table, "column_table": self.column_table}
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in tables}
+        return Loops(**{name: column[rows] for name, column in columns.items()}, **tables)
+
+
+def _joined(touched: Callable[[int], Ints], extents: Ints) -> tuple[Ints, Ints]:
+    """Return what the tiles of all extents touch, in one table, and where each extent's begin."""
+    sizes, which = np.unique(extents, return_inverse=True)
+    tables = [touched(int(size)) for size in sizes]
+    starts = np.cumsum([0, *(len(table) for table in tables[:-1])])
+    return np.concatenate(tables), starts[which]
 
 
 def steps(product: Product, mapping: GemmMapping) -> GemmSteps:
     """Return the tiles of a mapping, with the bytes that each moves."""
+    loops = Loops.of(product, mapping)
+    return steps_at(product, loops, np.arange(loops.count, dtype=np.int64))
+
+
+def steps_at(product: Product, loops: Loops, step: Ints) -> GemmSteps:
+    """Return the tiles of the given steps, of one mapping or of one mapping each."""
     g = product.gemm
-    trips = {"m": -(-g.m // mapping.m), "n": -(-g.n // mapping.n), "k": -(-g.k // mapping.k)}
-    group_trips = -(-g.groups // mapping.groups)
-    count = group_trips * trips["m"] * trips["n"] * trips["k"]
-    index: dict[str, Ints] = {}
-    rest = np.arange(count, dtype=np.int64)
-    for axis in reversed(mapping.order):
-        rest, index[axis] = np.divmod(rest, trips[axis])
-    group, mi, ni, ki = rest, index["m"], index["n"], index["k"]
-    repeat = np.minimum(mapping.groups, g.groups - group * mapping.groups)
+    mi = step // loops.inside_m % loops.trips_m
+    ni = step // loops.inside_n % loops.trips_n
+    ki = step // loops.inside_k % loops.trips_k
+    group = step // loops.steps_a_group
+    repeat = np.minimum(loops.groups, g.groups - group * loops.groups)
+    m = np.minimum(loops.m, g.m - mi * loops.m)
+    n = np.minimum(loops.n, g.n - ni * loops.n)
+    k = np.minimum(loops.k, g.k - ki * loops.k)
+    started, last_k = ki > 0, ki == loops.trips_k - 1
 
-    m = np.minimum(mapping.m, g.m - mi * mapping.m)
-    n = np.minimum(mapping.n, g.n - ni * mapping.n)
-    k = np.minimum(mapping.k, g.k - ki * mapping.k)
-    last_k = ki == trips["k"] - 1
-
-    def moves(held: bool, other: Ints, *own: Ints) -> NDArray[np.bool_]:
-        """Return where a tile loads: on first use if its operand is resident, else on change."""
-        if held:
-            return np.asarray(other == 0)
-        changed = np.ones(count, bool)
-        changed[1:] = np.logical_or.reduce([x[1:] != x[:-1] for x in (group, *own)])
-        return changed
-
-    a_elements = product.a_rows(mapping.m)[mi] * product.a_columns(mapping.k)[ki]
-    a_bytes = ceil_bytes(a_elements * repeat, product.a_bits)
+    rows = loops.row_table[loops.row_start + mi]
+    columns = loops.column_table[loops.column_start + ki]
+    a_bytes = ceil_bytes(rows * columns * repeat, product.a_bits)
     b_bytes = ceil_bytes(k * n * repeat, product.b_bits)
-    partial = ceil_bytes(m * n * repeat, product.acc_bits)
-    result = ceil_bytes(m * n * repeat, product.c_bits)
-
-    enters = moves("c" in mapping.resident, ki, mi, ni)
-    leaves = np.ones(count, bool)
-    leaves[:-1] = enters[1:]
-    spills = leaves & ~last_k if "c" not in mapping.resident else np.zeros(count, bool)
+    c_elements = m * n * repeat
+    partial = ceil_bytes(c_elements, product.acc_bits)
+    result = ceil_bytes(c_elements, product.c_bits)
     return GemmSteps(
         m, n, k,
-        accumulate=ki > 0,
+        accumulate=started,
         repeat=repeat,
-        a_bytes=np.where(moves("a" in mapping.resident, ni, mi, ki), a_bytes, 0),
-        b_bytes=np.where(moves("b" in mapping.resident, mi, ni, ki), b_bytes, 0),
-        c_bytes=np.where(enters & (ki > 0), partial, 0),
-        store_bytes=np.where(last_k, result, np.where(spills, partial, 0)),
+        a_bytes=a_bytes * ((ni == 0) | loops.again_a),
+        b_bytes=b_bytes * ((mi == 0) | loops.again_b),
+        c_bytes=partial * (started & loops.again_c),
+        store_bytes=np.where(last_k, result, partial * loops.again_c),
         final=last_k,
     )  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from math import gcd
+from typing import Any
 
 import numpy as np
 
@@ -61,13 +62,65 @@ class DramTiming:
 
     def transfer_ps(self, size_bytes: Ints) -> Ints:
         """Return how long transfers hold the bus, [n] bytes to [n] ps; nothing takes no time."""
-        bursts = -(-size_bytes // self.burst_bytes)
-        rounds = -(-bursts // self.channels)
-        channel = -(-rounds * self.burst_ps.numerator // self.burst_ps.denominator)
-        speed = self.link_ps_per_byte
-        link = -(-size_bytes * speed.numerator // speed.denominator)
-        pages = -(-size_bytes // (self.page_bytes * self.channels))
-        return np.asarray(np.maximum(channel, link) + pages * self.page_miss_ps)
+        return _transfer_ps(self, size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Fractions:
+    """Exact fractions, an array each for numerators and denominators."""
+
+    numerator: Ints
+    denominator: Ints
+
+    @classmethod
+    def of(cls, values: Sequence[Fraction]) -> Fractions:
+        """Raise `OverflowError` unless every part fits 64 bits."""
+        parts = np.array([(x.numerator, x.denominator) for x in values], np.int64)
+        return cls(*parts.reshape(-1, 2).T.copy())
+
+    def take(self, rows: Ints) -> Fractions:
+        return Fractions(self.numerator[rows], self.denominator[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class DramBatch:
+    """Many `DramTiming` at once: the same fields, each an array with one row a design."""
+
+    channels: Ints
+    burst_bytes: Ints
+    page_bytes: Ints
+    burst_ps: Fractions
+    link_ps_per_byte: Fractions
+    page_miss_ps: Ints
+    latency_ps: Ints
+
+    @classmethod
+    def of(cls, timings: Sequence[DramTiming]) -> DramBatch:
+        def column(name: str) -> Any:
+            values = [getattr(t, name) for t in timings]
+            exact = isinstance(values[0], Fraction)
+            return Fractions.of(values) if exact else np.array(values, np.int64)
+
+        return cls(**{f.name: column(f.name) for f in fields(cls)})
+
+    def transfer_ps(self, size_bytes: Ints, rows: Ints) -> Ints:
+        """Return how long transfers hold the bus, each of them on the design of its row."""
+        moved = np.flatnonzero(size_bytes)
+        rows = rows[moved]
+        taken = DramBatch(**{f.name: getattr(self, f.name).take(rows) for f in fields(self)})
+        transfer_ps = np.zeros(len(size_bytes), np.int64)
+        transfer_ps[moved] = _transfer_ps(taken, size_bytes[moved])
+        return transfer_ps
+
+
+def _transfer_ps(dram: DramTiming | DramBatch, size_bytes: Ints) -> Ints:
+    bursts = -(-size_bytes // dram.burst_bytes)
+    rounds = -(-bursts // dram.channels)
+    channel = -(-rounds * dram.burst_ps.numerator // dram.burst_ps.denominator)
+    speed = dram.link_ps_per_byte
+    link = -(-size_bytes * speed.numerator // speed.denominator)
+    pages = -(-size_bytes // (dram.page_bytes * dram.channels))
+    return np.asarray(np.maximum(channel, link) + pages * dram.page_miss_ps)
 
 
 def port_env(buffer: Sram, lanes: Mapping[str, int]) -> Env:

@@ -11,7 +11,14 @@ import numpy as np
 from archsim.engines import Env, GemmJobs, Ints, Rate
 from archsim.errors import InfeasibleError, InputError
 from archsim.mapper import Machine, footprint_bytes, search
-from archsim.mapping import ConvShape, GemmMapping, Product, SliceMapping, steps
+from archsim.mapping import (
+    STREAM_TILES,
+    ConvShape,
+    GemmMapping,
+    Product,
+    SliceMapping,
+    steps,
+)
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import port_env
 from archsim.plan import Memo, Plan, Site, Unit
@@ -144,49 +151,71 @@ class Slices:
     work: Ints
 
 
-def _even(total: int, parts: int) -> Ints:
-    """Split a total into parts that differ by at most one."""
-    edges = np.arange(parts + 1, dtype=np.int64) * total // parts
-    return np.diff(edges)
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What an op that is not a product reads, writes and works, to be cut into slices.
+
+    Parameters
+    ----------
+    input_bytes
+        By input of the op; what it reads twice counts once.
+    work
+        In the engine's unit: lane operations, or elements.
+    """
+
+    input_bytes: tuple[int, ...]
+    output_bytes: int
+    work: int
+
+    @classmethod
+    def of(cls, op: Op, tensors: Tensors) -> Whole:
+        output = sum(tensors[name].size_bytes for name in op.outputs)
+        # a move reads no more than it writes: a gather, the rows that it picks of its table
+        most = output if op.kind == "move" else None
+        sizes = {n: min(tensors[n].size_bytes, most or tensors[n].size_bytes) for n in op.inputs}
+        inputs = tuple(sizes.pop(name, 0) for name in op.inputs)
+        asked = op.attrs.get("work")
+        elements = sum(tensors[name].elements for name in op.outputs)
+        return cls(inputs, output, asked if isinstance(asked, int) else max(elements, 1))
+
+    def room_bytes(self, slices: Any) -> Any:
+        """Return the buffer bytes of two slices: the one in use and the one being loaded."""
+        return STREAM_TILES * (
+            -(-sum(self.input_bytes) // slices) + -(-self.output_bytes // slices)
+        )
+
+
+def slice_of(total: int, slices: Any, number: Ints) -> Ints:
+    """Return what the numbered slices have of a total: slices differ by at most one."""
+    return np.asarray((number + 1) * total // slices - number * total // slices)
 
 
 def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) -> Plan:
-    output = sum(tensors[name].size_bytes for name in op.outputs)
-    # a move reads no more than it writes: a gather, the rows that it picks of its table
-    most = output if op.kind == "move" else None
-    sizes = {n: min(tensors[n].size_bytes, most or tensors[n].size_bytes) for n in op.inputs}
-    asked = op.attrs.get("work")
-    elements = sum(tensors[name].elements for name in op.outputs)
-    work = asked if isinstance(asked, int) else max(elements, 1)
-    mapping = (
-        _search_slices(site, op, sum(sizes.values()), output, work) if given is None else given
-    )
+    whole = Whole.of(op, tensors)
+    mapping = _search_slices(site, op, whole) if given is None else given
     if not isinstance(mapping, SliceMapping) or not 0 < mapping.slices <= MAX_SLICES:
         raise InputError(f"mapping of {op.name!r}", f"must have 1 to {MAX_SLICES} slices", given)
     count = mapping.slices
-    loads = {name: _even(size, count) for name, size in sizes.items()}
-    nothing = np.zeros(count, np.int64)
+    number = np.arange(count, dtype=np.int64)
     traffic = _Traffic(
-        loads=tuple(loads.pop(name, nothing) for name in op.inputs),
-        partial=nothing,
-        store=_even(output, count),
+        loads=tuple(slice_of(size, count, number) for size in whole.input_bytes),
+        partial=np.zeros(count, np.int64),
+        store=slice_of(whole.output_bytes, count, number),
         final=np.ones(count, bool),
-        room=2 * (-(-sum(sizes.values()) // count) + -(-output // count)),
+        room=whole.room_bytes(count),
         result=None,
     )
-    slices = Slices(np.maximum(_even(work, count), 1))
+    slices = Slices(np.maximum(slice_of(whole.work, count, number), 1))
     jobs = site.unit.engine.lower(site.unit.spec, op, slices)
     return _plan(site, mapping, jobs, np.ones(count, np.int64), traffic, macs=0)
 
 
-def _search_slices(
-    site: Site, op: Op, input_bytes: int, output_bytes: int, work: int
-) -> SliceMapping:
+def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
     """Return the power-of-two number of slices with the least time by the mapping objective."""
     unit, dram = site.unit, site.dram
-    counts = 2 ** np.arange(min(MAX_SLICES, max(work, 1)).bit_length(), dtype=np.int64)
+    counts = 2 ** np.arange(min(MAX_SLICES, max(whole.work, 1)).bit_length(), dtype=np.int64)
     counts = counts[counts <= MAX_SLICES]
-    need = 2 * (-(-input_bytes // counts) + -(-output_bytes // counts))
+    need = whole.room_bytes(counts)
     fits = need <= site.room_bytes
     if not fits.any():
         raise InfeasibleError(
@@ -194,12 +223,12 @@ def _search_slices(
             unit="bytes of buffer", levers=("raise memories.buffer.capacity_bytes",),
         )  # fmt: skip
     counts = counts[fits]
-    jobs = unit.engine.lower(unit.spec, op, Slices(-(-work // counts)))
+    jobs = unit.engine.lower(unit.spec, op, Slices(-(-whole.work // counts)))
     cycles = unit.engine.time(unit.spec, jobs, _env(site)).occupied * counts
     period = unit.clock.period_ps
     compute_ps = -(-cycles * period.numerator // period.denominator)
-    first = dram.transfer_ps(-(-input_bytes // counts))
-    last = dram.transfer_ps(-(-output_bytes // counts))
+    first = dram.transfer_ps(-(-sum(whole.input_bytes) // counts))
+    last = dram.transfer_ps(-(-whole.output_bytes // counts))
     dma_ps = (first + last) * counts
     time_ps = first + last + np.maximum(compute_ps, dma_ps - first - last)
     return SliceMapping(int(counts[np.argmin(time_ps)]))

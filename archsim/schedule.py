@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from archsim.design import Design
-from archsim.engines import Reason
+from archsim.engines import Ints, Reason
 from archsim.errors import ArchsimError
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
@@ -229,7 +229,8 @@ def build(
         plan = plan_op(site, number, op, trace.tensors, (given or {}).get(op.name), memo)
         chosen.append((unit, plan))
     segments = segments_of(trace)
-    held = resident_tensors(trace, segments, chosen, store_room)
+    in_time = resident_tensors(trace, segments, store_room)
+    held = frozenset(name for name, stays in in_time.items() if stays)
     ops = _placed(trace, segments, chosen, held, dram)
     return Program(every, ops, segments, dram, room)
 
@@ -241,7 +242,7 @@ def room_of(design: Design) -> tuple[int, int]:
     return tiles, buffer.capacity_bytes - tiles * len(design.engines)
 
 
-def _users(trace: Trace) -> tuple[dict[str, int], dict[str, list[int]]]:
+def users_of(trace: Trace) -> tuple[dict[str, int], dict[str, list[int]]]:
     """Return each tensor's producing op and its consuming ops."""
     producer: dict[str, int] = {}
     consumers: dict[str, list[int]] = {}
@@ -254,20 +255,18 @@ def _users(trace: Trace) -> tuple[dict[str, int], dict[str, list[int]]]:
 
 
 def resident_tensors(
-    trace: Trace,
-    segments: tuple[Segment, ...],
-    chosen: list[tuple[Unit, Plan]],
-    room_bytes: int,
-) -> frozenset[str]:
-    """Return the tensors that stay on chip from producer to last consumer, first come first kept.
+    trace: Trace, segments: tuple[Segment, ...], room_bytes: int | Ints
+) -> dict[str, Any]:
+    """Return whether tensors stay on chip from producer to last consumer, first come first kept.
 
     A tensor qualifies if it is one op's only output, is not a result of the model, and is used
-    inside its own segment only (what crosses into a repeat of a block goes through DRAM).
+    inside its own segment only (what crosses into a repeat of a block goes through DRAM); others
+    are not named. For an array of rooms the answers are arrays.
     """
     segment_of = {i: s for s in segments for i in range(s.start, s.stop)}
-    producer, consumers = _users(trace)
-    in_use = np.zeros(len(trace.ops) + 1, np.int64)
-    held = set()
+    producer, consumers = users_of(trace)
+    in_use = np.zeros((len(trace.ops) + 1, *np.shape(room_bytes)), np.int64)
+    held = {}
     for i, op in enumerate(trace.ops):
         if len(op.outputs) != 1:
             continue
@@ -278,10 +277,10 @@ def resident_tensors(
         if min(users) <= i or any(segment_of[u] is not segment_of[i] for u in users):
             continue
         life = slice(i, max(users) + 1)
-        if in_use[life].max() + tensor.size_bytes <= room_bytes:
-            in_use[life] += tensor.size_bytes
-            held.add(tensor.name)
-    return frozenset(held)
+        fits = in_use[life].max(axis=0) + tensor.size_bytes <= room_bytes
+        in_use[life] += fits * tensor.size_bytes
+        held[tensor.name] = fits
+    return held
 
 
 def _placed(
@@ -291,7 +290,7 @@ def _placed(
     held: frozenset[str],
     dram: DramTiming,
 ) -> tuple[Placed, ...]:
-    producer, consumers = _users(trace)
+    producer, consumers = users_of(trace)
     last_use = {name: max(users) for name, users in consumers.items()}
     several = len({unit.name for unit, _ in chosen}) > 1
     placed = []

@@ -102,8 +102,15 @@ def simulate(
     )
 
 
-def units_of(design: Design, tech: Tech) -> tuple[tuple[Unit, ...], list[str]]:
+def units_of(
+    design: Design, tech: Tech, limits: Mapping[str, Fmax] | None = None
+) -> tuple[tuple[Unit, ...], list[str]]:
     """Return a design's engines with their clocks, and what was assumed about those.
+
+    Parameters
+    ----------
+    limits
+        By engine: what its `Engine.fmax_mhz` says, where that is known already.
 
     Raises
     ------
@@ -115,7 +122,8 @@ def units_of(design: Design, tech: Tech) -> tuple[tuple[Unit, ...], list[str]]:
     notes: list[str] = []
     for name, spec in design.engines.items():
         engine = known[getattr(spec, "kind", "")]
-        found[name] = _clock(name, spec, engine.fmax_mhz(spec, tech), notes)
+        limit = limits[name] if limits else engine.fmax_mhz(spec, tech)
+        found[name] = _clock(name, spec, limit, notes)
     main = next((clock for clock in found.values() if clock), None)
     units = []
     for name, spec in design.engines.items():

@@ -56,34 +56,34 @@ class EngineSpec(BaseModel):
 class SpecBatch:
     """Many specs of one kind at once: the same field names, each an array with one row a spec.
 
-    `time`, `area_um2` and `fmax_mhz` take a batch wherever they take a spec, row by row.
+    `time`, `area_um2` and `fmax_mhz` take a batch wherever they take a spec, row by row. Arrays
+    are made when first asked for; derived properties (accumulator width ...) are fields too.
     """
 
     def __init__(self, specs: Sequence[EngineSpec]) -> None:
         if len({type(s) for s in specs}) != 1:
             raise TypeError("a batch holds one or more specs of one kind")
-        self.specs = tuple(specs)
-        for name in type(specs[0]).model_fields:
-            setattr(self, name, np.array([getattr(s, name) for s in specs]))
+        self._specs = tuple(specs)
+        self._source: SpecBatch | None = None
+        self._rows: Ints = np.arange(len(specs))
 
     def __len__(self) -> int:
-        return len(self.specs)
+        return len(self._rows)
 
     def __getattr__(self, name: str) -> NDArray[Any]:
-        # derived properties (accumulator width ...) follow the specs' own definition
-        if name.startswith("__") or name == "specs":
+        if name.startswith("_"):
             raise AttributeError(name)
-        value: NDArray[Any] = np.array([getattr(s, name) for s in self.specs])
+        if self._source is None:
+            value: NDArray[Any] = np.array([getattr(s, name) for s in self._specs])
+        else:
+            value = getattr(self._source, name)[self._rows]
         setattr(self, name, value)
         return value
 
     def take(self, rows: Ints) -> SpecBatch:
         """Return the batch with the given rows, repeats allowed."""
         batch = object.__new__(SpecBatch)
-        batch.specs = tuple(self.specs[i] for i in rows)
-        for name, value in vars(self).items():
-            if name != "specs":
-                setattr(batch, name, value[rows])
+        batch._specs, batch._source, batch._rows = self._specs, self, rows
         return batch
 
 
@@ -114,7 +114,9 @@ class Jobs:
     def take(self, rows: Ints) -> Self:
         """Return the given rows, repeats allowed."""
         columns = {
-            f.name: np.asarray(getattr(self, f.name))[rows] for f in fields(self) if f.name != "refs"
+            f.name: np.asarray(getattr(self, f.name))[rows]
+            for f in fields(self)
+            if f.name != "refs"
         }
         refs = None if self.refs is None else tuple(self.refs[i] for i in rows)
         return type(self)(**columns, refs=refs)
