@@ -193,6 +193,7 @@ BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
             ),
             # `work` counts lane operations: elements x `VECTOR_PASSES` of the function
             OpKind("vector", {"function": str, "work": int}),
+            # writes its outputs, and reads no more of an input than that: a gather picks rows
             OpKind("move", {"function": str}),
             # a model's operator that no frontend understands, `work` its output elements
             OpKind("unsupported", {"function": str, "work": int}),
@@ -269,16 +270,6 @@ class Trace:
             for t in self.tensors.values()
             if t.role == "weight"
         )
-
-
-def moved_bytes(op: Op, tensors: Mapping[str, Tensor]) -> tuple[int, int]:
-    """Return the bytes that a ``move`` reads and writes.
-
-    It writes its outputs and reads no more than that: a gather or slice touches only the rows that
-    it copies, a broadcast or padding reads less than it writes.
-    """
-    written = sum(tensors[name].size_bytes for name in op.outputs)
-    return min(written, sum(tensors[name].size_bytes for name in op.inputs)), written
 
 
 def check_trace(

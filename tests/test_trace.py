@@ -21,7 +21,6 @@ from archsim.trace import (
     check_op,
     check_trace,
     conv_output,
-    moved_bytes,
 )
 
 
@@ -88,18 +87,6 @@ def test_repeats_count_macs_and_weights_each_time() -> None:
     repeated = trace(replace(PRODUCT, block="b", repeat=7), replace(RELU, block="b", repeat=7))
     assert repeated.macs() == 7 * 4 * 3 * 5
     assert repeated.weight_bytes() == 7 * 15
-
-
-def test_a_move_reads_no_more_than_it_writes() -> None:
-    tensors = {
-        "table": Tensor("table", (1000, 8), role="weight"),
-        "rows": Tensor("rows", (3, 8)),
-        "wide": Tensor("wide", (6, 8)),
-    }
-    gather = Op("g", "move", ("table",), ("rows",), {"function": "gather"})
-    pad = Op("p", "move", ("rows",), ("wide",), {"function": "pad"})
-    assert moved_bytes(gather, tensors) == (24, 24)
-    assert moved_bytes(pad, tensors) == (24, 48)
 
 
 def test_passes_are_positive() -> None:

