@@ -17,8 +17,9 @@ import yaml
 from amaranth.lib import wiring
 
 import archsim
-from archsim.design import Design, one_of
+from archsim.design import Design
 from archsim.errors import ArchsimError, InputError
+from archsim.hdl.choose import chosen_engine, no_rtl, rtl_of
 from archsim.hdl.emit import to_verilog
 from archsim.hdl.stream_top import AxiClocked, StreamTop, axes, command_layout, register_map
 
@@ -77,9 +78,9 @@ def build(
     """
     if top not in TOPS:
         raise InputError("--top", f"must be one of {', '.join(TOPS)}", top)
-    name = _chosen(design, engines, engine)
+    name = chosen_engine(design, engines, engine)
     spec: Any = design.engines[name]
-    component = engines[spec.kind].rtl.build(spec)  # type: ignore[union-attr]
+    component = rtl_of(engines, spec).build(spec)
     if not set(GEMM_PORTS) <= set(component.signature.members):
         ports = ", ".join(GEMM_PORTS)
         raise InputError("--engine", f"must be an engine with the ports {ports}", name)
@@ -106,29 +107,6 @@ def build(
         files[path] = (_TAKEAWAY / path).read_text("utf-8")
     _write(folder, files)
     return Built(folder, tuple(files), manifest)
-
-
-def _chosen(design: Design, engines: Mapping[str, Engine], name: str | None) -> str:
-    """Return the engine's name: the one that was asked for, or the only one with RTL."""
-    reasons = {n: _no_rtl(engines, spec) for n, spec in design.engines.items()}
-    if name is not None:
-        if name not in reasons:
-            raise InputError("--engine", f"must be {one_of(reasons, name)}", name)
-        if reasons[name]:
-            raise InputError("--engine", "must be an engine with RTL", name, fix=reasons[name])
-        return name
-    able = [n for n, reason in reasons.items() if not reason]
-    if not able:
-        why = "; ".join(f"{n}: {reason}" for n, reason in reasons.items())
-        raise InputError(f"design {design.name!r}", "must have an engine with RTL", fix=why)
-    if len(able) > 1:
-        raise InputError("--engine", f"must be given, as {', '.join(able)} have RTL")
-    return able[0]
-
-
-def _no_rtl(engines: Mapping[str, Engine], spec: Any) -> str:
-    """Return why an engine has no RTL; empty if it has."""
-    return str(getattr(engines[spec.kind].rtl, "reason", ""))
 
 
 # ---------------------------------------------------------------------------------------- texts
@@ -193,7 +171,7 @@ def _modelled(
     """Yield what of the design is in no file, and why."""
     for name, spec in design.engines.items():
         if name != chosen:
-            reason = _no_rtl(engines, spec)
+            reason = no_rtl(engines, spec)
             yield f"engines.{name}", reason or f"not asked for: build it with --engine {name}"
     yield "memories.buffer", "simulated: operands come through the streams"
     yield "memories.dram", "simulated: not part of the engine"

@@ -1,0 +1,154 @@
+"""archsim rtl and archsim synth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archsim.cli import arguments, show
+from archsim.cli.arguments import DesignName, Json, Set
+
+if TYPE_CHECKING:
+    from archsim.hdl.synth import SynthResult
+    from archsim.verify import Row
+
+rtl = typer.Typer(no_args_is_help=True, help="Write Verilog, or prove it equal to the model.")
+EngineName = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Which engine of the design.")
+]
+
+
+@rtl.command()
+def build(
+    design: DesignName,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR")],
+    top: Annotated[
+        str, typer.Option(metavar="engine|stream", help="stream: behind AXI4-Lite and AXI4-Stream.")
+    ] = "engine",
+    engine: EngineName = None,
+    settings: Set = None,
+    json: Json = False,
+) -> None:
+    """Write an engine's Verilog with bench, FuseSoC core, manifest and README."""
+    chosen = arguments.design(design, settings)
+    need("amaranth", "rtl")
+    from archsim.engines import discover  # noqa: PLC0415
+    from archsim.hdl.build import build as write  # noqa: PLC0415
+
+    built = write(chosen, discover(), output, top=top, engine=engine)
+    if json:
+        show.as_json({"folder": str(built.folder), "files": built.files, **built.manifest})
+        return
+    for name in built.files:
+        typer.echo(output / name)
+
+
+@rtl.command()
+def check(
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="Kind of engine.")],
+    cases: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of the cases.")] = 0,
+    settings: Set = None,
+    case: Annotated[str | None, typer.Option(help="Run this case alone.")] = None,
+    simulator: Annotated[
+        str | None, typer.Option(metavar="verilator|amaranth", help="Default: what is there.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run random jobs on the generated Verilog and compare values and cycles with the model."""
+    from archsim.design import one_of  # noqa: PLC0415
+    from archsim.engines import discover  # noqa: PLC0415
+    from archsim.errors import InputError  # noqa: PLC0415
+
+    known = discover()
+    if engine not in known:
+        raise InputError("engine", f"must be {one_of(known, engine)}", engine)
+    if simulator not in (None, "verilator", "amaranth"):
+        raise InputError("--simulator", "must be one of verilator, amaranth", simulator)
+    spec = arguments.spec(engine, settings) if settings else None
+    need("amaranth", "rtl")
+    from archsim import verify  # noqa: PLC0415
+
+    rows = verify.check(known[engine], cases, seed, spec, simulator, case)  # type: ignore[arg-type]
+    if json:
+        show.as_json({"rows": [row.as_dict() for row in rows]})
+    else:
+        _print_verdict(engine, rows)
+    if not all(row.ok for row in rows):
+        raise typer.Exit(1)
+
+
+def _print_verdict(engine: str, rows: list[Row]) -> None:
+    bad = [row for row in rows if not row.ok]
+    for row in bad:
+        typer.echo(f"{row.case}: {row.command}")
+        for text in row.disagreements:
+            typer.echo(f"  {text}")
+    specs = len({str(row.spec) for row in rows})
+    cycles = sum(row.rtl_cycles or 0 for row in rows)
+    simulators = ", ".join(sorted({row.simulator for row in rows}))
+    verdict = f"{len(bad)} of {len(rows)} cases disagree" if bad else f"{len(rows)} cases agree"
+    typer.echo(
+        f"{engine}: {verdict} in values and cycles ({specs} specs, {cycles:,} RTL cycles, "
+        f"{simulators}, seed {rows[0].seed})"
+    )
+
+
+def synth(
+    name: Annotated[str, typer.Argument(metavar="DESIGN|ENGINE")],
+    target: Annotated[str, typer.Option(metavar="generic|liberty|ecp5|ice40|xilinx")] = "generic",
+    liberty: Annotated[Path | None, typer.Option(metavar="FILE", help="Your cells.")] = None,
+    pnr: Annotated[bool, typer.Option("--pnr", help="Place and route (ecp5, ice40).")] = False,
+    engine: EngineName = None,
+    settings: Set = None,
+    json: Json = False,
+) -> None:
+    """Synthesise an engine: gates, area and delay in a cell library, FPGA resources."""
+    from archsim.engines import discover  # noqa: PLC0415
+
+    known = discover()
+    if name in known:
+        spec: Any = arguments.spec(name, settings)
+    else:
+        from archsim.hdl.choose import chosen_engine  # noqa: PLC0415
+
+        design = arguments.design(name, settings)
+        spec = design.engines[chosen_engine(design, known, engine)]
+    need("amaranth", "rtl")
+    from archsim.hdl.choose import rtl_of  # noqa: PLC0415
+    from archsim.hdl.emit import to_verilog  # noqa: PLC0415
+    from archsim.hdl.synth import synthesise  # noqa: PLC0415
+
+    verilog = to_verilog(rtl_of(known, spec).build(spec), "engine")
+    result = synthesise(verilog, "engine", target, liberty=liberty, pnr=pnr)  # type: ignore[arg-type]
+    if json:
+        show.as_json({"spec": spec.model_dump(mode="json"), **result.to_json()})
+    else:
+        _print_synthesis(result)
+
+
+def _print_synthesis(result: SynthResult) -> None:
+    figures = {
+        "area (um2)": result.area_um2, "of it flip-flops (um2)": result.sequential_um2,
+        "gate equivalents": result.gate_equivalents, "logic levels": result.levels,
+        "delay (ps)": result.delay_ps, "Fmax (MHz)": result.fmax_mhz,
+        "Fmax from": result.fmax_source or None, "recipe": result.recipe or None,
+        "library": result.library or None,
+        "tools": ", ".join(f"{tool} {version}" for tool, version in result.tools.items()),
+    }  # fmt: skip
+    show.table(("figure", result.target), [row for row in figures.items() if row[1] is not None])
+    typer.echo()
+    show.table(("cell", "count"), list(result.cells.items()))
+    show.lines("notes", result.notes)
+
+
+def need(package: str, extra: str) -> None:
+    """Raise `MissingExtra` unless a package is installed."""
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    from archsim.errors import MissingExtra  # noqa: PLC0415
+
+    if find_spec(package) is None:
+        raise MissingExtra(package, extra)
