@@ -202,7 +202,8 @@ def _verdict(
     ports = engine.rtl.ports(case.spec)
     equal, differences = len(records) == len(case.envs), []
     for row, record in enumerate(records):
-        values = _value_differences(engine.rtl, case, row, record, ports, wanted[row])
+        expected = {name: int(beats[row]) for name, beats in timing.beats.items()}
+        values = _value_differences(engine.rtl, case, row, record, ports, expected, wanted[row])
         equal = equal and not values
         found = [*record.faults, *values]
         if record.occupied is not None:
@@ -219,10 +220,13 @@ def _value_differences(
     row: int,
     record: JobRecord,
     ports: Mapping[str, Port],
+    expected: Mapping[str, int],
     wanted: Mapping[str, NDArray[Any]],
 ) -> list[str]:
     if record.cycles is None:
         return ["no values: the job did not end"]
+    if any(len(words) > expected[name] for name, words in record.outputs.items()):
+        return ["no values: more beats than there are results"]
     beats = {name: from_ints(words, ports[name]) for name, words in record.outputs.items()}
     got = rtl.unpack(case.spec, case.jobs, row, beats)
     differences = []
