@@ -67,13 +67,15 @@ class ProcessingElement(wiring.Component):
             m.d.comb += getattr(self, member).eq(held)
             return held
 
-        total, finished = Signal.like(self.sum), register("sum")
+        # outside the If: gated by `advance`, outputs would put it before the next multiplier
+        a_next, b_next, finished = register("a_next"), register("b_next"), register("sum")
+        total = Signal.like(self.sum)
         accumulator = Signal.like(self.sum, reset_less=True)
         m.d.comb += total.eq(Mux(self.first, 0, accumulator) + self.a * self.b)
         with m.If(self.advance):
             m.d.sync += [
-                register("a_next").eq(self.a),
-                register("b_next").eq(self.b),
+                a_next.eq(self.a),
+                b_next.eq(self.b),
                 self.first_next.eq(self.first),
                 self.last_next.eq(self.last),
                 accumulator.eq(total),
