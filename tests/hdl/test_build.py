@@ -1,0 +1,234 @@
+"""What ``rtl build`` writes: sound, lint-clean, the same every time, and a bench that bites."""
+
+from __future__ import annotations
+
+import dataclasses
+import filecmp
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from archsim.design import Design, design_from
+from archsim.engines import Engine, NoRtl, discover
+from archsim.errors import ArchsimError, InputError
+from archsim.hdl import stream_top
+from archsim.hdl.build import Built, build
+from archsim.hdl.synth import check_rtl
+from archsim.verify import verilator
+
+ENGINES = {
+    "3x2": {"kind": "systolic", "rows": 3, "cols": 2, "a_bits": 5, "b_bits": 4, "acc_bits": 11},
+    "4x4": {"kind": "systolic", "rows": 4, "cols": 4},
+    "1x1": {"kind": "systolic", "rows": 1, "cols": 1, "a_bits": 2, "b_bits": 2, "acc_bits": 4},
+}
+
+
+def design(*engines: str, **more: Any) -> Design:
+    return design_from({"name": "small", "engines": {e: ENGINES[e] for e in engines} | more})
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(design("3x2"), discover(), tmp_path_factory.mktemp("rtl"), top="stream")
+
+
+def sources(built: Built) -> str:
+    return "\n".join((built.folder / name).read_text() for name in built.manifest["files"])
+
+
+def test_writes_what_it_says(built: Built) -> None:
+    assert built.files == (
+        "small_3x2.v", "small_3x2_stream.v", "manifest.json", "small_3x2_stream.core", "README.md",
+        "Makefile", "bench/run.py", "bench/bus.py", "bench/gemm.py", "bench/test_engine.py",
+        "bench/test_stream.py",
+    )  # fmt: skip
+    found = {str(p.relative_to(built.folder)) for p in built.folder.rglob("*") if p.is_file()}
+    assert found == set(built.files)
+
+
+def test_equal_designs_give_equal_files(built: Built, tmp_path: Path) -> None:
+    again = build(design("3x2"), discover(), tmp_path, top="stream")
+    _, different, missing = filecmp.cmpfiles(built.folder, tmp_path, again.files, shallow=False)
+    assert (different, missing) == ([], [])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_verilog_is_sound_and_lint_clean(engine: str, tmp_path: Path) -> None:
+    made = build(design(engine), discover(), tmp_path, top="stream")
+    for bench in made.manifest["benches"].values():
+        text = "\n".join((tmp_path / name).read_text() for name in bench["sources"])
+        check_rtl(text, bench["module"])
+        assert verilator.lint(text, bench["module"]) == ""
+
+
+def test_the_verilog_says_nothing_of_where_it_was_made(built: Built) -> None:
+    text = sources(built)
+    assert "(* src" not in text
+    assert not re.search(r"[/\\]\w+\.py\b", text)
+    assert str(built.folder) not in text
+
+
+def test_the_manifest_says_what_is_generated_and_what_is_modelled(tmp_path: Path) -> None:
+    made = build(design("3x2", vpu={"kind": "vector"}), discover(), tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest == json.loads(json.dumps(made.manifest))
+    assert manifest["engine"] == "3x2"
+    assert manifest["spec"]["acc_bits"] == 11
+    vector = discover()["vector"].rtl
+    assert isinstance(vector, NoRtl)
+    assert manifest["modelled_only"] == {
+        "engines.vpu": vector.reason,
+        "memories.buffer": "simulated: operands come through the streams",
+        "memories.dram": "simulated: not part of the engine",
+        "link": "simulated: not part of the engine",
+    }
+    assert manifest["streams"]["a"] == {"direction": "in", "lanes": 3, "bits": 5}
+    assert manifest["registers"] == []
+
+
+def test_the_manifest_lists_the_ports_of_the_verilog(built: Built) -> None:
+    ports = {p["name"]: (p["direction"], p["bits"]) for p in built.manifest["ports"]["small_3x2"]}
+    assert ports["a__payload"] == ("input", 15)
+    assert ports["result__payload"] == ("output", 22)
+    assert ports["cmd__payload"] == ("input", 73)
+    stream = built.manifest["ports"]["small_3x2_stream"]
+    wrapper = {p["name"]: (p["direction"], p["bits"]) for p in stream}
+    assert wrapper["aclk"] == wrapper["aresetn"] == ("input", 1)
+    assert wrapper["s_axis_a_tdata"] == ("input", 16)
+    assert wrapper["m_axis_result_tdata"] == ("output", 24)
+    assert wrapper["m_axis_result_tlast"] == ("output", 1)
+    assert "clk" not in wrapper
+
+
+def test_the_core_file_is_capi2(built: Built) -> None:
+    text = (built.folder / "small_3x2_stream.core").read_text()
+    assert text.startswith("CAPI=2:\n")
+    core = yaml.safe_load(text)
+    assert re.fullmatch(r"archsim:engines:small_3x2_stream:[\d.]+", core["name"])
+    assert core["filesets"]["rtl"] == {
+        "files": ["small_3x2.v", "small_3x2_stream.v"], "file_type": "verilogSource",
+    }  # fmt: skip
+    assert {t["toplevel"] for t in core["targets"].values()} == {"small_3x2_stream"}
+
+
+def test_the_readme_has_every_register(built: Built) -> None:
+    text = (built.folder / "README.md").read_text()
+    for register in built.manifest["registers"]:
+        assert f"| 0x{register['offset']:02X} | {register['name']} |" in text
+
+
+# ---------------------------------------------------------------------------------------- the bench
+
+
+def run_bench(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "bench/run.py", "--simulator", "archsim"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_bench_passes_as_delivered(built: Built) -> None:
+    done = run_bench(built.folder)
+    assert done.stdout.splitlines() == [
+        "test_engine on small_3x2 (archsim): passed",
+        "test_stream on small_3x2_stream (archsim): passed",
+    ], done.stderr
+    assert done.returncode == 0
+
+
+def test_the_bench_catches_a_wrong_sum(tmp_path: Path) -> None:
+    build(design("3x2"), discover(), tmp_path, top="stream")
+    text = (tmp_path / "small_3x2.v").read_text()
+    product = r"= \$signed\((.*)\) \* \$signed\((.*)\);"
+    broken, count = re.subn(product, r"= $signed(\1) * $signed(\2) + 1;", text)
+    assert count == 1
+    (tmp_path / "small_3x2.v").write_text(broken)
+    assert verdicts(run_bench(tmp_path)) == (1, ["FAILED", "FAILED"])
+
+
+@pytest.mark.slow
+def test_the_bench_catches_a_late_tlast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = stream_top.ResultCounter
+    monkeypatch.setattr(stream_top, "ResultCounter", lambda cols, bits: right(cols - 1, bits))
+    build(design("3x2"), discover(), tmp_path, top="stream")
+    assert verdicts(run_bench(tmp_path)) == (1, ["passed", "FAILED"])
+
+
+@pytest.mark.slow
+def test_the_bench_catches_a_wrong_register(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_top, "ID", stream_top.ID + 1)
+    build(design("3x2"), discover(), tmp_path, top="stream")
+    assert verdicts(run_bench(tmp_path)) == (1, ["passed", "FAILED"])
+
+
+def verdicts(done: subprocess.CompletedProcess[str]) -> tuple[int, list[str]]:
+    return done.returncode, [line.split()[-1] for line in done.stdout.splitlines()]
+
+
+# ---------------------------------------------------------------------------------------- refusals
+
+
+def message(*arguments: Any, **options: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        build(*arguments, **options)
+    return str(caught.value)
+
+
+def test_refuses_a_top_that_it_has_not(tmp_path: Path) -> None:
+    text = message(design("4x4"), discover(), tmp_path, top="axi")
+    assert text == "--top: must be one of engine, stream, not 'axi'"
+
+
+def test_refuses_a_design_without_rtl(tmp_path: Path) -> None:
+    text = message(design(vpu={"kind": "vector"}), discover(), tmp_path)
+    assert text.startswith("design 'small': must have an engine with RTL; vpu: ")
+
+
+def test_asks_which_engine_if_several_have_rtl(tmp_path: Path) -> None:
+    text = message(design("3x2", "4x4"), discover(), tmp_path)
+    assert text == "--engine: must be given, as 3x2, 4x4 have RTL"
+    assert (
+        build(design("3x2", "4x4"), discover(), tmp_path, engine="4x4").manifest["engine"] == "4x4"
+    )
+
+
+def test_refuses_an_engine_that_is_not_there_or_has_no_rtl(tmp_path: Path) -> None:
+    both = design("4x4", vpu={"kind": "vector"})
+    text = message(both, discover(), tmp_path, engine="4x5")
+    assert text == "--engine: must be one of 4x4, vpu (did you mean '4x4'?), not '4x5'"
+    text = message(both, discover(), tmp_path, engine="vpu")
+    assert text.startswith("--engine: must be an engine with RTL, not 'vpu'; ")
+
+
+def test_refuses_an_engine_with_other_ports(tmp_path: Path) -> None:
+    from archsim.hdl.fifo import PairFifo
+
+    def other(engine: Engine) -> Engine:
+        rtl: Any = engine.rtl
+        return dataclasses.replace(
+            engine, rtl=dataclasses.replace(rtl, build=lambda spec: used(PairFifo(8)))
+        )
+
+    def used(component: Any) -> Any:
+        from amaranth.sim import Simulator
+
+        Simulator(component)  # Amaranth warns of components that are never used
+        return component
+
+    engines = {kind: other(e) if kind == "systolic" else e for kind, e in discover().items()}
+    text = message(design("4x4"), engines, tmp_path)
+    assert text == (
+        "--engine: must be an engine with the ports cmd, a, b, c, result, counters, not '4x4'"
+    )
+
+
+def test_fails_where_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchsimError, match="file: cannot be written: "):
+        build(design("1x1"), discover(), tmp_path / "file")
