@@ -160,6 +160,8 @@ def times(factor: float) -> str:
 
 def percent(share: float) -> str:
     """Return a share of 1 as per cent: ``12.3 %``."""
+    if 0 < share < 5e-4:
+        return "<0.1 %"
     return f"{100 * share:.1f} %" if 0 < abs(share) < 0.995 else f"{100 * share:.0f} %"
 
 

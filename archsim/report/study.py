@@ -198,24 +198,21 @@ def decide(study: Study) -> Decision:
     InputError
         If no design answered every workload, or the table lacks an objective.
     """
+    good = study.table[study.table["status"] == OK]
+    if good.empty:
+        raise _nothing_left(study, _unanswered(study))
     wanted = [o.metric for o in study.objectives] + [c.metric for c in study.constraints]
-    missing = [metric for metric in wanted if metric not in study.table.columns]
+    missing = [metric for metric in wanted if metric not in good.columns]
     if missing:
-        columns = ", ".join(c for c in study.table.columns if c in QUANTITIES)
+        columns = ", ".join(c for c in good.columns if c in QUANTITIES)
         raise InputError(study.name, f"objectives must be metrics of the table: {columns}", missing)
     own = tuple(m for m in dict.fromkeys(wanted) if m not in QUANTITIES and "." not in m)
-    good = study.table[study.table["status"] == OK]
     designs = over_workloads(good, study.weights, own)
     axes = good.drop_duplicates("design").set_index("design")[list(study.axes)]
-    designs = designs.join(axes, on="design")
-    designs, broken = _within(study, designs)
+    designs, broken = _within(study, designs.join(axes, on="design"))
     left_out = (*_unanswered(study), *broken)
     if designs.empty:
-        reasons = "; ".join(f"{group.points} {group.status}: {group.reason}" for group in left_out)
-        raise InputError(
-            study.name, "at least one design must answer every workload within the constraints",
-            fix=reasons or "run the sweep",
-        )  # fmt: skip
+        raise _nothing_left(study, left_out)
     values = designs[[o.metric for o in study.objectives]].to_numpy(np.float64)
     goals = [o.goal for o in study.objectives]
     front = non_dominated(values, goals)
@@ -228,6 +225,15 @@ def decide(study: Study) -> Decision:
         baseline = row_of(summed, 0) if len(summed) else None
     at = int(rows[knee(values[front], goals)])
     return Decision(designs, at, baseline, left_out, study.table["design"].nunique())
+
+
+def _nothing_left(study: Study, left_out: Sequence[LeftOut]) -> InputError:
+    reasons = "; ".join(f"{group.points} {group.status}: {group.reason}" for group in left_out)
+    return InputError(
+        study.name,
+        "at least one design must answer every workload within the constraints",
+        fix=reasons or "run the sweep",
+    )
 
 
 def _within(study: Study, designs: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:

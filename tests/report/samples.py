@@ -130,7 +130,7 @@ def large_study(points: int, seed: int = 3) -> Study:
     )  # fmt: skip
     frame["power_mw"] = frame["energy_pj"] / frame["time_us"] * 1e-3
     frame["energy.mxu_pj"], frame["area.mxu_um2"] = frame["energy_pj"], frame["area_mm2"] * 1e6
-    return study(frame, weights={"resnet50": 1.0}, baseline=None)
+    return study(frame, weights={"resnet50": 1.0}, baseline=None, constraints=())
 
 
 def result(fidelity: str = "event", workload: str = "resnet50", ops: int = 12) -> Result:

@@ -32,7 +32,7 @@ def clouds(draw: st.DrawFn) -> tuple[np.ndarray, list[str]]:
 
 
 @given(clouds())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_front_equals_brute_force(cloud: tuple[np.ndarray, list[str]]) -> None:
     values, goals = cloud
     np.testing.assert_array_equal(non_dominated(values, goals), brute_force(values, goals))

@@ -261,12 +261,12 @@
     if (view.length === 3) {
       const small = (i, letter) => ({
         ...axis(i, letter), title: { text: escape(metric[view[i]].title + (metric[view[i]].symbol ? ` (${metric[view[i]].symbol})` : "")), font: { size: 12 } },
-        gridcolor: "#dfe3e8", zeroline: false, tickfont: { size: 11, color: colours.faint }, tickformat: ",.3~r",
+        gridcolor: "#cfd5dc", zeroline: false, tickfont: { size: 11, color: colours.faint }, tickformat: ",.3~r",
         backgroundcolor: "#fff", nticks: 6,
       });
       layout.scene = {
         xaxis: small(0, "x"), yaxis: small(1, "y"), zaxis: small(2, "z"),
-        camera: { eye: { x: 1.5, y: 1.4, z: 0.75 } },
+        camera: { eye: { x: 1.65, y: 1.55, z: 0.7 }, center: { x: 0, y: 0, z: -0.12 } },
       };
     }
     const buttons = view.length === 3
