@@ -73,18 +73,20 @@ WHOLE_TERMS: Mapping[str, Terms] = {
     }
 }
 
-# ps: a PE's path grows with the depth of its multiplier and adder and of the trees that reach it
+# ps: multiplier and adder, behind the trees that carry operand masks and enables to all PEs
 DELAY_TERMS: Mapping[str, Terms] = {
     "pe": {
         "1": one,
         "log2 operand": lambda s: np.log2(np.minimum(s.a_bits, s.b_bits)),
-        "log2 product": lambda s: np.log2(s.a_bits + s.b_bits),
-        "log2 sum": lambda s: np.log2(s.acc_bits),
+        "a_bits+b_bits": lambda s: s.a_bits + s.b_bits,
+        "acc_bits": lambda s: s.acc_bits,
+        "log2 acc_bits": lambda s: np.log2(s.acc_bits),
         "log2 pes": lambda s: np.log2(pes(s)),
-        "log2 edge": lambda s: np.log2(s.rows + s.cols),
+        "log2 rows+cols": lambda s: np.log2(s.rows + s.cols),
     },
     "control": {
         "1": one,
+        "several rows": lambda s: np.minimum(s.rows - 1, 1),
         "log2 rows": lambda s: np.log2(s.rows),
         "log2 result_bits": lambda s: np.log2(result_bits(s)),
     },
@@ -103,6 +105,14 @@ ENERGY_TERMS: Mapping[str, Terms] = {
         "a_bits*b_bits": lambda s: s.a_bits * s.b_bits * one(s),
         "a_bits+b_bits": lambda s: (s.a_bits + s.b_bits) * one(s),
         "acc_bits": lambda s: s.acc_bits * one(s),
+    },
+    "a_hop": {
+        "a_bits": lambda s: s.a_bits * one(s),
+        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits,
+    },
+    "b_hop": {
+        "b_bits": lambda s: s.b_bits * one(s),
+        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits,
     },
     "a_beat": {"line_bits": lambda s: skew_line_bits(s.rows, s.a_bits)},
     "b_beat": {"line_bits": lambda s: skew_line_bits(s.cols, s.b_bits)},

@@ -40,6 +40,7 @@ FITTED = _specs(
     (4, 4, 8, 8, 16), (4, 4, 4, 4, 16), (8, 8, 4, 4, 16), (2, 8, 4, 4, 24),
     (4, 4, 8, 4, 24), (4, 4, 4, 8, 32), (4, 4, 16, 8, 40), (4, 4, 16, 16, 48),
     (8, 2, 16, 16, 40), (3, 5, 6, 6, 20), (4, 4, 12, 12, 32), (2, 4, 2, 2, 16),
+    (1, 4, 8, 8, 32),
 )  # fmt: skip
 HELD_OUT = _specs(
     (32, 32, 8, 8, 32), (6, 10, 8, 8, 24), (12, 4, 16, 8, 32), (3, 7, 4, 4, 24),
@@ -95,7 +96,12 @@ def energy_group(place: str) -> str:
 
 
 GROUP_ACTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "pe": {"mac": tuple(cost.ENERGY_TERMS["mac"]), "result_beat": ("result_bits",)},
+    "pe": {
+        "mac": tuple(cost.ENERGY_TERMS["mac"]),
+        "a_hop": tuple(cost.ENERGY_TERMS["a_hop"]),
+        "b_hop": tuple(cost.ENERGY_TERMS["b_hop"]),
+        "result_beat": ("result_bits",),
+    },
     "edges": {
         "a_beat": ("line_bits",),
         "b_beat": ("line_bits",),
@@ -120,6 +126,8 @@ def run(
         ("short sums", 2 * rows, cols, 6, False),
         ("accumulate", rows, 2 * cols, 16, True),
         ("ragged", max(rows - 1, 1), max(cols // 2, 1), 24, False),
+        ("one row", 1, cols, 24, False),
+        ("one column", rows, 1, 24, False),
     ]
     simulator.set("rst", 1)
     for _ in range(2):
@@ -135,6 +143,8 @@ def run(
             results = m * -(-n // cols)
             counts = {
                 "mac": m * n * k,
+                "a_hop": m * k * -(-n // cols) * cols,
+                "b_hop": n * k * -(-m // rows) * rows,
                 "a_beat": folds * k,
                 "b_beat": folds * k,
                 "c_beat": results * accumulate,

@@ -109,10 +109,14 @@ def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> M
     """Return how often each job does what costs energy.
 
     ``mac`` counts products of real elements; ``pe_clock`` PEs times occupied cycles; ``a_beat``,
-    ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports, edge lanes included.
+    ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports, edge lanes included; ``a_hop``
+    and ``b_hop`` real operands times the PEs that they pass, idle PEs beyond an edge included.
     """
+    folds_m, folds_n = -(-jobs.m // spec.rows), -(-jobs.n // spec.cols)
     return {
         "mac": jobs.m * jobs.n * jobs.k,
+        "a_hop": jobs.m * jobs.k * folds_n * spec.cols,
+        "b_hop": jobs.n * jobs.k * folds_m * spec.rows,
         "pe_clock": spec.rows * spec.cols * timing.occupied,
         **{f"{port}_beat": timing.beats[port] for port in PORTS},
     }
