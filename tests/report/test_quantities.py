@@ -23,8 +23,10 @@ def test_three_significant_digits(value: float, text: str) -> None:
     ("name", "value", "text"),
     [
         ("time_us", 1250.0, "1.25 ms"), ("time_us", 0.5, "500 ns"), ("energy_pj", 3.2e9, "3.20 mJ"),
-        ("area_mm2", 5.5, "5.50 mm²"), ("dram_bytes", 3 << 20, "3.00 MiB"), ("utilisation", 0.5, "50.0 %"),
-        ("area.mxu_um2", 2e6, "2.00 mm²"), ("energy.mxu.idle_pj", 12.0, "12.0 pJ"), ("psnr", 31.5, "31.5"),
+        ("area_mm2", 5.5, "5.50 mm²"), ("dram_bytes", 3 << 20, "3.00 MiB"),
+        ("utilisation", 0.5, "50.0 %"),
+        ("area.mxu_um2", 2e6, "2.00 mm²"), ("energy.mxu.idle_pj", 12.0, "12.0 pJ"),
+        ("psnr", 31.5, "31.5"),
     ],
 )  # fmt: skip
 def test_values_get_the_unit_that_fits(name: str, value: float, text: str) -> None:

@@ -17,8 +17,8 @@ def test_verdict_names_the_knee_and_compares_it() -> None:
     decision = decide(samples.study())
     assert decision.baseline is not None
     ratio = decision.chosen["time_us"] / decision.baseline["time_us"]
-    start = "Start from rows 32, cols 32, capacity 1 MiB, channels 4, the knee of a front of 30 designs."
-    assert text.startswith(start)
+    label = "rows 32, cols 32, capacity 1 MiB, channels 4"
+    assert text.startswith(f"Start from {label}, the knee of a front of 30 designs.")
     assert f"Against tpu_like it has {ratio:.2f}× the time" in text
     assert "The least time (#1) is" in text
     assert text.endswith("Of 190 designs tried, 12 infeasible and 1 failed.")
