@@ -195,18 +195,11 @@ def read_liberty(path: str | Path) -> Liberty:
     path = Path(path)
     library = parse_liberty(path)
     where = str(path)
-    cells = {}
-    for group in library.all("cell"):
-        cell = _cell(group, library, where)
-        cells[cell.name] = cell
-    liberty = Liberty(
-        name=_name(library.arguments, where),
-        path=path,
-        cells=cells,
-        voltage=library.number("nom_voltage", 1.0),
-        cap_f=_cap_unit(library, where),
-        time_s=_unit(library.text("time_unit", "1ns"), "s", where),
-    )
+    try:
+        liberty = _liberty(library, path)
+    except ValueError as fault:  # numbers that are none, tables of another shape than their axes
+        raise InputError(where, f"tables and units must be numbers that fit: {fault}") from None
+    cells = liberty.cells
     gates = [c for c in cells.values() if not c.dont_use]
     for wanted, found in (
         ("an inverter", any(c.is_gate("!A") for c in gates)),
@@ -216,6 +209,19 @@ def read_liberty(path: str | Path) -> Liberty:
         if not found:
             raise InputError(where, f"a cell library must have {wanted}; cells", sorted(cells)[:8])
     return liberty
+
+
+def _liberty(library: Group, path: Path) -> Liberty:
+    where = str(path)
+    cells = [_cell(group, library, where) for group in library.all("cell")]
+    return Liberty(
+        name=_name(library.arguments, where),
+        path=path,
+        cells={cell.name: cell for cell in cells},
+        voltage=library.number("nom_voltage", 1.0),
+        cap_f=_cap_unit(library, where),
+        time_s=_unit(library.text("time_unit", "1ns"), "s", where),
+    )
 
 
 def _name(arguments: tuple[str, ...], where: str) -> str:

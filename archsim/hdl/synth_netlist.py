@@ -133,14 +133,14 @@ class _Builder:
         for label, cell in module["cells"].items():
             kind, wires = cell["type"], cell["connections"]
             if kind in self._library.cells:
-                # an unconnected output has no bits
                 nets = {pin: of(b[0]) for pin, b in wires.items() if b}
                 self._gates.append(Gate(self._library.cells[kind], place, nets))
             elif kind in self._modules:
                 ports = self._modules[kind]["ports"]
                 inner: dict[Any, int] = {}
                 for port, bits in wires.items():
-                    for b, o in zip(ports[port]["bits"], bits, strict=True):
+                    # an unconnected port has no bits outside
+                    for b, o in zip(ports[port]["bits"] if bits else (), bits, strict=True):
                         # a port may be a constant inside, or the same wire as another port
                         known = net[b] if isinstance(b, str) else inner.setdefault(b, of(o))
                         self._join(known, of(o))

@@ -1,7 +1,8 @@
 """Process nodes: what logic, memories and links cost, each figure with its source and method.
 
 A technology is a folder: ``tech.yaml`` has the node's facts, ``ENGINE.yaml`` what synthesis of that
-engine measured in it. `load` takes a shipped name or the path of such a folder.
+engine measured in it, ``lane.yaml`` the same of a vector lane. `load` takes a shipped name or the
+path of such a folder.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archsim.errors import InputError
-from archsim.tech.sram import SramCost, SramTable
+from archsim.tech.sram import SramCost, SramTable, power_law
 from archsim.tech.table import Table
 
 __all__ = ["DramCost", "LaneCost", "LinkCost", "SramCost", "Table", "Tech", "load", "names"]
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEFAULT_LINK_MM = 5.0
+_Model = TypeVar("_Model", bound=BaseModel)
 TOGGLING_BITS = 0.5  # of a byte on a link: random data
 
 
@@ -114,7 +116,6 @@ class _Facts(_Part):
     flip_flop_um2: Annotated[float, Field(gt=0)]
     sram: _SramScale
     dram: Annotated[dict[str, _Dram], Field(min_length=1)]
-    lanes: _Lanes | None = None
     assumptions: tuple[str, ...] = ()
 
 
@@ -182,18 +183,14 @@ class Tech:
         InputError
             When the technology has no measured lanes.
         """
-        from archsim.tech.sram import power_law  # noqa: PLC0415
-
-        lanes = self.facts.lanes
-        if lanes is None:
-            raise InputError(f"tech {self.name}", "has no measured vector lanes")
+        lanes = _lanes(self.name, self.folder)
         widths = [row.bits for row in lanes.rows]
 
         def at(name: str) -> float:
             return float(power_law(widths, [getattr(r, name) for r in lanes.rows], bits))
 
         return LaneCost(
-            at("area_um2"), at("op_pj"), at("clock_pj"), at("leakage_uw"), 1e6 / at("delay_ps"),
+            at("area_um2"), at("op_pj"), at("clock_pj"), at("leakage_uw"), 1e6 // at("delay_ps"),
             f"{lanes.method}; power law in bits between {', '.join(map(str, widths))}",
         )  # fmt: skip
 
@@ -231,6 +228,15 @@ NOT_COUNTED = (
 
 
 @cache
+def _lanes(name: str, folder: Any) -> _Lanes:
+    file = folder / "lane.yaml"
+    if not file.is_file():
+        fix = "measure them: python -m archsim.tech.lane"
+        raise InputError(f"tech {name}", "has no measured vector lanes", fix=fix)
+    return _checked(_Lanes, file)
+
+
+@cache
 def _table(name: str, folder: Any, engine: str) -> Table:
     file = folder / f"{engine}.yaml"
     if not file.is_file():
@@ -264,9 +270,12 @@ def load(name: str) -> Tech:
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         known = ", ".join(names())
         raise InputError("node", f"must be a folder with tech.yaml or one of {known}{hint}", name)
-    tree = _read(file)
+    return Tech(home.name, _checked(_Facts, file), home)
+
+
+def _checked(model: type[_Model], file: Any) -> _Model:
     try:
-        return Tech(home.name, _Facts.model_validate(tree), home)
+        return model.model_validate(_read(file))
     except ValidationError as fault:
         first = fault.errors()[0]
         where = ".".join(map(str, first["loc"]))

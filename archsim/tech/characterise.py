@@ -12,7 +12,6 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from archsim.hdl.synth import NO_WIRES, RECIPES, TREES, synthesise
 from archsim.hdl.synth_liberty import Liberty, read_liberty
 from archsim.hdl.synth_netlist import flatten
 from archsim.hdl.synth_timing import worst_paths
+from archsim.tech.lane import tech_folder
 from archsim.tech.study import Study
 from archsim.tech.table import Term, Terms, fit_terms, max_error_percent
 
@@ -243,11 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     study = _study(options.study)
-    folder = Path(options.tech)
-    if not folder.is_dir():
-        folder = Path(__file__).parent / options.tech
-    if not (folder / "tech.yaml").is_file():
-        raise InputError("--tech", "must be a folder with tech.yaml", options.tech)
+    folder = tech_folder(options.tech)
     liberty = read_liberty(options.liberty)
     target = folder / f"{study.engine}.yaml"
     if options.refit:
