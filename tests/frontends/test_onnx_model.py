@@ -222,6 +222,7 @@ UNKNOWN = (
         ([node("NonZero", ["x"], ["y"], name="a")], f"FILE: {UNKNOWN.replace('WHO', 'NonZero')}"),
         ([node("Warp", ["x"], ["y"], name="a", domain="acme")],
          f"FILE: {UNKNOWN.replace('WHO', 'Warp')}"),
+        ([node("Relu", ["x"], [], name="a")], "FILE: node 'a': must write something, not []"),
         ([node("Identity", ["c"], ["y"])],
          "FILE: must compute something from inputs that hold elements"),
     ],
@@ -274,6 +275,15 @@ def test_functions_of_the_model_are_opened(tmp_path: Path) -> None:
     model.functions.append(function)
     (op,) = trace_of(model, tmp_path).ops
     assert (op.kind, op.epilogue) == ("gemm", ("relu", "requantise"))
+
+
+def test_a_recurrent_node_may_leave_out_its_sequence(tmp_path: Path) -> None:
+    constants = {"w": noise(1, 64, 8), "r": noise(1, 64, 16)}
+    nodes = [node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=16), node("Relu", ["h"], ["y"])]
+    trace = trace_of(graph(nodes, {"x": [5, 2, 8]}, constants), tmp_path)
+    assert trace.unsupported == {"LSTM": 1}
+    assert trace.ops[0].outputs == ("h",)
+    assert trace.tensors["h"].shape == (1, 2, 16)
 
 
 def test_a_branch_is_unsupported_with_its_shape(tmp_path: Path) -> None:

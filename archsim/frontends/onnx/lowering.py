@@ -48,7 +48,8 @@ class Lowering:
         return self.values[node.input[index]]
 
     def output(self, node: Any) -> Value:
-        return self.values[node.output[0]]
+        """Return the first output that a node has: a recurrent one may leave out its sequence."""
+        return self.values[next(filter(None, node.output))]
 
     def root(self, name: str) -> str:
         """Return the tensor whose elements a value holds."""
@@ -60,7 +61,7 @@ class Lowering:
         before, after = self.values[name], self.output(node)
         if before.elements != after.elements:
             raise InputError(
-                f"{self._where}: node {node.name or node.output[0]!r}",
+                f"{self._where}: node {source_of(node)!r}",
                 f"{node.op_type} must keep all {before.elements:,} elements",
                 after.shape,
             )
@@ -102,7 +103,7 @@ class Lowering:
 
     def op_name(self, node: Any, part: str = "") -> str:
         """Return a name of its own for an op: the node's, or its output's."""
-        name = (node.name or node.output[0]) + (f".{part}" if part else "")
+        name = source_of(node) + (f".{part}" if part else "")
         self._op_names[name] += 1
         count = self._op_names[name]
         return name if count == 1 else f"{name}#{count}"
@@ -120,8 +121,9 @@ class Lowering:
     ) -> str:
         """Add an op and return its name; ``part`` tells several of one node apart."""
         name = self.op_name(node, part)
-        source = node.name or node.output[0]
-        self.builder.op(kind, name, inputs, outputs, attrs, epilogue=epilogue, source=source)
+        self.builder.op(
+            kind, name, inputs, outputs, attrs, epilogue=epilogue, source=source_of(node)
+        )
         return name
 
     def vector(
@@ -129,7 +131,7 @@ class Lowering:
     ) -> None:
         """Add lane operations over so many elements."""
         operands = self.operands(node) if inputs is None else inputs
-        name, source = self.op_name(node), node.name or node.output[0]
+        name, source = self.op_name(node), source_of(node)
         self.builder.vector(function, name, operands, self.results(node), elements, source=source)
 
     def move(self, node: Any, function: str, inputs: Sequence[str] | None = None) -> None:
@@ -147,6 +149,11 @@ class Lowering:
         elements = sum(self.values[name].elements for name in outputs)
         attrs = {"function": operator, "work": elements}
         self.op(node, "unsupported", self.operands(node), outputs, attrs)
+
+
+def source_of(node: Any) -> str:
+    """Return a node's name, or its first output's."""
+    return str(node.name or next(filter(None, node.output)))
 
 
 Handler = Callable[[Lowering, Any], None]

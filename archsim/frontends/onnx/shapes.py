@@ -110,6 +110,8 @@ def _check(node: Any, context: Any, where: str) -> None:
 
     The checker cannot judge constants without their values, nor branches without their scope.
     """
+    if not any(node.output):
+        raise InputError(where, "must write something", list(node.output))
     if node.op_type == "Constant" or _has_subgraph(node):
         return
     try:

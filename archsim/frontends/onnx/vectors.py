@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from archsim.frontends.onnx.lowering import Handler, Lowering, attribute
+from archsim.frontends.onnx.lowering import Handler, Lowering, attribute, source_of
 from archsim.frontends.onnx.shapes import Value
 
 # operator to function, one operand
@@ -128,7 +128,7 @@ def _skip_norm(low: Lowering, node: Any) -> None:
         low.results(node),
         low.output(node).elements,
         epilogue=("add",),
-        source=node.name,
+        source=source_of(node),
     )
 
 
@@ -141,7 +141,7 @@ def _bias_gelu(low: Lowering, node: Any) -> None:
         low.results(node),
         low.output(node).elements,
         epilogue=("gelu",) if biased else (),
-        source=node.name,
+        source=source_of(node),
     )
 
 
