@@ -35,13 +35,12 @@ class _CocotbPins:
         return int(value) if isinstance(value, Logic) else int(value.to_unsigned())
 
     async def settle(self) -> None:
-        await Timer(1, "ns")
+        await Timer(1, "step")
 
     async def tick(self) -> None:
         self._clock.value = 1
-        await Timer(1, "ns")
-        self._clock.value = 0
-        await Timer(1, "ns")
+        await self.settle()
+        self._clock.value = 0  # takes effect together with what is set next
 
     async def reset(self) -> None:
         for name in self._inputs:

@@ -26,7 +26,7 @@ from archsim.engines import (
 )
 from archsim.errors import InputError
 from archsim.verify.drive import JobRecord
-from archsim.verify.plan import from_ints, plan_case
+from archsim.verify.plan import bits_text, from_ints, plan_case
 from archsim.verify.simulation import Run, Simulator, default_simulator, prepare
 
 MAX_SPECS = 6
@@ -167,7 +167,7 @@ def _env_text(port: PortEnv) -> str:
     if isinstance(port, Rate):
         return f"rate {port.p}/{port.q} latency {port.latency}"
     if isinstance(port, Stalls):
-        return "stalls " + "".join("01"[bit] for bit in port.bits)
+        return f"stalls {bits_text(port)}"
     return repr(port)
 
 

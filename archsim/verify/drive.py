@@ -191,12 +191,12 @@ class _JobDriver:
             self.record.fault(f"cycle {cycle}: ready for a command before the job's last beat")
             return False
         self.record.occupied = cycle
-        for name in self.job.inputs:
-            self.pins.set(f"{name}__valid", 0)
         for name in self.job.outputs:
-            self.pins.set(f"{name}__ready", 0)
             if self.pins.get(f"{name}__valid"):
                 self.record.fault(f"cycle {cycle}: {name} is valid after the job")
+            self.pins.set(f"{name}__ready", 0)
+        for name in self.job.inputs:
+            self.pins.set(f"{name}__valid", 0)
         return True
 
     def _drive(self, cycle: int) -> None:

@@ -45,10 +45,15 @@ def plan_case(rtl: Rtl, component: Any, case: Case, timing: Timing) -> list[JobP
 
 def _pace(name: str, env: PortEnv) -> Pace:
     if isinstance(env, Stalls):
-        return Pace(stalls="".join("01"[bit] for bit in env.bits))
+        return Pace(stalls=bits_text(env))
     if isinstance(env, Rate):
         return Pace(env.latency, env.p, env.q)
     raise TypeError(f"the bench drives streams; port {name!r} has {env!r}")
+
+
+def bits_text(env: Stalls) -> str:
+    """Return stall bits as ``0110``, cycle 0 first."""
+    return "".join("1" if bit else "0" for bit in env.bits)
 
 
 def _longest(paces: Mapping[str, Pace]) -> int:

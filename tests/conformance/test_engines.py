@@ -1,0 +1,55 @@
+"""Every engine with RTL, on random cases: values, cycles, counters, beats and protocol."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from archsim.engines import Rtl, discover
+from archsim.verify import Row, check
+from archsim.verify.simulation import default_simulator
+
+WITH_RTL = sorted(kind for kind, engine in discover().items() if isinstance(engine.rtl, Rtl))
+
+
+def _seed() -> int:
+    """Return ``ARCHSIM_SEED``, or a number that changes with each commit."""
+    if given := os.environ.get("ARCHSIM_SEED"):
+        return int(given)
+    here = Path(__file__).parent
+    git = subprocess.run(
+        ["git", "rev-parse", "--short=7", "HEAD"], cwd=here, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return int(git.stdout, 16) if git.returncode == 0 else 0
+
+
+def _report(rows: list[Row]) -> str:
+    return "\n".join(
+        "\n  ".join([row.case, *row.disagreements, f"again: {row.command}"])
+        for row in rows
+        if not row.ok
+    )
+
+
+@pytest.mark.parametrize("kind", WITH_RTL)
+def test_component_in_amaranths_simulator(kind: str) -> None:
+    rows = check(discover()[kind], 49, _seed(), simulator="amaranth")
+    assert "" == _report(rows)
+
+
+@pytest.mark.parametrize("kind", WITH_RTL)
+def test_verilog_in_the_default_simulator(kind: str) -> None:
+    rows = check(discover()[kind], 12, _seed() + 1, simulator=default_simulator())
+    assert "" == _report(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WITH_RTL)
+def test_two_hundred_cases(kind: str) -> None:
+    rows = check(discover()[kind], 200, _seed() + 2)
+    assert 200 == len(rows)
+    assert "" == _report(rows)

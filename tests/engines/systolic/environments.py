@@ -1,0 +1,28 @@
+"""Hypothesis strategies for array extents and port environments."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from archsim.engines import Rate, Stalls
+from archsim.engines.systolic.timing import PORTS
+
+
+@st.composite
+def rates(draw: st.DrawFn) -> Rate:
+    q = draw(st.integers(1, 7))
+    return Rate(draw(st.sampled_from([0, 0, 1, 5, 40])), draw(st.integers(1, q)), q)
+
+
+stalls = st.lists(st.booleans(), max_size=60).map(lambda bits: Stalls(tuple(bits)))
+
+
+def environments(port: st.SearchStrategy[Rate | Stalls]) -> st.SearchStrategy[dict]:
+    return st.dictionaries(st.sampled_from(PORTS), port)
+
+
+# rows, cols, m, n, k, accumulate
+jobs = st.tuples(
+    st.integers(1, 6), st.integers(1, 6), st.integers(1, 20), st.integers(1, 30),
+    st.integers(1, 14), st.integers(0, 1),
+)  # fmt: skip
