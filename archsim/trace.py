@@ -15,6 +15,7 @@ from typing import Any, Literal
 from archsim.errors import InputError
 
 SCHEMA_VERSION = 1
+MAX_NAME = 1024  # characters of an op's or tensor's name
 
 DTYPE_BITS: Mapping[str, int] = MappingProxyType(
     {
@@ -292,6 +293,9 @@ def check_trace(
         if op.name in names:
             raise InputError(place, "every op must have its own name", op.name)
         names.add(op.name)
+        for name in (op.name, *op.outputs):
+            if not 0 < len(name) <= MAX_NAME:
+                raise InputError(place, f"names must be 1 to {MAX_NAME} characters", name)
         for name in op.inputs:
             if name not in written:
                 raise InputError(

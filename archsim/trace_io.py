@@ -21,6 +21,7 @@ from archsim.errors import InputError
 from archsim.trace import (
     BASE_OP_KINDS,
     DTYPE_BITS,
+    MAX_NAME,
     SCHEMA_VERSION,
     Attr,
     Op,
@@ -34,7 +35,6 @@ from archsim.trace import (
 MAX_FILE_BYTES = 256 << 20
 MAX_LINE_BYTES = 1 << 20
 MAX_LINES = 1_000_000
-MAX_NAME = 1024  # characters
 MAX_RANK = 16
 MAX_COUNT = 1 << 48  # elements of a tensor, and any other integer
 MAX_OPERAND_BYTES = 8 << 30

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archsim import trace_io
@@ -55,6 +55,7 @@ def traces(draw: st.DrawFn) -> Trace:
     return Trace(draw(names), tensors, tuple(ops), notes, counts, draw(names))
 
 
+@settings(deadline=None)
 @given(traces())
 def test_round_trip(tmp_path_factory: pytest.TempPathFactory, trace: Trace) -> None:
     path = tmp_path_factory.getbasetemp() / "t.jsonl"
@@ -271,6 +272,7 @@ def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
         read_operands(written(tmp_path, "t.npz"))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.binary(max_size=4), st.integers(0, 8))
 def test_damaged_files_are_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, at: int, new: bytes, dropped: int

@@ -31,10 +31,10 @@ class Options:
         value = self._left.pop(key, default)
         words = f"must be a whole number from {least:,} to {most:,}"
         try:
-            number = int(value)
+            number = int(value) if type(value) in (int, str) else least - 1
         except ValueError:
-            raise InputError(f"{self.where}: {key}", words, value) from None
-        if isinstance(value, bool) or not least <= number <= most:
+            number = least - 1
+        if not least <= number <= most:
             raise InputError(f"{self.where}: {key}", words, value)
         self.taken[key] = number
         return number

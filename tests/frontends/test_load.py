@@ -60,9 +60,10 @@ def test_bad_options_are_refused(model: str, text: str) -> None:
 def test_options_may_come_as_arguments_and_win_over_the_text() -> None:
     assert load("resnet50@batch=2,image=64") == load("resnet50", batch=2, image="64")
     assert load("resnet50@batch=2", batch=3).macs() == 3 * load("resnet50").macs()
-    assert message("resnet50", batch=True) == (
-        "resnet50: batch: must be a whole number from 1 to 1,048,576, not True"
-    )
+    for value in (True, 2.5, None):
+        assert message("resnet50", batch=value) == (  # type: ignore[arg-type]
+            f"resnet50: batch: must be a whole number from 1 to 1,048,576, not {value}"
+        )
 
 
 def test_a_written_trace_loads_and_takes_no_options(tmp_path: Path) -> None:

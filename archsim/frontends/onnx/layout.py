@@ -28,32 +28,26 @@ def _free(low: Lowering, node: Any) -> None:
 
 
 def _move(low: Lowering, node: Any) -> None:
-    """Lower to a move, or to nothing where the output is the one input that has elements."""
+    """Lower to a move, or to nothing where an input passes as it is."""
     function, positions = _MOVES[node.op_type]
-    operands = low.operands(node, positions)
-    x, out = low.required(node, 0), low.output(node)
-    same = (
-        [v for n in node.input if n and (v := low.values[n]).elements]
-        if function == "concat"
-        else [x]
-    )
-    unchanged = len(same) == 1 and same[0].shape == out.shape
-    if (
-        unchanged
-        and function in ("concat", "pad", "broadcast", "slice", "split")
-        and _forward(low, node)
-    ):
-        low.alias(node, same[0].name)
+    unmoved = _unmoved(low, node, function)
+    if unmoved:
+        low.alias(node, unmoved)
     else:
-        low.move(node, function, operands)
+        low.move(node, function, low.operands(node, positions))
 
 
-def _forward(low: Lowering, node: Any) -> bool:
-    """Say whether an operator that keeps the shape keeps the order too: a slice may reverse it."""
-    if node.op_type == "Trilu":
-        return False
+def _unmoved(low: Lowering, node: Any, function: str) -> str:
+    """Return the input that passes as it is, or nothing."""
+    if function == "concat":
+        filled = [name for name in node.input if low.values[name].elements]
+        return filled[0] if len(filled) == 1 else ""
+    x = low.required(node, 0)
+    if node.op_type not in ("Pad", "Expand", "Tile", "Slice", "Split"):
+        return ""
     steps = low.value(node, 4) if node.op_type == "Slice" else None
-    return steps is None or (steps.array is not None and bool((steps.array > 0).all()))
+    forward = steps is None or (steps.array is not None and bool((steps.array > 0).all()))
+    return x.name if forward and x.shape == low.output(node).shape else ""
 
 
 def _transpose(low: Lowering, node: Any) -> None:

@@ -190,33 +190,22 @@ def _bind(graph: Any, options: Options) -> dict[str, Shape]:
     """Return input shapes: numbers as they stand, open dimensions from the options."""
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
-    sizes: dict[str, int] = {}  # by symbol, and by INPUT.AXIS
-    for key in (key for value in inputs for _, keys in _open(value) for key in keys):
-        if key not in sizes and options.has(key):
-            sizes[key] = options.count(key, 1)
     for value in inputs:
-        for axis, keys in _open(value):
-            if axis == 0 and len(value.type.tensor_type.shape.dim) > 1:
-                if not any(key in sizes for key in keys):
-                    batch = sizes.setdefault("batch", options.count("batch", 1))
-                    sizes |= dict.fromkeys(keys, batch)
+        if not value.type.tensor_type.HasField("shape"):
+            where = f"{options.where}: input {value.name!r}"
+            raise InputError(where, "must be a tensor of known rank")
+    sizes = _sizes(inputs, options)
     missing: dict[str, str] = {}
     shapes = {}
     for value in inputs:
-        kind = value.type.tensor_type
-        if not value.type.HasField("tensor_type") or not kind.HasField("shape"):
-            raise InputError(
-                f"{options.where}: input {value.name!r}", "must be a tensor of known rank"
-            )
-        shape = [d.dim_value for d in kind.shape.dim]
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         for axis, keys in _open(value):
             shape[axis] = next((sizes[key] for key in keys if key in sizes), 0)
             if not shape[axis]:
                 missing[keys[-1]] = f"{keys[-1]} (axis {axis} of {value.name})"
         if len(shape) > MAX_RANK or math.prod(shape) > MAX_ELEMENTS:
-            raise InputError(
-                f"{options.where}: input {value.name!r}", "must be of sane size", shape
-            )
+            where = f"{options.where}: input {value.name!r}"
+            raise InputError(where, "must be of sane size", shape)
         shapes[value.name] = tuple(shape)
     if missing:
         raise InputError(
@@ -225,6 +214,22 @@ def _bind(graph: Any, options: Options) -> dict[str, Shape]:
             fix=f"say {options.where}@{','.join(f'{key}=SIZE' for key in missing)}",
         )
     return shapes
+
+
+def _sizes(inputs: list[Any], options: Options) -> dict[str, int]:
+    """Return sizes by key: those given, then ``batch`` for open first axes that have none."""
+    sizes: dict[str, int] = {}
+    for key in (key for value in inputs for _, keys in _open(value) for key in keys):
+        if key not in sizes and options.has(key):
+            sizes[key] = options.count(key, 1)
+    for value in inputs:
+        several = len(value.type.tensor_type.shape.dim) > 1
+        for axis, keys in _open(value):
+            if axis == 0 and several and not any(key in sizes for key in keys):
+                if "batch" not in sizes:
+                    sizes["batch"] = options.count("batch", 1)
+                sizes |= dict.fromkeys(keys, sizes["batch"])
+    return sizes
 
 
 def _open(value: Any) -> Iterator[tuple[int, tuple[str, ...]]]:

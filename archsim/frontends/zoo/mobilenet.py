@@ -20,10 +20,7 @@ def _mobilenet_v2(net: Layers, options: Options) -> None:
     for expansion, filters, blocks, stride in _STAGES:
         for block in range(blocks):
             name = f"features.{index}"
-            stride_now = 1 if block else stride
-            x = _inverted_residual(
-                net, name, x, expansion=expansion, filters=filters, stride=stride_now
-            )
+            x = _inverted_residual(net, name, x, expansion, filters, 1 if block else stride)
             index += 1
     x = net.conv(f"features.{index}", x, 1280, 1, activation="clip")
     x = net.global_average_pool("avgpool", x)
@@ -31,7 +28,7 @@ def _mobilenet_v2(net: Layers, options: Options) -> None:
 
 
 def _inverted_residual(
-    net: Layers, name: str, x: str, *, expansion: int, filters: int, stride: int
+    net: Layers, name: str, x: str, expansion: int, filters: int, stride: int
 ) -> str:
     hidden = net.shape(x)[1] * expansion
     y = x
