@@ -200,4 +200,4 @@ def test_actions_count_real_work_and_clocked_pes() -> None:
     assert {
         "mac": 200, "pe_clock": 16 * (10 + 10 + 1 + 4 + 1), "a_beat": 20, "b_beat": 20,
         "c_beat": 5, "result_beat": 5, "a_hop": 5 * 10 * 4, "b_hop": 4 * 10 * 2 * 4,
-    } == {name: values[0] for name, values in ENGINE.actions(spec, job, timing).items()}  # fmt: skip
+    } == {name: x[0] for name, x in ENGINE.actions(spec, job, timing).items()}  # fmt: skip
