@@ -25,13 +25,12 @@ from archsim.timeline import Execution, Timeline
 class _Engine:
     """An engine and its DMA between two ops; times in ps.
 
-    ``end_ps``, ``end2_ps``: of the last two steps. ``slot_ps``: when the last store was done.
+    ``end_ps``: of the last step. ``slot_ps``: when the last store was done.
     """
 
     free_ps: int = 0
     loaded_ps: int = 0
     end_ps: int = 0
-    end2_ps: int = 0
     slot_ps: int = 0
 
 
@@ -82,12 +81,11 @@ def _advance(
     moves = run.placed.moves
     period = run.placed.unit.clock.period_ps
     num, den = period.numerator, period.denominator
-    free, loaded, end, end2, slot = (
-        engine.free_ps, engine.loaded_ps, engine.end_ps, engine.end2_ps, engine.slot_ps,
-    )  # fmt: skip
+    free, loaded, end, slot = engine.free_ps, engine.loaded_ps, engine.end_ps, engine.slot_ps
+    end2 = end
     wait, dma_wait = execution.wait_ps, execution.dma_wait_ps
     execution.begin_ps = end
-    stored = occupied = 0
+    stored = occupied = start = 0
     first = True
     pending = 0
     for load, store, cycles in zip(run.load_ps, moves.store_ps, moves.cycles, strict=True):
@@ -99,6 +97,8 @@ def _advance(
             if first and ready_ps > free:
                 dma_wait["input"] += ready_ps - free
                 free = ready_ps
+            if first:
+                start = free
             free += load
             loaded = free + latency_ps
         last = end
@@ -109,6 +109,8 @@ def _advance(
             begin = max(begin, end)
         edge = (begin - 1) * den // num + 1 if begin > 0 else 0
         begin = -(-edge * num // den)
+        if first and not load:
+            start = begin
         wait["store" if slot > loaded else "load"] += begin - end
         if pending:  # the store of the step before stands behind this step's load
             if last > free:
@@ -132,8 +134,8 @@ def _advance(
             free = end
         free += pending
         slot = stored = free
-    execution.end_ps, execution.occupied_ps = max(end, stored), occupied
-    execution.tail_ps = (free, loaded, end, end2, slot)
-    engine.free_ps, engine.loaded_ps, engine.end_ps, engine.end2_ps, engine.slot_ps = (
-        execution.tail_ps
-    )  # fmt: skip
+    execution.start_ps, execution.end_ps = start, max(end, stored)
+    execution.occupied_ps = occupied
+    engine.free_ps, engine.loaded_ps, engine.end_ps, engine.slot_ps = free, loaded, end, slot
+    # what has passed by the op's end cannot delay what follows: equal futures compare equal
+    execution.tail_ps = (max(free, end), max(loaded, end), end, max(slot, end))

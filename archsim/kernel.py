@@ -115,6 +115,8 @@ class _System:
             start_ps = self.sim.now
             yield self.sim.timeout(duration_ps)
         job.execution.dma_wait_ps["dram"] += start_ps - asked_ps
+        if what == "load 0":
+            job.execution.start_ps = start_ps
         label = f"{job.run.placed.op.name} {what}"
         self.spans.append(Span(f"{name}.dma", label, start_ps, self.sim.now))
 
@@ -160,6 +162,8 @@ class _System:
                 yield from self._until([e for e in (arrival, slot) if e is not None])
                 edge = clock.next_edge(self.sim.now)
                 begin_ps = clock.edge_ps(edge)
+                if step == 0 and not job.run.load_ps[0]:
+                    job.execution.start_ps = begin_ps
                 late = slot is not None and (arrival is None or slot.value > arrival.value)
                 job.execution.wait_ps["store" if late else "load"] += begin_ps - idle_ps
                 yield self.sim.timeout(clock.edge_ps(edge + cycles) - self.sim.now)

@@ -118,46 +118,56 @@ def units_of(
         If a clock is above what synthesis of the engine reaches and not marked as assumed.
     """
     known = discover()
-    found: dict[str, Clock | None] = {}
-    notes: list[str] = []
+    kinds = {name: known[getattr(spec, "kind", "")] for name, spec in design.engines.items()}
+    fmax = dict(limits) if limits else {}
     for name, spec in design.engines.items():
-        engine = known[getattr(spec, "kind", "")]
-        limit = limits[name] if limits else engine.fmax_mhz(spec, tech)
-        found[name] = _clock(name, spec, limit, notes)
-    main = next((clock for clock in found.values() if clock), None)
+        fmax.setdefault(name, kinds[name].fmax_mhz(spec, tech))
+    shared, notes = _shared_clock(design, fmax)
     units = []
     for name, spec in design.engines.items():
-        clock = found[name] or main
+        clock = _clock(name, spec, fmax[name], notes) or shared
         if clock is None:
             raise InputError(
-                f"engines.{name}.clock_mhz", "must be a frequency: no engine of the design has a "
-                "synthesised one to follow", "auto",
-            )  # fmt: skip
-        if found[name] is None:
-            notes.append(
-                f"{name}: not synthesised; assumed to follow the {clock.mhz:.6g} MHz clock"
+                f"engines.{name}.clock_mhz",
+                "must be a frequency: no engine of the design has a synthesised one",
+                "auto",
             )
-        units.append(Unit(name, known[getattr(spec, "kind", "")], spec, clock))
+        units.append(Unit(name, kinds[name], spec, clock))
     return tuple(units), notes
 
 
+def _shared_clock(design: Design, fmax: Mapping[str, Fmax]) -> tuple[Clock | None, list[str]]:
+    """Return the clock of all engines on ``auto``: the slowest's Fmax, in whole ps a period."""
+    auto = [name for name, spec in design.engines.items() if _asked(spec) == "auto"]
+    known = [name for name in auto if not math.isinf(float(fmax[name].mhz))]
+    if not known:
+        return None, []
+    slowest = min(known, key=lambda name: float(fmax[name].mhz))
+    limit = float(fmax[slowest].mhz)
+    note = (
+        f"{', '.join(auto)}: one clock, the Fmax of {slowest}, {limit:.1f} MHz: "
+        f"{fmax[slowest].source}"
+    )
+    return Clock(Fraction(math.ceil(PS_PER_MHZ / limit))), [note]
+
+
+def _asked(spec: Any) -> Any:
+    return spec.clock_mhz
+
+
 def _clock(name: str, spec: Any, fmax: Fmax, notes: list[str]) -> Clock | None:
-    asked = spec.clock_mhz
+    """Return the clock that a spec asks for, None for ``auto``."""
+    asked = _asked(spec)
+    limit = float(fmax.mhz)
+    if asked == "auto":
+        return None
     if isinstance(asked, AssumedClock):
         notes.append(f"{name}: clock of {asked.mhz:g} MHz is assumed: {asked.assumed}")
         return Clock.of_mhz(asked.mhz)
-    limit = float(fmax.mhz)
-    if asked == "auto":
-        if math.isinf(limit):
-            return None
-        notes.append(f"{name}: clock is its Fmax, {limit:.1f} MHz: {fmax.source}")
-        return Clock(Fraction(math.ceil(PS_PER_MHZ / limit)))  # whole picoseconds
     if asked > limit:
         raise InfeasibleError(
             f"engines.{name}", demand=asked, bound=round(limit, 1), unit="MHz",
-            levers=(
-                "lower clock_mhz", "mark it as assumed: {mhz: ..., assumed: reason}",
-            ),
+            levers=("lower clock_mhz", "mark it as assumed: {mhz: ..., assumed: reason}"),
         )  # fmt: skip
     notes.append(f"{name}: clock of {asked:g} MHz, Fmax {limit:.1f} MHz: {fmax.source}")
     return Clock.of_mhz(asked)

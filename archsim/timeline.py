@@ -22,6 +22,8 @@ class Execution:
     ----------
     begin_ps, end_ps
         From the engine being free for it to its last result stored, or computed if kept.
+    start_ps
+        Of its first load or job, prefetched weights aside.
     occupied_ps
         Time that jobs hold the engine.
     dma_busy_ps
@@ -37,6 +39,7 @@ class Execution:
     iteration: int
     op: int
     begin_ps: int = 0
+    start_ps: int = 0
     end_ps: int = 0
     occupied_ps: int = 0
     dma_busy_ps: int = 0
@@ -44,7 +47,7 @@ class Execution:
     dma_wait_ps: dict[str, int] = field(
         default_factory=lambda: {"buffer": 0, "input": 0, "dram": 0}
     )
-    tail_ps: tuple[int, ...] = ()  # the engine's state at the end, relative to nothing
+    tail_ps: tuple[int, ...] = ()  # what of the engine and its DMA can still delay what follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def fold_repeats(program: Program, run: Callable[[Mapping[int, int]], Timeline])
 
     A repeat is periodic if its second and third iterations run alike, relative to their start, down
     to the state that they leave behind, and if the period is a whole number of cycles of every
-    clock. If one is not, the program is run in full.
+    clock. Nothing else may run beside it: what stands before it must have ended, what stands after
+    it must start later. If any of this does not hold, the program is run in full.
     """
     long = {
         number: RUN_ITERATIONS
@@ -110,21 +114,29 @@ def _folded(timeline: Timeline, skipped: Mapping[int, int], shift_ps: int) -> Fo
 
 
 def _period_ps(program: Program, timeline: Timeline, segment: int) -> int | None:
-    runs = [
+    _, steady, following, last = (
         [e for e in timeline.executions if e.segment == segment and e.iteration == i]
-        for i in (STEADY - 1, STEADY)
-    ]
-    base, again = (run[0].begin_ps for run in runs)
-    period_ps = again - base
+        for i in range(RUN_ITERATIONS)
+    )
+    base_ps, again_ps = steady[0].begin_ps, following[0].begin_ps
+    period_ps = again_ps - base_ps
     whole = all((period_ps / unit.clock.period_ps).denominator == 1 for unit in program.units)
+    alone = all(
+        max(e.end_ps, *e.tail_ps) <= base_ps
+        if e.segment < segment
+        else e.start_ps >= last[-1].end_ps
+        for e in timeline.executions
+        if e.segment != segment
+    ) and all(e.end_ps <= last[-1].end_ps for e in last)
 
     def shape(executions: list[Execution], start_ps: int) -> list[object]:
         return [
             (
-                e.begin_ps - start_ps, e.end_ps - start_ps, e.occupied_ps, e.wait_ps, e.dma_wait_ps,
-                [t - start_ps for t in e.tail_ps],
+                e.begin_ps - start_ps, e.start_ps - start_ps, e.end_ps - start_ps, e.occupied_ps,
+                e.wait_ps, e.dma_wait_ps, [t - start_ps for t in e.tail_ps],
             )
             for e in executions
         ]  # fmt: skip
 
-    return period_ps if whole and shape(runs[0], base) == shape(runs[1], again) else None
+    alike = shape(steady, base_ps) == shape(following, again_ps)
+    return period_ps if whole and alone and alike else None

@@ -106,6 +106,17 @@ def test_spans_of_a_resource_never_overlap_and_fill_its_busy_time(
 @settings(max_examples=60, deadline=None)
 @given(designs(vector=True), traces(vector=True), st.sampled_from([analytic.run, kernel.run]))
 def test_folding_repeats_changes_nothing(design: Design, trace: Trace, run: Any) -> None:
+    check_folding(design, trace, run)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500, deadline=None)
+@given(designs(vector=True), traces(vector=True), st.sampled_from([analytic.run, kernel.run]))
+def test_folding_repeats_changes_nothing_at_length(design: Design, trace: Trace, run: Any) -> None:
+    check_folding(design, trace, run)
+
+
+def check_folding(design: Design, trace: Trace, run: Any) -> None:
     """Counting the periodic rounds of a block equals running every one of them."""
     units, _ = units_of(design, load_tech(design.node))
     try:

@@ -33,7 +33,7 @@ Data = Mapping[str, NDArray[Any]]  # operand values by the refs that jobs carry
 
 
 class AssumedClock(BaseModel):
-    """A clock that no synthesis supports, with the reason for assuming it; every result repeats it."""
+    """A clock that no synthesis supports, with the reason for it; every result repeats it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     mhz: Annotated[float, Field(gt=0)]
@@ -49,7 +49,8 @@ class EngineSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: str
     clock_mhz: Literal["auto"] | Annotated[float, Field(gt=0)] | AssumedClock = Field(
-        default="auto", description="auto: what synthesis of the engine reaches; or MHz"
+        default="auto",
+        description="auto: one clock with the other engines on auto, the slowest's Fmax; or MHz",
     )
 
 
@@ -136,7 +137,7 @@ class GemmJobs(Jobs):
     accumulate: NDArray[np.bool_]
 
 
-# ---------------------------------------------------------------------------------------- environment
+# ---------------------------------------------------------------------------------------- env
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +292,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One conformance case: jobs to run one after another on one built spec, each in its own env."""
+    """One conformance case: jobs to run one after another on one spec, each in its own env."""
 
     name: str
     spec: Any
