@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "build" / "models"
+FOLDER = Path(__file__).parent / "models"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDER = Path(os.environ.get("ARCHSIM_MODELS", ROOT / "build" / "models"))
+FOLDER = Path(os.environ.get("ARCHSIM_MODELS", ROOT / "workloads" / "models"))
 
 Trained = Callable[[str], Path]
 
