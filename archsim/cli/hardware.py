@@ -39,7 +39,7 @@ def build(
 
     built = write(chosen, discover(), output, top=top, engine=engine)
     if json:
-        show.as_json({"folder": str(built.folder), "files": built.files, **built.manifest})
+        show.as_json({"folder": str(built.folder), **built.manifest})
         return
     for name in built.files:
         typer.echo(output / name)
