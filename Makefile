@@ -7,7 +7,7 @@ OUT ?= out/quickstart
 .PHONY: demo test lint rtl release-check clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python workloads/fetch.py
+	$(BIN)/python workloads/fetch.py cnn
 	$(BIN)/archsim sweep run sweeps/quickstart.yaml -o $(OUT)
 	$(BIN)/archsim report $(OUT)
 	@echo "The report is $(OUT)/report.html"
