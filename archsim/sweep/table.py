@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsim.sweep import journal
-from archsim.sweep.columns import ENERGY, KEY, metric_names
+from archsim.sweep.columns import COMMON, ENERGY, KEY, metric_names
 from archsim.sweep.plan import Plan
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def table(plan: Plan, rows: Mapping[PointKey, journal.Row]) -> pd.DataFrame:
         columns[path] = [by_design[row["design"]] for row in ordered]
     found = {name for row in ordered for name in row.get("columns", ())}
     for name in [*metric_names(), *sorted(found - {*metric_names()}, key=_breakdown_order)]:
-        if name in found or name in plan.sweep.objectives:
+        if name in found or name in COMMON or name in plan.sweep.objectives:
             columns[name] = [row.get("columns", {}).get(name) for row in ordered]
     return pd.DataFrame({name: _typed(values) for name, values in columns.items()})
 

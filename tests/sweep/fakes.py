@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from typing import Any
 
 from archsim.design import Design
 from archsim.errors import InfeasibleError, InputError
+from archsim.mapper import Objective
+from archsim.result import Fidelity
 from archsim.sweep import worker
 from archsim.trace import Trace
 
@@ -91,3 +94,11 @@ def thread_pool(workers: int) -> ThreadPoolExecutor:
     worker._journal.cache_clear()
     worker._trace.cache_clear()
     return ThreadPoolExecutor(workers)
+
+
+def weighed(
+    design: Design, trace: Trace, fidelity: Fidelity, objective: Objective
+) -> Mapping[str, float | int | str]:
+    """Answer as sweeps do, with the most memory that the worker has held so far."""
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {**worker.simulated(design, trace, fidelity, objective), "worker_mib": peak_kib / 1024}
