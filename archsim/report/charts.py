@@ -33,10 +33,10 @@ def escape(text: object) -> str:
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def log_ticks(span: float) -> str | int:
-    """Return plotly's step of ticks on a log axis of a span: all digits, 1 2 5, or decades."""
+def log_ticks(span: float) -> dict[str, str | int]:
+    """Return plotly's ticks of a log axis of a span: its own choice, 1 2 5, or decades."""
     decades = float(np.log10(span))
-    return "D1" if decades < 0.8 else "D2" if decades < 3.2 else 1
+    return {} if decades < 0.8 else {"dtick": "D2" if decades < 3.2 else 1}
 
 
 # ---------------------------------------------------------------------------------------- breakdown
@@ -99,12 +99,12 @@ def roofline(under: Roofline) -> Figure:
         "type": "log",
         "title": {"text": "Work per DRAM traffic (MAC/byte)"},
         "range": [float(np.log10(x[0])), float(np.log10(x[-1]))],
-        "dtick": log_ticks(x[-1] / x[0]),
+        **log_ticks(x[-1] / x[0]),
     }
     rate = {
         "type": "log",
         "title": {"text": f"Work rate ({unit.symbol})"},
-        "dtick": log_ticks(y[-1] / y[0]),
+        **log_ticks(y[-1] / y[0]),
     }
     layout = {
         "height": 430,
@@ -207,7 +207,8 @@ def marginals(
         layout[_nth("yaxis", row)] = {
             "type": "log",
             "title": {"text": f"{metric.title} ×"},
-            "dtick": log_ticks(max(seen) / max(min(seen), 1e-12)),
+            "nticks": 5,
+            **log_ticks(max(seen) / max(min(seen), 1e-12)),
         }
     alt = "Best and median design of the sweep at each value of each axis, over the chosen design."
     return {"data": data, "layout": layout, "alt": alt}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 
-from archsim.report.pareto import Goal
+from archsim.report.pareto import Goal, non_dominated
 from archsim.report.quantities import NOTHING, Quantity, Unit, number, quantity
 from archsim.report.study import Decision, Reference, Row, Study
 from archsim.result import Result
@@ -86,6 +87,24 @@ def scales(study: Study, decision: Decision) -> list[Scale]:
         show = quantity(name)
         found.append(Scale(show, goals.get(name, show.goal), show.unit_for(values), log))
     return found
+
+
+def first_view(shown: Sequence[Scale], study: Study, decision: Decision) -> tuple[Scale, Scale]:
+    """Return the two metrics to look at first: the objectives that trade off at the most designs.
+
+    Where there is one objective, it and the next metric.
+    """
+    goals = {o.metric for o in study.objectives}
+    objectives = [s for s in shown if s.name in goals]
+    pairs = list(combinations(objectives, 2))
+    if not pairs:
+        return shown[0], shown[min(1, len(shown) - 1)]
+    return max(pairs, key=lambda pair: _trade_offs(decision, pair))  # the first of equals
+
+
+def _trade_offs(decision: Decision, pair: tuple[Scale, Scale]) -> int:
+    values = decision.front[[s.name for s in pair]].drop_duplicates().to_numpy(np.float64)
+    return int(non_dominated(values, [s.goal for s in pair]).sum())
 
 
 def front_numbers(study: Study, decision: Decision) -> dict[int, int]:

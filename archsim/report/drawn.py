@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from archsim.errors import InputError
 from archsim.report import charts, palette
 from archsim.report.breakdown import OTHER, components
-from archsim.report.content import Report, Scale, bar_designs
+from archsim.report.content import Report, Scale, bar_designs, first_view
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY
 from archsim.report.quantities import Quantity, applies, quantity, setting
 from archsim.report.roofline import roofline
@@ -64,7 +64,7 @@ def script_data(
             }
             for s in shown
         ],
-        "objectives": [o.metric for o in study.objectives],
+        "view": [s.name for s in first_view(shown, study, decision)],
         "axes": axes,
         "points": {
             "values": {s.name: _drawn(designs[s.name]) for s in shown},
@@ -155,7 +155,7 @@ def figures(report: Report, axes: Mapping[str, str]) -> dict[str, charts.Figure]
     names, rows = bar_designs(study, decision)
     areas = components(rows, COMPONENT_AREA).index
     energies = components(rows, COMPONENT_ENERGY).index
-    colours = {**palette.of_components([*areas, *energies]), OTHER: palette.GREY}
+    colours = {**palette.of_components(areas, energies), OTHER: palette.GREY}
     found = {}
     for name, prefix, parts in (
         ("area", COMPONENT_AREA, areas),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from archsim.report import palette
 from archsim.report.breakdown import OTHER, components
-from archsim.report.content import Report, Scale, bar_designs, scales
+from archsim.report.content import Report, Scale, bar_designs, first_view, scales
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY, non_dominated
 from archsim.report.quantities import AREA_UM2, ENERGY_PJ, Quantity
 from archsim.report.roofline import roofline
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COLUMN_INCHES = 3.5  # a column of a two-column paper
 FORMATS = ("pdf", "svg")
+LONG_SPAN = 1500.0
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -80,11 +81,21 @@ def _literal(text: object) -> str:
     return str(text).replace("$", r"\$").lstrip("_") or "unnamed"
 
 
+def _log(axes: Axes, name: Literal["x", "y"], span: float) -> None:
+    """Make an axis logarithmic, with plain numbers at 1 2 5 or, over a long span, at decades."""
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415
+
+    axes.set(**{f"{name}scale": "log"})
+    axis = axes.xaxis if name == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if span < LONG_SPAN else (1.0,)))
+    axis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def pareto(report: Report) -> Figure:
-    """Return the front of the first two metrics, with knee, baseline and reference points."""
+    """Return the front of the two metrics that trade off most, and the points to compare with."""
     study, decision = report.study, report.decision
-    shown = scales(study, decision)
-    across, up = (shown * 2)[:2]
+    across, up = first_view(scales(study, decision), study, decision)
     x, y = (decision.designs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
     front = decision.designs["front"].to_numpy(bool)
     figure, axes = _figure(COLUMN_INCHES, 2.6)
@@ -102,8 +113,11 @@ def pareto(report: Report) -> Figure:
         _point(axes, decision.baseline, view, "s", palette.BASELINE, study.baseline_name)
     for reference in report.references:
         _point(axes, reference.metrics, view, "*", palette.REFERENCE, reference.name)
-    axes.set(xlabel=across.label, xscale="log" if across.log else "linear")
-    axes.set(ylabel=up.label, yscale="log" if up.log else "linear")
+    axes.set(xlabel=across.label, ylabel=up.label)
+    if across.log:
+        _log(axes, "x", x.max() / x.min())
+    if up.log:
+        _log(axes, "y", y.max() / y.min())
     axes.legend()
     return figure
 
@@ -121,8 +135,7 @@ def breakdown(report: Report) -> Figure:
     """Return area and energy by component of baseline, chosen design and some of the front."""
     names, rows = bar_designs(report.study, report.decision)
     frames = [components(rows, prefix) for prefix in (COMPONENT_AREA, COMPONENT_ENERGY)]
-    parts = [str(name) for frame in frames for name in frame.index]
-    colours = {**palette.of_components(parts), OTHER: palette.GREY}
+    colours = {**palette.of_components(*(frame.index for frame in frames)), OTHER: palette.GREY}
     figure, axes = _figure(2 * COLUMN_INCHES, 1.0 + 0.2 * len(names), columns=2)
     titles = (("Area", AREA_UM2), ("Energy", ENERGY_PJ))
     for ax, frame, (title, units) in zip(axes, frames, titles, strict=True):
@@ -160,7 +173,10 @@ def roof(result: Result) -> Figure:
             lw=0.4,
             label=_literal(bound),
         )
-    axes.set(xscale="log", yscale="log", xlim=(under.low, under.high))
+    work, rates = under.roof
+    _log(axes, "x", work[-1] / work[0])
+    _log(axes, "y", rates[-1] / rates[0])
+    axes.set(xlim=(under.low, under.high))
     axes.set(xlabel="Work per DRAM traffic (MAC/byte)", ylabel=f"Work rate ({under.unit.symbol})")
     if under.spots:
         axes.legend(title="bound by")

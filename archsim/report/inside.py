@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsim.report import palette
-from archsim.report.quantities import BYTES, ENERGY_PJ, Quantity, percent, quantity, times
-from archsim.report.roofline import roofline
+from archsim.report.quantities import BYTES, ENERGY_PJ, NOTHING, Quantity, percent, quantity, times
+from archsim.report.roofline import own_ps, roofline
 from archsim.result import OpRow, ResourceRow, Result
 
 WORST_OPS = 15
+SHOWN_SHARE = 5e-4  # smaller parts of a time are not put into words
 TIME_PS = Quantity(
     "time_ps", "Time",
     units=(("ps", 1.0), ("ns", 1e3), ("µs", 1e6), ("ms", 1e9), ("s", 1e12)),
@@ -27,6 +28,7 @@ STATES = {
     "store": "waiting for room for results",
     "input": "waiting for another op’s result",
     "buffer": "waiting for a buffer slot",
+    "dram": "waiting for DRAM",
     "idle": "nothing to do",
 }
 
@@ -48,10 +50,11 @@ class Share:
 
 
 def op_shares(row: OpRow) -> list[Share]:
-    """Return what an op's time was: its occupied time by split, then its waits."""
+    """Return what an op's own time was: occupied, by split, and waiting for operands and room."""
     cycles = sum(row.split_cycles.values()) or 1
     parts = {name: count / cycles * row.occupied_ps for name, count in row.split_cycles.items()}
-    return _shares(Counter(parts) + Counter(row.wait_ps), row.time_ps)
+    waits = {name: ps for name, ps in row.wait_ps.items() if name != "input"}
+    return _shares(parts | waits, own_ps(row))
 
 
 def resource_shares(row: ResourceRow) -> list[Share]:
@@ -80,34 +83,32 @@ def _shares(parts: Any, total_ps: int) -> list[Share]:
 
 
 def worst_ops(result: Result) -> list[OpRow]:
-    """Return the ops by the time they take, longest first."""
-    return sorted(result.per_op, key=lambda row: -row.time_ps)
+    """Return the ops by the time that is their own, longest first."""
+    return sorted(result.per_op, key=lambda row: -own_ps(row))
 
 
 def why(row: OpRow) -> str:
     """Return what bounds an op, with the figures that say so."""
-    at = {share.state: share.text for share in op_shares(row)}
-    busy = f"the engine works {at.get('busy', '0 %')} of the op’s time"
-    overhead = [
-        f"{at[name]} {STATES[name]}"
-        for name in ("fill", "drain", "load", "store", "input")
-        if name in at
+    at = {share.state: share for share in op_shares(row)}
+    busy = at["busy"].text if "busy" in at else "0 %"
+    rest = [
+        f"{share.text} {share.meaning}"
+        for share in at.values()
+        if share.state != "busy" and share.share >= SHOWN_SHARE
     ]
-    stalls = [
-        f"{text} stalled on {name[6:]}" for name, text in at.items() if name.startswith("stall.")
-    ]
-    rest = ", ".join([*overhead, *stalls])
     moved = row.dram_read_bytes + row.dram_write_bytes
-    traffic = f"{SIZE.text(moved)} through DRAM" if moved else "no DRAM traffic"
-    kept = f"; on chip: {', '.join(row.on_chip)}" if row.on_chip else ""
-    return f"bound by {row.bound}: {busy}" + (f", {rest}" if rest else "") + f"; {traffic}{kept}"
+    said = f"bound by {row.bound}: {', '.join([f'works {busy} of its time', *rest])}; "
+    said += f"{SIZE.text(moved)} through DRAM" if moved else "no DRAM traffic"
+    if row.wait_ps.get("input"):
+        said += f"; before it the engine waited {TIME_PS.text(row.wait_ps['input'])} for its input"
+    return said + (f"; on chip: {', '.join(row.on_chip)}" if row.on_chip else "")
 
 
 def view(analytic: Result, event: Result | None) -> dict[str, Any]:
     """Return one workload's tables for the report's page."""
     result = event or analytic
-    total_ps = sum(row.time_ps for row in result.per_op) or 1
-    longest_ps = max((row.time_ps for row in result.per_op), default=1) or 1
+    total_ps = sum(own_ps(row) for row in result.per_op) or 1
+    longest_ps = max((own_ps(row) for row in result.per_op), default=1) or 1
     peak = result.peak["macs_per_s"]
     return {
         "result": result,
@@ -127,15 +128,19 @@ def view(analytic: Result, event: Result | None) -> dict[str, Any]:
 
 
 def _op(row: OpRow, total_ps: int, longest_ps: int, peak: float) -> dict[str, Any]:
-    rate = row.macs / (row.time_ps / 1e12) if row.time_ps else 0.0
+    time_ps = own_ps(row)
+    rate = row.macs / (time_ps / 1e12) if time_ps else 0.0
     return {
-        "row": row, "time": TIME_PS.text(row.time_ps), "of_longest": row.time_ps / longest_ps,
-        "share_text": percent(row.time_ps / total_ps),
-        "peak": percent(rate / peak) if row.macs and peak else "–",
+        "row": row,
+        "time": TIME_PS.text(time_ps),
+        "of_longest": time_ps / longest_ps,
+        "share_text": percent(time_ps / total_ps),
+        "peak": percent(rate / peak) if row.macs and peak else NOTHING,
         "dram": SIZE.text(row.dram_read_bytes + row.dram_write_bytes),
         "energy": ENERGY.text(sum(row.energy_pj.values())),
-        "shares": op_shares(row), "why": why(row),
-    }  # fmt: skip
+        "shares": op_shares(row),
+        "why": why(row),
+    }
 
 
 def legend(result: Result) -> list[Share]:
@@ -152,7 +157,7 @@ def summary(analytic: Result, event: Result | None) -> str:
     result = event or analytic
     bounds: Counter[str] = Counter()
     for row in result.per_op:
-        bounds[row.bound] += row.time_ps
+        bounds[row.bound] += own_ps(row)
     total_ps = sum(bounds.values()) or 1
     named = [f"{percent(ps / total_ps)} by {name}" for name, ps in bounds.most_common()]
     text = (

@@ -25,35 +25,40 @@ FRONT_FIGURE = MappingProxyType(
 BOUND = MappingProxyType({"compute": BLUE, "dram": VERMILLION, "latency": ORANGE, "input": PURPLE})
 
 _FAMILIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
-_TINTS = (0.0, 0.35, 0.6, 0.78)
+_TINTS = (0.0, 0.4, -0.35, 0.65, -0.6, 0.8, 0.2, -0.18)  # to white, to black
 _STATES = MappingProxyType(
     {
         "busy": BLUE, "fill": "#6fb1da", "drain": "#b3d6ec", "load": VERMILLION, "store": "#eda66e",
-        "input": PURPLE, "buffer": ORANGE, "idle": "#e4e7eb",
+        "input": PURPLE, "buffer": ORANGE, "dram": "#7a3b00", "idle": "#e4e7eb",
     }
 )  # fmt: skip
 _STALLS = ("#b98a00", "#8a6d1f", "#d9b84a", "#6b5a2a")
 
 
-def lighter(colour: str, share: float) -> str:
-    """Return a colour mixed with white: 0 is the colour, 1 is white."""
+def tint(colour: str, share: float) -> str:
+    """Return a colour mixed with white, or with black by a negative share."""
+    target = 255 if share > 0 else 0
     channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(c + (255 - c) * share):02x}" for c in channels)
+    return "#" + "".join(f"{round(c + (target - c) * abs(share)):02x}" for c in channels)
 
 
-def of_components(names: Iterable[str]) -> Mapping[str, str]:
+def of_components(*charts: Iterable[str]) -> Mapping[str, str]:
     """Return a colour by component: one hue an owner (``mxu`` of ``mxu.pe``), one tint a part.
 
-    DRAM, which is off the chip, is always the last hue; owners take hues in the order given.
+    DRAM, which is off the chip, always has the last hue; owners take the others in the order given.
+    A component has one colour in all charts, and parts of one chart differ.
     """
     hues: dict[str, str] = {"dram": _FAMILIES[-1]}
-    parts: dict[str, int] = {}
     colours: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        owner = name.split(".")[0]
-        hue = hues.setdefault(owner, _FAMILIES[(len(hues) - 1) % (len(_FAMILIES) - 1)])
-        colours[name] = lighter(hue, _TINTS[parts.get(owner, 0) % len(_TINTS)])
-        parts[owner] = parts.get(owner, 0) + 1
+    for chart in charts:
+        names = list(dict.fromkeys(chart))
+        used = {colours[name] for name in names if name in colours}
+        for name in (name for name in names if name not in colours):
+            owner = name.split(".")[0]
+            hue = hues.setdefault(owner, _FAMILIES[(len(hues) - 1) % (len(_FAMILIES) - 1)])
+            tints = [tint(hue, share) for share in _TINTS]
+            colours[name] = next((colour for colour in tints if colour not in used), tints[-1])
+            used.add(colours[name])
     return colours
 
 

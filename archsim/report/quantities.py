@@ -46,7 +46,7 @@ class Quantity:
         typical = math.exp(sum(logs) / len(logs)) if logs else 1.0
         chosen = Unit("", 1.0)
         for number, (symbol, size) in enumerate(self.units):
-            if number == 0 or typical >= size:
+            if number == 0 or typical >= size * (1 - 1e-9):
                 chosen = Unit(symbol, size)
         return chosen
 
@@ -179,7 +179,7 @@ def setting(name: str, value: object) -> str:
     value = float(value)
     if name.endswith("_bytes") and value >= 1024:
         symbol, size = next((s, n) for s, n in reversed(BYTES) if value >= n)
-        return f"{value / size:g} {symbol}"
+        return f"{value / size:.4g} {symbol}"
     return str(int(value)) if value.is_integer() else f"{value:g}"
 
 

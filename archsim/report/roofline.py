@@ -20,9 +20,9 @@ class Spot:
     work
         MACs a byte of DRAM traffic; at the right edge for an op without any.
     rate
-        MACs a second, waits included.
+        MACs a second of its own time: see `own_ps`.
     share
-        Of the ops' time.
+        Of all ops' own time.
     """
 
     row: OpRow
@@ -73,11 +73,16 @@ class Roofline:
         return [self.low, self.ridge, self.high], [rate / self.unit.size for rate in rates]
 
 
+def own_ps(row: OpRow) -> int:
+    """Return the time that is an op's own: without its engine's wait for another op's result."""
+    return row.time_ps - row.wait_ps.get("input", 0)
+
+
 def roofline(result: Result) -> Roofline:
     """Return the roofline of a result."""
     peak, bandwidth = result.peak["macs_per_s"], result.peak["dram_bytes_per_s"]
-    total_ps = sum(row.time_ps for row in result.per_op) or 1
-    rows = [row for row in result.per_op if row.macs and row.time_ps]
+    total_ps = sum(own_ps(row) for row in result.per_op) or 1
+    rows = [row for row in result.per_op if row.macs and own_ps(row)]
     traffic = [row.dram_read_bytes + row.dram_write_bytes for row in rows]
     moved = [row.macs / size for row, size in zip(rows, traffic, strict=True) if size]
     low = min([*moved, peak / bandwidth]) / MARGIN_LOW
@@ -86,8 +91,8 @@ def roofline(result: Result) -> Roofline:
         Spot(
             row,
             row.macs / size if size else high,
-            row.macs * PS_PER_S / row.time_ps,
-            row.time_ps / total_ps,
+            row.macs * PS_PER_S / own_ps(row),
+            own_ps(row) / total_ps,
         )
         for row, size in zip(rows, traffic, strict=True)
     )
@@ -98,7 +103,7 @@ def _outside(result: Result, total_ps: int) -> str:
     rest = [row for row in result.per_op if not row.macs]
     if not rest:
         return ""
-    time_ps = sum(row.time_ps for row in rest)
+    time_ps = sum(own_ps(row) for row in rest)
     noun = "op has" if len(rest) == 1 else "ops have"
     return (
         f"{len(rest)} {noun} no MACs and no place here: {percent(time_ps / total_ps)} of the ops’ "

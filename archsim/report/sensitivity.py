@@ -74,10 +74,8 @@ def steps_from(
     numbered from 0, as `decide` returns it.
     """
     at = designs.iloc[chosen]
-    same = pd.DataFrame(
-        {axis: [_equal(value, at[axis]) for value in designs[axis]] for axis in axes},
-        index=designs.index,
-    )
+    codes = {axis: pd.factorize(designs[axis], use_na_sentinel=False)[0] for axis in axes}
+    same = pd.DataFrame({axis: code == code[chosen] for axis, code in codes.items()})
     found = []
     for axis in axes:
         one_apart = same.drop(columns=axis).all(axis=1) & ~same[axis] & designs[axis].map(applies)
@@ -94,9 +92,3 @@ def _nearest(values: pd.Series, at: Any) -> list[int]:
     below, above = values[values < at], values[values > at]
     rows = ([below.idxmax()] if len(below) else []) + ([above.idxmin()] if len(above) else [])
     return [int(row) for row in rows]
-
-
-def _equal(left: Any, right: Any) -> bool:
-    return (
-        bool(left == right) if applies(left) and applies(right) else applies(left) == applies(right)
-    )

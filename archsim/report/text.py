@@ -13,6 +13,7 @@ from rich.text import Text
 from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
 from archsim.report.page import flat
 from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity
+from archsim.report.roofline import own_ps
 from archsim.result import OpRow, Result
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def metrics(result: Result) -> RenderableType:
 
 def ops(result: Result, top: int = TOP_OPS) -> RenderableType:
     """Return the longest ops and what their time was."""
-    total_ps = sum(row.time_ps for row in result.per_op) or 1
+    total_ps = sum(own_ps(row) for row in result.per_op) or 1
     listed = worst_ops(result)[:top]
     table = _table("op", "engine", ">time")
     for title in (">share", ">busy", ">fill, drain", ">stalled", ">waiting", ">DRAM", ">energy"):
@@ -74,8 +75,8 @@ def ops(result: Result, top: int = TOP_OPS) -> RenderableType:
     for row in listed:
         name = f"{row.name} × {row.repeat}" if row.repeat > 1 else row.name
         table.add_row(
-            *(Text(name), Text(row.engine), TIME_PS.text(row.time_ps)),
-            percent(row.time_ps / total_ps),
+            *(Text(name), Text(row.engine), TIME_PS.text(own_ps(row))),
+            percent(own_ps(row) / total_ps),
             *_time_columns(row),
             SIZE.text(row.dram_read_bytes + row.dram_write_bytes),
             ENERGY.text(sum(row.energy_pj.values())),

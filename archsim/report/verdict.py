@@ -65,7 +65,7 @@ def _best(
         values = front[objective.metric]
         row = int(values.argmin() if objective.goal == "min" else values.argmax())
         best = row_of(front, row)
-        if best["design"] == chosen["design"]:
+        if _gain(objective, best, chosen) <= 1 + SAME:
             continue
         others = [o for o in study.objectives if o is not objective]
         word = "least" if objective.goal == "min" else "most"

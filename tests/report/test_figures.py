@@ -10,13 +10,14 @@ from archsim.report.figures import save
 from archsim.report.study import Reference, decide
 from tests.report import samples
 
+STUDY = samples.study(baseline_name="_base $x$")
+GPU = Reference("A100 $", "GPU", {"area_mm2": 26.0, "energy_pj": 3e10}, "datasheet")
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    study = samples.study(baseline_name="_base $x$")
-    gpu = Reference("A100 $", "GPU", {"time_us": 9e3, "energy_pj": 3e10}, "datasheet")
     details = {"resnet50": Detail(samples.result())}
-    report = Report(study, decide(study), details, references=[gpu])
+    report = Report(STUDY, decide(STUDY), details, references=[GPU])
     written = save(report, tmp_path_factory.mktemp("figures"))
     return {path.name: path for path in written}
 
@@ -39,15 +40,13 @@ def test_svg_keeps_its_text(files: dict[str, Path]) -> None:
     def words(name: str) -> str:
         return " ".join(ElementTree.parse(files[name]).getroot().itertext())
 
-    assert "Time (ms)" in words("pareto.svg")
+    assert "Area (mm²)" in words("pareto.svg")
     assert "base $x$" in words("pareto.svg")
+    assert "A100 $" in words("pareto.svg")
     assert "mxu.pe" in words("breakdown.svg")
     assert "Work rate (GMAC/s)" in words("roofline-1.svg")
 
 
 def test_same_report_makes_the_same_files(files: dict[str, Path], tmp_path: Path) -> None:
-    study = samples.study(baseline_name="_base $x$")
-    gpu = Reference("A100 $", "GPU", {"time_us": 9e3, "energy_pj": 3e10}, "datasheet")
-    details = {"resnet50": Detail(samples.result())}
-    for path in save(Report(study, decide(study), details, references=[gpu]), tmp_path):
+    for path in save(Report(STUDY, decide(STUDY), references=[GPU]), tmp_path):
         assert path.read_bytes() == files[path.name].read_bytes()

@@ -22,7 +22,9 @@ def test_three_significant_digits(value: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("time_us", 1250.0, "1.25 ms"), ("time_us", 0.5, "500 ns"), ("energy_pj", 3.2e9, "3.20 mJ"),
+        ("time_us", 1250.0, "1.25 ms"),
+        ("time_us", 0.5, "500 ns"),
+        ("time_us", 1e6, "1.00 s"), ("energy_pj", 3.2e9, "3.20 mJ"),
         ("area_mm2", 5.5, "5.50 mm²"), ("dram_bytes", 3 << 20, "3.00 MiB"),
         ("utilisation", 0.5, "50.0 %"),
         ("area.mxu_um2", 2e6, "2.00 mm²"), ("energy.mxu.idle_pj", 12.0, "12.0 pJ"),

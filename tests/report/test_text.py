@@ -50,7 +50,7 @@ def test_resource_rows_add_up_to_the_whole() -> None:
 
 def test_explain_says_what_bounds_ops_and_where_numbers_come_from() -> None:
     text = printed(simulation(samples.result(), explain=True), width=400)
-    assert "bound by dram: the engine works" in text
+    assert "bound by dram: works" in text
     assert "waiting for operands" in text
     assert "cycles are exact" in text
     assert "technology.logic" in text

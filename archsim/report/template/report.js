@@ -52,6 +52,7 @@
   };
   function baseLayout(layout) {
     const base = {
+      modebar: { orientation: "v", bgcolor: "rgba(255,255,255,0.8)" },
       font, paper_bgcolor: "#fff", plot_bgcolor: "#fff", margin: { l: 8, r: 12, t: 10, b: 8 },
       hoverlabel: { bgcolor: "#fff", bordercolor: "#b9c0c9", font: { ...font, size: 12.5 }, align: "left" },
       legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", font: { size: 12.5 }, itemsizing: "constant" },
@@ -176,6 +177,7 @@
       const lines = metrics.map((m) => `${escape(m.title)}: ${withUnit(m, baseline.values[m.name])}`);
       found.push(...single(view, baseline.name, baseline.values, {
         marker: { color: colours.baseline, size: three ? 6 : 11, symbol: "square" },
+        textposition: "bottom center",
       }, `<b>${escape(baseline.name)}</b><br>${lines.join("<br>")}`));
     }
     const knee = Object.fromEntries(metrics.map((m) => [m.name, points.values[m.name][data.knee]]));
@@ -216,12 +218,14 @@
       single(view, r.name, r.values, {
         marker: { color: colours.reference, size: view.length === 3 ? 6 : 12, symbol: symbols[kinds.indexOf(r.kind) % symbols.length] },
         legendgroup: r.kind,
-      }, `<b>${escape(r.name)}</b> (${escape(r.kind)})<br>${escape(r.source)}`),
+        showlegend: r === data.references.find((other) => other.kind === r.kind),
+      }, `<b>${escape(r.name)}</b> (${escape(r.kind)})<br>${escape(r.source)}`)
+        .map((found) => ({ ...found, name: escape(r.kind) })),
     );
   }
 
-  /** Ticks of a log axis that spans so many decades: 1 2 3 .. 9, or 1 2 5, or powers of ten. */
-  const logTicks = (decades) => (decades < 0.8 ? "D1" : decades < 3.2 ? "D2" : 1);
+  /** Ticks of a log axis that spans so many decades: plotly's own, 1 2 5, or powers of ten. */
+  const logTicks = (decades) => (decades < 0.8 ? null : decades < 3.2 ? "D2" : 1);
 
   function decadesOf(name) {
     const values = points.values[name].filter((v) => v > 0);
@@ -236,7 +240,10 @@
       const axis = layout[key];
       if (!axis || axis.type !== "log" || !axis.range) continue;
       const dtick = logTicks(Math.abs(axis.range[1] - axis.range[0]));
-      if (dtick !== axis.dtick) changed[`${key}.dtick`] = dtick;
+      const tickmode = dtick === null ? "auto" : "linear";
+      if (tickmode !== axis.tickmode || (dtick !== null && dtick !== axis.dtick)) {
+        Object.assign(changed, { [`${key}.dtick`]: dtick, [`${key}.tickmode`]: tickmode });
+      }
     }
     if (Object.keys(changed).length) Plotly.relayout("front-plot", changed);
   }
@@ -251,7 +258,7 @@
     at("log-z-label").hidden = view.length < 3;
     const axis = (i, letter) => ({
       title: { text: escape(axisTitle(metric[view[i]])) },
-      ...(logs[letter].checked ? { type: "log", dtick: logTicks(decadesOf(view[i])) } : { type: "linear" }),
+      ...(logs[letter].checked ? { type: "log", dtick: logTicks(decadesOf(view[i])), tickmode: logTicks(decadesOf(view[i])) ? "linear" : "auto" } : { type: "linear" }),
     });
     const layout = baseLayout(
       view.length === 3
@@ -357,9 +364,7 @@
     addOptions(controls.x, names);
     addOptions(controls.y, names);
     addOptions(controls.z, names, true);
-    const [first, second] = [...data.objectives, ...names.filter((n) => !data.objectives.includes(n))];
-    controls.x.value = first;
-    controls.y.value = second ?? first;
+    [controls.x.value, controls.y.value] = data.view;
     const setLogs = (letter) => {
       const m = metric[controls[letter].value];
       logs[letter].checked = Boolean(m && m.log);
