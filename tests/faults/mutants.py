@@ -30,9 +30,10 @@ def systolic_with(module: str, old: str, new: str) -> Engine:
     name = module.removeprefix("archsim.engines.systolic.")
     if name == "timing":
         return dataclasses.replace(ENGINE, time=changed.time)
-    if name in ("cycle_loop", "recurrence"):
+    if name in ("cycle_loop", "recurrence", "folds", "paced"):
         timing = mutant("archsim.engines.systolic.timing", "PORTS = (", "PORTS = (")
-        setattr(timing, name, changed)
+        what = {"folds": "folds_of", "paced": "closed_form"}.get(name)
+        setattr(timing, what or name, getattr(changed, what) if what else changed)
         return dataclasses.replace(ENGINE, time=timing.time)
     if name == "reference":
         return dataclasses.replace(ENGINE, reference=changed.reference)

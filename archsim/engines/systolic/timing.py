@@ -1,6 +1,6 @@
 """Cycles of the output-stationary array: a closed form, and a recurrence where ports stall.
 
-One job is ``folds_m x folds_n`` folds of an ``rows x cols`` tile of C, m outer. A *step* moves
+One job is a grid of folds, each a ``rows x cols`` tile of C, m outer. A *step* moves
 every operand one PE on; in step ``s`` PE (i, j) works on the beat that was fed in step
 ``s - i - j``.
 
@@ -28,7 +28,7 @@ until step ``s + fold_rows + fold_cols - 2``; other steps, and the cycles after 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ import numpy as np
 from archsim.engines import NO_STALLS, Data, Env, GemmJobs, Ints, Rate, SpecBatch, Timing
 from archsim.engines.offers import check_ports, is_ideal
 from archsim.engines.systolic import cycle_loop, recurrence
+from archsim.engines.systolic.folds import Folds, folds_of
+from archsim.engines.systolic.paced import closed_form
 from archsim.engines.systolic.spec import SystolicSpec
 
 PORTS = ("a", "b", "c", "result")
@@ -46,29 +48,28 @@ def time(
 ) -> Timing:
     """Return the exact cycles of each job; a batch of specs pairs with the jobs row by row."""
     check_ports(env, PORTS)
-    ideal = _ideal(spec, jobs)
-    if all(is_ideal(port) for name, port in env.items() if name != "cmd"):
+    folds = folds_of(spec, jobs)
+    ideal = _ideal(folds, jobs)
+    ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
+    if not ports:
         return ideal
-    cycles, split = _stalled(spec, jobs, env)
-    split["busy"], split["fill"] = ideal.split["busy"], ideal.split["fill"]
+    cycles, stalls = _stalled(folds, jobs, ports)
+    split = {"busy": ideal.split["busy"], "fill": ideal.split["fill"]}
+    split.update({f"stall.{port}": stalls[port] for port in PORTS})
     split["drain"] = cycles + 1 - sum(split.values())
     return Timing(cycles, cycles + 1, split, ideal.beats)
 
 
-def _ideal(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Timing:
+def _ideal(folds: Folds, jobs: GemmJobs) -> Timing:
     """Return what jobs take when no port makes them wait."""
-    rows, cols = np.asarray(spec.rows), np.asarray(spec.cols)
-    folds_m, folds_n = -(-jobs.m // rows), -(-jobs.n // cols)
-    last_rows, last_cols = jobs.m - (folds_m - 1) * rows, jobs.n - (folds_n - 1) * cols
-    period = np.maximum(jobs.k, np.maximum(rows, cols))
-    folds = folds_m * folds_n
-    cycles: Ints = (folds - 1) * period + jobs.k + last_rows + cols
+    rows, cols, last_rows, last_cols = folds.rows, folds.cols, folds.last_rows, folds.last_cols
+    cycles: Ints = (folds.count - 1) * folds.period + jobs.k + last_rows + cols
 
     # bubbles outlive the newest beat only in folds with a ragged edge; in the last one, too
-    bubbles = period - jobs.k + 2
+    bubbles = folds.period - jobs.k + 2
     dead = cols - last_cols
-    dead = dead + (folds_m - 1) * np.maximum(0, bubbles - rows - last_cols)
-    dead = dead + (folds_n - 1) * np.maximum(0, bubbles - last_rows - cols)
+    dead = dead + (folds.down - 1) * np.maximum(0, bubbles - rows - last_cols)
+    dead = dead + (folds.across - 1) * np.maximum(0, bubbles - last_rows - cols)
     none, one = np.zeros_like(cycles), np.ones_like(cycles)
     split = {
         "busy": cycles - 2 - dead,
@@ -76,33 +77,45 @@ def _ideal(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Timing:
         "drain": dead + 2,
         **{f"stall.{port}": none for port in PORTS},
     }
-    beats = folds * jobs.k
-    results = jobs.m * folds_n
+    beats = folds.count * jobs.k
+    results = jobs.m * folds.across
     counts = {"a": beats, "b": beats, "c": results * jobs.accumulate, "result": results}
     return Timing(cycles, cycles + 1, split, counts)
 
 
-def _stalled(
-    spec: SystolicSpec | SpecBatch, jobs: GemmJobs, env: Env
-) -> tuple[Ints, dict[str, Ints]]:
-    """Return cycles and stalls by port, computing equal rows once."""
-    columns = (spec.rows, spec.cols, jobs.m, jobs.n, jobs.k, jobs.accumulate)
-    table = np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int64)
+def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
+    """Return cycles and stalls by port: in closed form where it holds, else row by row."""
+    rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
+    if len(rates) < len(ports):
+        return _row_by_row(folds, jobs, ports, cycle_loop.run)
+    paced = closed_form(folds, jobs, rates)
+    cycles, stalls = paced.cycles, dict(paced.stalls)
+    rest = np.flatnonzero(~paced.holds)
+    if len(rest):
+        cycles = cycles.copy()
+        some, some_stalls = _row_by_row(folds, jobs, rates, recurrence.run, rest)
+        cycles[rest] = some
+        for port in PORTS:
+            stalls[port] = stalls[port].copy()
+            stalls[port][rest] = some_stalls[port]
+    return cycles, stalls
+
+
+def _row_by_row(
+    folds: Folds,
+    jobs: GemmJobs,
+    ports: Mapping[str, Any],
+    run: Callable[..., cycle_loop.Stalled],
+    rows: Any = slice(None),
+) -> tuple[Ints, Mapping[str, Ints]]:
+    """Return cycles and stalls of some jobs, computing equal ones once."""
+    columns = (folds.rows, folds.cols, jobs.m, jobs.n, jobs.k, jobs.accumulate)
+    table = np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int64)[rows]
     unique, where = np.unique(table, axis=0, return_inverse=True)
-    found = np.array([_one(env, *row) for row in unique.tolist()], np.int64)
+    runs = [run(*row, ports) for row in unique.tolist()]
+    found = np.array([(r.cycles, *(r.stalls[port] for port in PORTS)) for r in runs], np.int64)
     found = found.reshape(-1, 1 + len(PORTS))[where.reshape(-1)]
-    return found[:, 0], {f"stall.{port}": found[:, i + 1] for i, port in enumerate(PORTS)}
-
-
-def _one(
-    env: Env, rows: int, cols: int, m: int, n: int, k: int, accumulate: int
-) -> tuple[int, ...]:
-    rates = {name: port for name, port in env.items() if isinstance(port, Rate) and name != "cmd"}
-    if all(isinstance(port, Rate) for name, port in env.items() if name != "cmd"):
-        result = recurrence.run(rows, cols, m, n, k, accumulate, rates)
-    else:
-        result = cycle_loop.run(rows, cols, m, n, k, accumulate, env)
-    return (result.cycles, *(result.stalls[port] for port in PORTS))
+    return found[:, 0], {port: found[:, i + 1] for i, port in enumerate(PORTS)}
 
 
 def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> Mapping[str, Any]:
@@ -112,11 +125,11 @@ def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> M
     ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports, edge lanes included; ``a_hop``
     and ``b_hop`` real operands times the PEs that they pass, idle PEs beyond an edge included.
     """
-    folds_m, folds_n = -(-jobs.m // spec.rows), -(-jobs.n // spec.cols)
+    folds = folds_of(spec, jobs)
     return {
         "mac": jobs.m * jobs.n * jobs.k,
-        "a_hop": jobs.m * jobs.k * folds_n * spec.cols,
-        "b_hop": jobs.n * jobs.k * folds_m * spec.rows,
+        "a_hop": jobs.m * jobs.k * folds.across * folds.cols,
+        "b_hop": jobs.n * jobs.k * folds.down * folds.rows,
         "pe_clock": spec.rows * spec.cols * timing.occupied,
         **{f"{port}_beat": timing.beats[port] for port in PORTS},
     }

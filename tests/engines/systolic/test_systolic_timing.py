@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from archsim.engines import IDEAL, GemmJobs, MemoryEnv, Rate, SpecBatch, Stalls
 from archsim.engines.systolic import ENGINE, cycle_loop, recurrence
+from archsim.engines.systolic.folds import folds_of
+from archsim.engines.systolic.paced import closed_form
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.timing import PORTS, time
 
@@ -116,6 +118,34 @@ def test_closed_form_is_the_cycle_loop(job: tuple[int, ...]) -> None:
 @given(jobs, environments(rates()))
 def test_recurrence_is_the_cycle_loop(job: tuple[int, ...], env: dict) -> None:
     assert cycle_loop.run(*job, env) == recurrence.run(*job, env)
+
+
+@settings(max_examples=300)
+@given(jobs, environments(rates()))
+def test_closed_form_at_paced_ports_is_the_recurrence_where_it_holds(
+    job: tuple[int, ...], env: dict
+) -> None:
+    rows, cols, *extents = job
+    gemms = gemm(*extents)
+    paced = closed_form(folds_of(SystolicSpec(rows=rows, cols=cols), gemms), gemms, env)
+    if np.all(paced.holds):
+        exact = recurrence.run(*job, env)
+        assert exact.cycles == paced.cycles[0]
+        assert exact.stalls == {port: values[0] for port, values in paced.stalls.items()}
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"a": Rate(0, 4, 5), "b": Rate(0, 4, 5), "c": Rate(0, 4, 5)},
+        {"result": Rate(0, 1, 2)},
+        {"a": Rate(3, 1, 7), "result": Rate(0, 3, 4)},
+    ],
+)
+def test_deep_products_need_no_recurrence(env: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrence, "run", None)  # would fail if called
+    timing = time(SystolicSpec(rows=8, cols=8), gemm(40, 40, 64, accumulate=1), env)
+    assert time(SystolicSpec(rows=8, cols=8), gemm(40, 40, 64)).cycles < timing.cycles
 
 
 @pytest.mark.parametrize("result", [IDEAL, Rate(0, 1, 2), Rate(0, 3, 7), Rate(300, 5, 6)])
