@@ -264,9 +264,11 @@ def load_trace(model: str) -> Trace:
 
 
 def _beside(name: str, path: Path) -> str:
-    """Return the file that a sweep means: beside its own file, or as it is."""
-    beside = path.parent / name
-    return str(beside) if beside.is_file() else name
+    """Return the file that a sweep means, beside its own or from here; other names as they are."""
+    for file in (path.parent / name, Path(name)):
+        if file.is_file():
+            return str(file.resolve())  # reports find it from wherever they are written
+    return name
 
 
 def _model_beside(model: str, path: Path) -> str:

@@ -126,7 +126,7 @@ def run_sweep(
     """
     plan = make_plan(path, subset)
     out = Path(out_dir) if out_dir is not None else Path("out") / plan.sweep.name
-    count = workers or plan.sweep.workers or os.cpu_count() or 1
+    count = workers or plan.sweep.workers or _cores()
     start = time.monotonic()
     with claimed(out, plan) as folder:
         before = folder.finished()
@@ -142,6 +142,13 @@ def run_sweep(
         out, len(plan), len(before.rows), now.statuses, time.monotonic() - start,
         tuple(before.faults), before.stale,
     )  # fmt: skip
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, where the system tells, else all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _in_order(plan: Plan) -> Iterable[Point]:

@@ -164,6 +164,7 @@ def claimed(path: Path, plan: Plan) -> Iterator[SweepFolder]:
         If another process runs in it.
     """
     try:
+        _check_ours(path)
         (path / JOURNAL).mkdir(parents=True, exist_ok=True)
         lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as fault:
@@ -213,14 +214,19 @@ def _lock(lock: int, path: Path) -> None:
     os.pwrite(lock, str(os.getpid()).encode(), 0)
 
 
-def _check_same_question(path: Path, plan: Plan) -> None:
-    if not (path / PLAN).exists():
+def _check_ours(path: Path) -> None:
+    """Raise `InputError` if the folder has things in it and is no sweep's."""
+    if path.exists() and not (path / PLAN).exists():
         strange = sorted({e.name.removesuffix(PARTIAL) for e in path.iterdir()} - OWN)
         if strange:
             raise InputError(
                 str(path), "must be empty or hold a sweep", strange[0],
                 fix="choose another folder with -o",
             )  # fmt: skip
+
+
+def _check_same_question(path: Path, plan: Plan) -> None:
+    if not (path / PLAN).exists():
         return
     held = _read_json(path / PLAN)["identity"]
     differing = [part for part, digest in plan.identity.items() if held.get(part) != digest]

@@ -88,6 +88,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     message = f"{out}: must be empty or hold a sweep, not 'thesis.tex'; choose another folder"
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
         run(tmp_path)
+    assert [file.name for file in out.iterdir()] == ["thesis.tex"]
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:

@@ -64,6 +64,16 @@ def test_whole_engines_can_be_swapped(tmp_path: Path) -> None:
     assert [plan.tree(d)["engines"]["mxu"]["rows"] for d in plan.designs] == [2, 64]
 
 
+def test_models_are_found_from_anywhere_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (workload,) = make_plan("question.yaml").workloads
+    assert workload.model == str(tmp_path / "tiny.csv")
+    assert workload.label == "tiny.csv"
+
+
 @pytest.mark.parametrize("baseline", ["tpu_like", "{engines.mxu.rows: 32}"])
 def test_a_baseline_is_run_beside_the_points(tmp_path: Path, baseline: str) -> None:
     plan = make_plan(asked(tmp_path, ("axes:", f"baseline: {baseline}\naxes:")), subset=2)
