@@ -121,13 +121,14 @@ def _period_ps(program: Program, timeline: Timeline, segment: int) -> int | None
     base_ps, again_ps = steady[0].begin_ps, following[0].begin_ps
     period_ps = again_ps - base_ps
     whole = all((period_ps / unit.clock.period_ps).denominator == 1 for unit in program.units)
-    alone = all(
-        max(e.end_ps, *e.tail_ps) <= base_ps
-        if e.segment < segment
-        else e.start_ps >= last[-1].end_ps
-        for e in timeline.executions
-        if e.segment != segment
-    ) and all(e.end_ps <= last[-1].end_ps for e in last)
+    before = [e for e in timeline.executions if e.segment < segment]
+    after = [e for e in timeline.executions if e.segment > segment]
+    end_ps = last[-1].end_ps
+    alone = (
+        all(max(e.end_ps, *e.tail_ps) <= base_ps for e in before)
+        and all(e.start_ps >= end_ps and e.begin_ps >= last[0].begin_ps for e in after)
+        and all(e.end_ps <= end_ps for e in last)
+    )
 
     def shape(executions: list[Execution], start_ps: int) -> list[object]:
         return [
