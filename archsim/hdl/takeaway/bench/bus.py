@@ -60,7 +60,7 @@ class Stream:
 
     async def receive(self, count: int, wait: Callable[[], int]) -> list[tuple[int, bool]]:
         """Take beats: data, and whether they were marked as last."""
-        beats = []
+        beats: list[tuple[int, bool]] = []
         while len(beats) < count:
             for _ in range(wait()):
                 await FallingEdge(self.clock)
