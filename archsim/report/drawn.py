@@ -17,7 +17,7 @@ from archsim.report.content import Report, Scale, bar_designs, first_view
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY
 from archsim.report.quantities import Quantity, applies, quantity, setting
 from archsim.report.roofline import roofline
-from archsim.report.study import Row, Study, decide, drawn_rows, plain
+from archsim.report.study import Row, Study, decide, drawn_rows
 from archsim.report.yaml_text import NAME, design_name, pieces, scalar
 
 DIGITS = 6  # significant digits of what is drawn
@@ -47,7 +47,7 @@ def script_data(
             {
                 "name": short,
                 "texts": [setting(path, v) if applies(v) else "" for v in values],
-                "yaml": [scalar(plain(v)) if applies(v) else "" for v in values],
+                "yaml": [scalar(study.value(path, v)) if applies(v) else "" for v in values],
             }
         )
         codes.append(level_of)

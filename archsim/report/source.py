@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archsim.report import figures
 from archsim.report.content import Detail, Report
@@ -19,6 +19,9 @@ from archsim.report.yaml_text import design_yaml
 from archsim.simulate import simulate
 from archsim.sweep.plan import load_trace
 from archsim.sweep.store import SWEEP, SweepFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REPORT, TABLE, CHOSEN, FIGURES = "report.html", "results.csv", "chosen.yaml", "figures"
 
@@ -49,9 +52,21 @@ def study_of(folder: SweepFolder) -> Study:
         baseline=baseline if len(baseline) else None,
         baseline_name=_stem(sweep.baseline) if isinstance(sweep.baseline, str) else "baseline",
         constraints=tuple(Constraint(m, b.min, b.max) for m, b in sweep.constraints.items()),
+        typed=_typed(folder, table),
         unfinished=len(plan) - len(table),
         provenance=_provenance(folder),
     )
+
+
+def _typed(folder: SweepFolder, table: pd.DataFrame) -> dict[tuple[str, Any], Any]:
+    """Return what each axis cell of the table stands for, as the plan has it."""
+    points = {design.digest: design.point for design in folder.plan.designs}
+    rows = table[table["swept"]].drop_duplicates("design")
+    found: dict[tuple[str, Any], Any] = {}
+    for path in {path for point in points.values() for path in point} & set(rows.columns):
+        cells = zip(rows["design"], rows[path].tolist(), strict=True)
+        found.update({(path, c): points[d][path] for d, c in cells if path in points[d]})
+    return found
 
 
 def _stem(name_or_file: str) -> str:

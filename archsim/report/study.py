@@ -91,6 +91,9 @@ class Study:
         Rows as in ``table`` of the design to compare with, one a workload; or None.
     constraints
         What a design must keep to be considered.
+    typed
+        What an axis's cell stands for, by path and cell, where a table's column cannot hold it:
+        a mapping, or one number among texts.
     unfinished
         Points of the sweep that are not in ``table`` yet.
     provenance
@@ -107,6 +110,7 @@ class Study:
     baseline: pd.DataFrame | None = None
     baseline_name: str = "baseline"
     constraints: tuple[Constraint, ...] = ()
+    typed: Mapping[tuple[str, Any], Any] = field(default_factory=dict)
     unfinished: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,12 +138,21 @@ class Study:
             if applies(row[path])
         }
 
+    def value(self, path: str, cell: Any) -> Any:
+        """Return what an axis's cell sets in the design."""
+        if isinstance(cell, np.generic):
+            cell = cell.item()
+        if (path, cell) in self.typed:
+            return self.typed[path, cell]
+        # a column with empty cells holds integers as floats
+        return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
     def tree(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the design of a row as the tree of a design file."""
         tree = _copied(self.base)
         for path in self.axes:
             if applies(row[path]):
-                _set(tree, path.split("."), plain(row[path]))
+                _set(tree, path.split("."), self.value(path, row[path]))
         return tree
 
 
@@ -306,12 +319,6 @@ def _template(reason: str) -> str:
 def row_of(frame: pd.DataFrame, number: int) -> Row:
     """Return a row of a frame by its position, as plain names and values."""
     return {str(name): value for name, value in frame.iloc[number].items()}
-
-
-def plain(value: Any) -> Any:
-    """Return a table's value as YAML would read it: whole floats of integer axes as integers."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from archsim.report.quantities import applies
-from archsim.report.study import Study, plain
+from archsim.report.study import Study
 
 Piece = str | int  # text, or the number of the axis whose value stands there; NAME for the name
 NAME = -1
@@ -51,6 +51,8 @@ def design_name(study: Study, row: Mapping[str, Any]) -> str:
 
 def design_yaml(study: Study, row: Mapping[str, Any]) -> str:
     """Return a design's file."""
-    texts = [scalar(plain(row[path])) if applies(row[path]) else "" for path in study.axes]
+    texts = [
+        scalar(study.value(path, row[path])) if applies(row[path]) else "" for path in study.axes
+    ]
     texts.append(scalar(design_name(study, row)))  # NAME is -1: the last
     return "".join(texts[p] if isinstance(p, int) else p for p in pieces(study, row))
