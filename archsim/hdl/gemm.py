@@ -143,7 +143,8 @@ class RowDrain(wiring.Component):
     """Keeps account of the rows in the drain registers and says which one leaves.
 
     The token of a fold's last beat walks down column 0, a row a step, and marks each of the fold's
-    rows: captured. ``cols - 1`` steps later the row is complete and may leave, in order.
+    rows: captured. ``cols - 1`` steps later the row is complete and may leave, in order. There is
+    one token at a time, because folds begin ``rows`` or more steps apart.
 
     Members
     -------
@@ -203,7 +204,8 @@ class RowDrain(wiring.Component):
         m.d.comb += [self.empty.eq(waiting == 0), self.leave.eq(~self.empty & self.room)]
         m.d.sync += waiting.eq(waiting + complete - self.leave)
 
-        full, bottoms = Signal(rows), Signal(rows)  # row holds a sum to leave; it ends its fold
+        # row holds a sum to leave; row is its fold's bottom one (rows of two folds may be waiting)
+        full, bottoms = Signal(rows), Signal(rows)
         leaving = Signal(rows)
         m.d.comb += [
             leaving.eq(self.leave << self.row),
@@ -292,7 +294,10 @@ class CycleAccounts(wiring.Component):
 
     def __init__(self, rows: int, cols: int) -> None:
         self._rows, self._cols = rows, cols
-        flags = ("start advance feeding stepping blocked has_b draining refused lacks_c").split()
+        flags = (
+            *("start", "advance", "feeding", "stepping", "blocked", "has_b"),
+            *("draining", "refused", "lacks_c"),
+        )
         super().__init__(
             {
                 **{name: In(1) for name in flags},

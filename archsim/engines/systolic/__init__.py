@@ -7,7 +7,8 @@ from typing import Any, Literal
 from archsim.engines import Data, Engine, GemmJobs, Reason, Rtl
 from archsim.engines.systolic import beats, cases, cost, timing
 from archsim.engines.systolic.reference import reference
-from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic.spec import MAX_EXTENT, SystolicSpec
+from archsim.errors import InfeasibleError
 from archsim.trace import DTYPE_BITS, Op
 
 
@@ -25,6 +26,15 @@ def dtypes(spec: SystolicSpec) -> frozenset[str]:
 
 def lower(spec: SystolicSpec, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs:
     """Return one job a step of the mapping, whose m, n, k, accumulate are arrays [steps]."""
+    longest = int(max(extent.max() for extent in (mapping.m, mapping.n, mapping.k)))
+    if longest > MAX_EXTENT:
+        raise InfeasibleError(
+            f"a tile of op {op.name!r}",
+            demand=longest,
+            bound=MAX_EXTENT,
+            unit="rows or columns in one command",
+            levers=("map it with a smaller tile",),
+        )
     return GemmJobs(mapping.m, mapping.n, mapping.k, mapping.accumulate)
 
 

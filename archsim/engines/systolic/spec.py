@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
 
+MAX_EXTENT = 2**24 - 1  # of each of a command's m, n and k
+
 
 class SystolicSpec(EngineSpec):
     """A ``rows x cols`` grid of multiply-accumulate PEs with nearest-neighbour links.

@@ -11,6 +11,7 @@ from archsim.engines.systolic import ENGINE
 from archsim.engines.systolic.beats import pack, ports, unpack
 from archsim.engines.systolic.reference import reference, wrap
 from archsim.engines.systolic.spec import SystolicSpec
+from archsim.errors import InfeasibleError
 from archsim.trace import Op
 
 REFS = ({"a": "a", "b": "b", "c": "c"},)
@@ -131,3 +132,13 @@ def test_dtypes_fit_the_narrower_operand() -> None:
     assert ENGINE.dtypes is not None
     assert {"int4", "int8"} == ENGINE.dtypes(SystolicSpec(a_bits=8, b_bits=9, acc_bits=20))
     assert {"int4"} == ENGINE.dtypes(SystolicSpec(a_bits=8, b_bits=4))
+
+
+def test_a_tile_beyond_the_command_is_infeasible() -> None:
+    tiles = GemmJobs(*(np.array([x]) for x in (2**24, 1, 1)), np.array([False]))
+    text = (
+        r"^a tile of op 'fc' needs 16,777,216 rows or columns in one command, and there are "
+        r"16,777,215; map it with a smaller tile$"
+    )
+    with pytest.raises(InfeasibleError, match=text):
+        ENGINE.lower(SystolicSpec(), Op("fc", "gemm", (), ()), tiles)
