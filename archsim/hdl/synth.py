@@ -28,7 +28,10 @@ TRANSISTORS_PER_GATE = 4  # a two-input NAND in static CMOS: one gate equivalent
 
 NO_WIRES = "no wire load, no clock tree, no placement: cells and their input capacitances only"
 TREES = f"nets with more than {TREE_FANOUT} readers are given a tree of buffers, in area and delay"
-HIERARCHY = "hierarchy kept: nothing is optimised across modules (flat measured 0-5 % smaller)"
+HIERARCHY = (
+    "hierarchy kept: nothing is optimised across modules (flattening a 4 x 4 systolic array moved "
+    "area by -7 to +2 % and delay by -8 to +5 %)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The file is a user's and untrusted: every name that could reach a tool's script 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,37 @@ def _along(axis: NDArray[np.float64], values: NDArray[np.float64], x: float) -> 
     return float(values[i] + share * (values[i + 1] - values[i]))
 
 
+RISE, FALL = 0, 1  # edges, as indices
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """How an input's transition reaches an output.
+
+    Parameters
+    ----------
+    related
+        The input.
+    causes
+        For a rising and for a falling output: the input's edges that make it.
+    delay, transition
+        Tables for a rising and for a falling output; None where the arc has no such edge.
+    """
+
+    related: str
+    causes: tuple[tuple[int, ...], tuple[int, ...]]
+    delay: tuple[Table | None, Table | None]
+    transition: tuple[Table | None, Table | None]
+
+
+CAUSES = {
+    "positive_unate": ((RISE,), (FALL,)),
+    "negative_unate": ((FALL,), (RISE,)),
+    "non_unate": ((RISE, FALL), (RISE, FALL)),
+    "rising_edge": ((RISE,), (RISE,)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """A cell's pin.
@@ -66,8 +97,10 @@ class Pin:
     power
         One inner tuple a supply pin: its tables of internal energy a transition, alternatives by
         condition.
-    delay, transition, setup
-        Tables of the timing arcs, rise and fall together.
+    arcs
+        Ways that a transition of another pin reaches this output.
+    setup
+        One inner tuple an edge of the data, rising first: tables of the set-up time.
     """
 
     name: str
@@ -76,9 +109,12 @@ class Pin:
     cap: float
     function: str
     power: tuple[tuple[Table, ...], ...]
-    delay: tuple[Table, ...]
-    transition: tuple[Table, ...]
-    setup: tuple[Table, ...]
+    arcs: tuple[Arc, ...]
+    setup: tuple[tuple[Table, ...], tuple[Table, ...]]
+
+    @property
+    def has_setup(self) -> bool:
+        return any(self.setup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +192,9 @@ class Liberty:
     def fo4(self) -> tuple[float, float]:
         """Load and output slew, in library units, of the inverter driving four copies of itself."""
         load, slew = 4 * self.inverter.inputs[0].cap, 0.0
+        tables = [t for arc in self.inverter.outputs[0].arcs for t in arc.transition if t]
         for _ in range(8):  # slew in = slew out converges quickly
-            slew = mean_at(self.inverter.outputs[0].transition, load, slew)
+            slew = sum(t.at(load, slew) for t in tables) / max(len(tables), 1)
         return load, slew
 
     @cached_property
@@ -166,18 +203,6 @@ class Liberty:
         return min(
             c.area_um2 for c in self.cells.values() if c.is_gate("!(A B)") and not c.dont_use
         )
-
-    def register_ps(self, cell: Cell) -> float:
-        """Clock-to-output delay at fan-out 4 plus set-up time of a flip-flop, in ps."""
-        load, slew = self.fo4
-        out = min((mean_at(p.delay, load, slew) for p in cell.outputs if p.delay), default=0.0)
-        setup = max((mean_at(p.setup, slew, slew) for p in cell.inputs if p.setup), default=0.0)
-        return (out + max(setup, 0.0)) * self.time_s * 1e12
-
-
-def mean_at(tables: Sequence[Table], load: float, slew: float) -> float:
-    """Return the mean of tables at a point; 0 without tables."""
-    return sum(t.at(load, slew) for t in tables) / len(tables) if tables else 0.0
 
 
 # ---------------------------------------------------------------------------------------- reading
@@ -285,16 +310,15 @@ def _pin(group: Group, library: Group, where: str) -> Pin:
     for power in group.all("internal_power"):
         tables = _tables(power, library, "rise_power", "fall_power", "power")
         energies.setdefault(power.text("related_pg_pin"), []).extend(tables)
-    delay: list[Table] = []
-    transition: list[Table] = []
-    setup: list[Table] = []
+    setup: tuple[list[Table], list[Table]] = ([], [])
+    arcs: list[Arc] = []
     for timing in group.all("timing"):
         kind = timing.text("timing_type", "combinational")
         if kind == "setup_rising":
-            setup += _tables(timing, library, "rise_constraint", "fall_constraint")
+            for edge, name in enumerate(("rise_constraint", "fall_constraint")):
+                setup[edge].extend(_tables(timing, library, name))
         elif kind in {"combinational", "rising_edge"}:
-            delay += _tables(timing, library, "cell_rise", "cell_fall")
-            transition += _tables(timing, library, "rise_transition", "fall_transition")
+            arcs += _arcs(timing, library, kind)
     return Pin(
         name=_name(group.arguments, where),
         is_output=group.text("direction") == "output",
@@ -302,10 +326,22 @@ def _pin(group: Group, library: Group, where: str) -> Pin:
         cap=group.number("capacitance"),
         function=group.text("function"),
         power=tuple(tuple(t) for t in energies.values()),
-        delay=tuple(delay),
-        transition=tuple(transition),
-        setup=tuple(setup),
+        arcs=tuple(arcs),
+        setup=(tuple(setup[RISE]), tuple(setup[FALL])),
     )
+
+
+def _arcs(timing: Group, library: Group, kind: str) -> list[Arc]:
+    """Return an arc for each pin that a timing group relates to."""
+    sense = kind if kind == "rising_edge" else timing.text("timing_sense", "non_unate")
+
+    def both(*kinds: str) -> tuple[Table | None, Table | None]:
+        rise, fall = (next(iter(_tables(timing, library, k)), None) for k in kinds)
+        return rise, fall
+
+    delay, transition = both("cell_rise", "cell_fall"), both("rise_transition", "fall_transition")
+    causes = CAUSES.get(sense, CAUSES["non_unate"])
+    return [Arc(pin, causes, delay, transition) for pin in timing.text("related_pin").split()]
 
 
 def _tables(group: Group, library: Group, *kinds: str) -> list[Table]:

@@ -19,7 +19,7 @@ import yaml
 
 from archsim.errors import ArchsimError, InputError
 from archsim.hdl.power import LACKS, GateSimulator, energy_model, standing
-from archsim.hdl.synth import NO_WIRES, RECIPES, TREES, synthesise
+from archsim.hdl.synth import NO_WIRES, RECIPES, TREES, SynthResult, synthesise
 from archsim.hdl.synth_liberty import Liberty, read_liberty
 from archsim.hdl.synth_netlist import flatten
 from archsim.hdl.synth_timing import worst_paths
@@ -34,14 +34,16 @@ LANES, SEED = 64, 1
 Row = dict[str, Any]
 
 
+def _synthesised(study: Study, spec: Any, liberty: Liberty) -> SynthResult:
+    return synthesise(
+        study.verilog(spec), study.top, "liberty",
+        liberty=liberty, recipes=(RECIPE,), keep_netlist=True, timed=False,
+    )  # fmt: skip
+
+
 def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
     """Synthesise one configuration and return its row."""
-    timed = spec.rows * spec.cols <= MAX_TIMED_PES
-    result = synthesise(
-        study.verilog(spec), study.top, "liberty",
-        liberty=liberty, recipes=(RECIPE,), keep_netlist=True, timed=timed,
-    )  # fmt: skip
-    assert result.netlist is not None
+    result = _synthesised(study, spec, liberty)
     leakage, clock = standing(result.cells, liberty)
     row: Row = {
         "spec": {name: getattr(spec, name) for name in study.spec_fields},
@@ -50,8 +52,8 @@ def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
         "leakage_uw": _digits(leakage),
         "clock_pj": _digits(clock),
     }
-    if timed:
-        paths = worst_paths(flatten(result.netlist, study.top, liberty), study.path_group)
+    if spec.rows * spec.cols <= MAX_TIMED_PES:
+        paths = worst_paths(flatten(result.netlist or {}, study.top, liberty), study.path_group)
         row["delay_ps"] = _rounded(
             {name: paths[name].delay_ps for name in study.delay_terms if name in paths}
         )
@@ -60,12 +62,8 @@ def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
 
 def measure_energy(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Iterator[Row]:
     """Simulate one configuration's mapped netlist and yield a row a stimulus."""
-    result = synthesise(
-        study.verilog(spec), study.top, "liberty",
-        liberty=liberty, recipes=(RECIPE,), keep_netlist=True, timed=False,
-    )  # fmt: skip
-    assert result.netlist is not None
-    netlist = flatten(result.netlist, study.top, liberty)
+    result = _synthesised(study, spec, liberty)
+    netlist = flatten(result.netlist or {}, study.top, liberty)
     model = energy_model(netlist, study.energy_group)
     rng = np.random.default_rng(SEED)
     for stimulus, toggles in study.run(spec, GateSimulator(netlist, LANES), rng):
@@ -232,7 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--study", default="archsim.engines.systolic.study:STUDY", help="MODULE:NAME of the study"
     )
-    parser.add_argument("--refit", action="store_true", help="keep the rows, fit again")
+    parser.add_argument(
+        "--keep", nargs="*", choices=("rows", "energy_rows"), default=(),
+        help="do not measure these again: with both, only the fits are new",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     try:
         return _run(options)
@@ -246,25 +247,30 @@ def _run(options: argparse.Namespace) -> int:
     folder = tech_folder(options.tech)
     liberty = read_liberty(options.liberty)
     target = folder / f"{study.engine}.yaml"
-    if options.refit:
-        kept = yaml.safe_load(target.read_text("utf-8"))
-        rows, energy = kept["rows"], kept["energy_rows"]
-    else:
-        rows = [
-            _noted(measure(study, spec, liberty, fitted=fitted))
-            for specs, fitted in ((study.fitted, True), (study.held_out, False))
-            for spec in specs
-        ]
-        energy = [
-            _noted(row)
-            for specs, fitted in ((study.powered, True), (study.powered_held_out, False))
-            for spec in specs
-            for row in measure_energy(study, spec, liberty, fitted=fitted)
-        ]
+    kept = yaml.safe_load(target.read_text("utf-8")) if options.keep else {}
+    rows = kept["rows"] if "rows" in options.keep else _measured(study, liberty)
+    energy = kept["energy_rows"] if "energy_rows" in options.keep else _simulated(study, liberty)
     target.write_text(as_yaml(study, liberty, options.licence, rows, energy), "utf-8")
     for quantity, found in fit(study, rows, energy).items():
         print(f"{quantity}: held-out error at most {found['max_error_percent']} %")
     return 0
+
+
+def _measured(study: Study, liberty: Liberty) -> list[Row]:
+    return [
+        _noted(measure(study, spec, liberty, fitted=fitted))
+        for specs, fitted in ((study.fitted, True), (study.held_out, False))
+        for spec in specs
+    ]
+
+
+def _simulated(study: Study, liberty: Liberty) -> list[Row]:
+    return [
+        _noted(row)
+        for specs, fitted in ((study.powered, True), (study.powered_held_out, False))
+        for spec in specs
+        for row in measure_energy(study, spec, liberty, fitted=fitted)
+    ]
 
 
 def _study(name: str) -> Study:
