@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from archsim.result import Result
     from archsim.trace import Trace
 
+OBJECTIVES = ("time", "energy", "edp")
 ModelName = Annotated[
     str,
     typer.Argument(
@@ -103,8 +104,11 @@ def simulate(
 ) -> None:
     """Say what a model costs on a design: time, energy, area, and what stalled."""
     from archsim.cli.mapping_file import read_mappings  # noqa: PLC0415
+    from archsim.errors import InputError  # noqa: PLC0415
     from archsim.simulate import simulate as run  # noqa: PLC0415
 
+    if objective not in OBJECTIVES:
+        raise InputError("--objective", f"must be one of {', '.join(OBJECTIVES)}", objective)
     chosen = arguments.design(design, settings)
     loaded = _load(model)
     result = run(

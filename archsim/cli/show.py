@@ -57,8 +57,13 @@ def lines(title: str, texts: Iterable[str]) -> None:
 
 
 def rich(part: RenderableType) -> None:
-    """Print a rich renderable."""
+    """Print a rich renderable; to a pipe, without the blanks that it pads lines with."""
     from rich.console import Console  # noqa: PLC0415
 
-    width = None if sys.stdout.isatty() else PIPE_COLUMNS
-    Console(width=width, highlight=False).print(part)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(part)
+        return
+    console = Console(width=PIPE_COLUMNS, color_system=None)
+    with console.capture() as printed:
+        console.print(part)
+    typer.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
