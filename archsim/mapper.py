@@ -262,9 +262,12 @@ def search(product: Product, machine: Machine, objective: Objective = "time") ->
     fits = joined(lambda c: c.buffer_bytes) <= machine.capacity_bytes
     if not fits.any():
         raise InfeasibleError(
-            f"a tile of {g.m}x{g.n}x{g.k}",
+            f"the smallest tile of a {g.m}x{g.n}x{g.k} product",
             demand=int(tiles.buffer_bytes.min()), bound=machine.capacity_bytes,
-            unit="bytes of buffer", levers=("raise memories.buffer.capacity_bytes or the share",),
+            unit="bytes of buffer",
+            levers=(
+                "raise memories.buffer.capacity_bytes", "raise memories.buffer.tile_share",
+            ),
         )  # fmt: skip
     score = np.where(fits, joined(lambda c: c.objective(objective)), np.inf)
     best = np.flatnonzero(score == score.min())

@@ -313,7 +313,7 @@ def test_candidates_follow_the_definition() -> None:
 def test_infeasible_names_demand_room_and_lever() -> None:
     with pytest.raises(
         InfeasibleError,
-        match=r"^a tile of 8x8x8 needs 76 bytes of buffer, and there are 4; "
-        r"raise memories\.buffer\.capacity_bytes or the share$",
+        match=r"^the smallest tile of a 8x8x8 product needs 76 bytes of buffer, and there are 4; "
+        r"raise memories\.buffer\.capacity_bytes or raise memories\.buffer\.tile_share$",
     ):
         search(Product(Gemm(8, 8, 8), 8, 8, 8, 32), machine(4))

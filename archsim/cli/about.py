@@ -20,7 +20,7 @@ def engines(json: Json = False) -> None:
         rows.append(
             {
                 "kind": kind,
-                "summary": (engine.spec.__doc__ or "").strip().splitlines()[0],
+                "summary": (engine.spec.__doc__ or "").strip().splitlines()[0].replace("``", ""),
                 "rtl": not isinstance(engine.rtl, NoRtl),
                 "model_only": engine.rtl.reason if isinstance(engine.rtl, NoRtl) else "",
                 "fields": {n: f.get("default") for n, f in fields.items() if n != "kind"},

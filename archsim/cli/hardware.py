@@ -89,9 +89,11 @@ def _print_verdict(engine: str, rows: list[Row]) -> None:
     specs = len({str(row.spec) for row in rows})
     cycles = sum(row.rtl_cycles or 0 for row in rows)
     simulators = ", ".join(sorted({row.simulator for row in rows}))
-    verdict = f"{len(bad)} of {len(rows)} cases disagree" if bad else f"{len(rows)} cases agree"
+    verdict = f"{len(rows)} cases agree in values and cycles"
+    if bad:
+        verdict = f"{len(bad)} of {len(rows)} cases disagree in values or cycles"
     typer.echo(
-        f"{engine}: {verdict} in values and cycles ({specs} specs, {cycles:,} RTL cycles, "
+        f"{engine}: {verdict} ({specs} specs, {cycles:,} RTL cycles, "
         f"{simulators}, seed {rows[0].seed})"
     )
 
