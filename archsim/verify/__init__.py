@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from archsim.errors import MissingExtra
+
+if find_spec("amaranth") is None:
+    raise MissingExtra("amaranth", "rtl")
+
 from archsim.verify.conformance import Row, check, run_cases
 
 __all__ = ["Row", "check", "run_cases"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 
 import numpy as np
 import pytest
 
+import archsim.verify
 from archsim.engines import NoRtl, Timing
 from archsim.engines.systolic import ENGINE as SYSTOLIC
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.errors import InputError
+from archsim.errors import InputError, MissingExtra
 from archsim.verify import check, run_cases
 
 from .increment import ENGINE, faulty, time
@@ -149,3 +151,9 @@ def test_at_most_six_specs_a_run() -> None:
     ]  # fmt: skip
     with pytest.raises(ValueError, match=r"^a run covers at most 6 specs, not 7$"):
         run_cases(SYSTOLIC, made)
+
+
+def test_without_amaranth_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"^amaranth is not installed; run: pip install "):
+        importlib.reload(archsim.verify)
