@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
 
 from archsim.errors import ArchsimError, InputError, MissingExtra
 from archsim.hdl.synth import RECIPES, SynthResult, check_rtl, synthesise
-from archsim.hdl.synth_liberty import mean_at, read_liberty
+from archsim.hdl.synth_liberty import RISE, read_liberty
 from archsim.hdl.synth_netlist import flatten
 from archsim.hdl.synth_timing import worst_path
 from archsim.hdl.yosys import YosysError
@@ -67,15 +68,14 @@ def test_mapping_uses_the_library_alone_and_adds_up() -> None:
 def test_delay_of_one_gate_between_registers_is_the_tables() -> None:
     result = mapped(XOR_STAGE)
     assert result.cells == {"DFF": 3, "XOR2": 1}
-    cells = read_liberty(TINY).cells
+    library = read_liberty(TINY)
     # DFF drives 1.5 fF of XOR2, XOR2 drives 1 fF of DFF; the clock's slew is fan-out-of-4's
-    slew = read_liberty(TINY).fo4[1]
-    q = cells["DFF"].pins["Q"]
-    y = cells["XOR2"].pins["Y"]
-    first = mean_at(q.delay, 1.5, slew)
-    second = mean_at(y.delay, 1.0, mean_at(q.transition, 1.5, slew))
-    setup = mean_at(cells["DFF"].pins["D"].setup, slew, slew)
-    assert result.delay_ps == pytest.approx(first + second + setup, rel=0.03)
+    slew = library.fo4[1]
+    ((q,), (y, _)) = (library.cells[c].outputs[0].arcs for c in ("DFF", "XOR2"))
+    first, second_slew = (t[RISE].at(1.5, slew) for t in (q.delay, q.transition))
+    second = y.delay[RISE].at(1.0, second_slew)
+    setup = library.cells["DFF"].pins["D"].setup[RISE][0].at(slew, slew)
+    assert result.delay_ps == pytest.approx(first + second + setup, rel=0.005)
     assert result.fmax_mhz == pytest.approx(1e6 / result.delay_ps, rel=1e-3)
     assert "2 cells" in result.fmax_source
 
@@ -124,6 +124,36 @@ def test_wide_fanout_gets_a_tree_in_area_and_delay() -> None:
     assert large.delay_ps > small.delay_ps
     assert large.netlist is not None
     assert worst_path(flatten(large.netlist, "top", library)).tree_ps > 0
+
+
+def test_rising_and_falling_edges_are_timed_apart(tmp_path: Path) -> None:
+    """An inverter between registers turns a falling input into its rising output."""
+    verilog = """module top(input clk, input a, output reg q);
+      reg x; always @(posedge clk) begin x <= a; q <= ~x; end
+    endmodule"""
+    text = TINY.read_text()
+    head, inverter, tail = re.split(
+        r"(  cell \(INV\) .*?)(?=  cell \(BUF\))", text, flags=re.DOTALL
+    )
+    slow_rise = inverter.replace(
+        'cell_rise (arc) { values ("25, 33', 'cell_rise (arc) { values ("925, 933'
+    )
+    assert slow_rise != inverter
+    flip = tail.replace('cell_fall (arc) { values ("50', 'cell_fall (arc) { values ("550')
+    assert flip != tail
+    delays = []
+    for name, parts in (
+        ("rise", (slow_rise, tail)),
+        ("fall", (inverter, flip)),
+        ("both", (slow_rise, flip)),
+    ):
+        file = tmp_path / f"{name}.lib"
+        file.write_text(head + "".join(parts))
+        delays.append(
+            synthesise(verilog, "top", "liberty", liberty=file, recipes=RECIPES[:1]).delay_ps
+        )
+    assert None not in delays
+    assert delays[2] > max(delays[0], delays[1]) + 100  # the flip-flop's fall makes the slow rise
 
 
 def test_best_recipe_is_kept_with_both_its_figures() -> None:

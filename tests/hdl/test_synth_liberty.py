@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archsim.errors import InputError
-from archsim.hdl.synth_liberty import mean_at, read_liberty
+from archsim.hdl.synth_liberty import FALL, RISE, read_liberty
 
 TINY = Path(__file__).parent / "tiny.lib"
 
@@ -31,12 +31,15 @@ def test_cells_are_read() -> None:
 
 
 def test_tables_interpolate_and_extrapolate_by_hand() -> None:
-    delay = read_liberty(TINY).cells["INV"].pins["Y"].delay
+    (arc,) = read_liberty(TINY).cells["INV"].pins["Y"].arcs
+    assert (arc.related, arc.causes) == ("A", ((FALL,), (RISE,)))
+    delay = arc.delay[RISE]
+    assert delay is not None
     # 25 ps at (slew 10, load 1), 63 at load 20: 2 ps/fF; 20 ps more at slew 100
-    assert mean_at(delay, 20.0, 10.0) == pytest.approx(63.0)
-    assert mean_at(delay, 20.0, 100.0) == pytest.approx(83.0)
-    assert mean_at(delay, 5.0, 10.0) == pytest.approx(33.0)
-    assert mean_at(delay, 40.0, 10.0) == pytest.approx(103.0)
+    assert delay.at(20.0, 10.0) == pytest.approx(63.0)
+    assert delay.at(20.0, 100.0) == pytest.approx(83.0)
+    assert delay.at(5.0, 10.0) == pytest.approx(33.0)
+    assert delay.at(40.0, 10.0) == pytest.approx(103.0)
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
