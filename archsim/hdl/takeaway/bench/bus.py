@@ -19,14 +19,18 @@ PATIENCE_CYCLES = 100_000  # without one transfer: the design hangs
 
 
 async def start(dut: Any, clock: str, reset: str, *, active: int) -> None:
-    """Start the clock, put every input at zero and reset the design."""
-    reset_signal, clock_signal = getattr(dut, reset), getattr(dut, clock)
-    cocotb.start_soon(Clock(clock_signal, PERIOD_NS, unit="ns").start())
-    reset_signal.value = active
+    """Start the clock and reset the design; inputs have been put to rest."""
+    cocotb.start_soon(Clock(getattr(dut, clock), PERIOD_NS, unit="ns").start())
+    await pulse(dut, clock, reset, active=active)
+
+
+async def pulse(dut: Any, clock: str, reset: str, *, active: int) -> None:
+    """Hold the reset for a few cycles."""
+    getattr(dut, reset).value = active
     for _ in range(4):
-        await FallingEdge(clock_signal)
-    reset_signal.value = 1 - active
-    await FallingEdge(clock_signal)
+        await FallingEdge(getattr(dut, clock))
+    getattr(dut, reset).value = 1 - active
+    await FallingEdge(getattr(dut, clock))
 
 
 def stalls(rng: random.Random, gaps: bool) -> Callable[[], int]:

@@ -6,7 +6,8 @@ import random
 from typing import Any
 
 import cocotb
-from bus import Registers, Stream, stalls, start
+from bus import Registers, Stream, pulse, stalls, start
+from cocotb.triggers import FallingEdge
 from gemm import MANIFEST, PORTS, SEED, Job, check, jobs
 
 OKAY, SLVERR = 0, 2
@@ -14,7 +15,7 @@ OFFSET = {register["name"]: register["offset"] for register in MANIFEST["registe
 BUSY, PENDING, REFUSED = 1, 2, 4
 
 
-async def reset(dut: Any) -> dict[str, Stream]:
+async def begin(dut: Any) -> dict[str, Stream]:
     streams = {}
     for name, port in PORTS.items():
         signals = [getattr(dut, f"{port['axis']}_t{x}") for x in ("data", "valid", "ready")]
@@ -42,8 +43,7 @@ async def command(registers: Registers, job: Job) -> None:
     assert not (await registers.read(OFFSET["STATUS"]))[0] & REFUSED
 
 
-async def run(dut: Any, gaps: bool, count: int) -> None:
-    streams = await reset(dut)
+async def run(dut: Any, streams: dict[str, Stream], gaps: bool, count: int) -> None:
     rng = random.Random(SEED)
     todo = jobs(rng, count)
     registers = Registers(dut, dut.aclk, stalls(rng, gaps))
@@ -66,21 +66,38 @@ async def run(dut: Any, gaps: bool, count: int) -> None:
 
 @cocotb.test()
 async def products_at_full_rate(dut: Any) -> None:
-    await run(dut, gaps=False, count=12)
+    await run(dut, await begin(dut), gaps=False, count=12)
 
 
 @cocotb.test()
 async def products_with_every_stream_stalling(dut: Any) -> None:
-    await run(dut, gaps=True, count=12)
+    await run(dut, await begin(dut), gaps=True, count=12)
+
+
+@cocotb.test()
+async def a_reset_forgets_what_was_under_way(dut: Any) -> None:
+    streams = await begin(dut)
+    registers = Registers(dut, dut.aclk, lambda: 0)
+    job = jobs(random.Random(SEED), 0)[-1]  # several folds
+    await command(registers, job)
+    await command(registers, job)  # one runs, one waits
+    for name in ("a", "b"):
+        cocotb.start_soon(streams[name].send(job.beats(name)[: job.k + 2], lambda: 0))
+    for _ in range(2 * job.k):
+        await FallingEdge(dut.aclk)
+    assert await registers.read(OFFSET["STATUS"]) == (BUSY | PENDING, OKAY)
+    await pulse(dut, "aclk", "aresetn", active=0)
+    assert await registers.read(OFFSET["STATUS"]) == (0, OKAY)
+    await run(dut, streams, gaps=False, count=0)
 
 
 @cocotb.test()
 async def registers_identify_and_refuse(dut: Any) -> None:
-    await reset(dut)
+    await begin(dut)
     registers = Registers(dut, dut.aclk, lambda: 0)
     lanes = PORTS["a"]["lanes"] | PORTS["b"]["lanes"] << 16
     assert await registers.read(OFFSET["GEOMETRY"]) == (lanes, OKAY)
-    assert await registers.read(OFFSET["ID"]) == (int.from_bytes(b"ARCH"), OKAY)
+    assert await registers.read(OFFSET["ID"]) == (int.from_bytes(b"ARCH", "big"), OKAY)
     assert await registers.write(OFFSET["ID"], 0) == SLVERR
     assert await registers.write(OFFSET["M"] + 1, 1) == SLVERR
     assert await registers.read(0xFC) == (0, SLVERR)
