@@ -27,7 +27,7 @@ from archsim.engines import (
 from archsim.errors import InputError
 from archsim.verify.drive import JobRecord
 from archsim.verify.plan import bits_text, from_ints, plan_case
-from archsim.verify.simulation import Run, Simulator, default_simulator, prepare
+from archsim.verify.simulation import SIMULATORS, Run, Simulator, default_simulator, prepare
 
 MAX_SPECS = 6
 
@@ -98,6 +98,8 @@ def check(
     if isinstance(engine.rtl, NoRtl) or engine.cases is None:
         why = engine.rtl.reason if isinstance(engine.rtl, NoRtl) else "it declares no cases"
         raise InputError("rtl check", f"{engine.kind} has no RTL to check: {why}")
+    if simulator not in (None, *SIMULATORS):
+        raise InputError("--simulator", f"must be {' or '.join(SIMULATORS)}", simulator)
     chosen = engine.cases(np.random.default_rng(seed), spec, cases)
     if only is not None:
         chosen = [case for case in chosen if case.name == only]

@@ -17,6 +17,7 @@ from archsim.verify.drive import JobPlan, JobRecord
 from archsim.verify.plan import PLAN_FILE, RECORDS_FILE, jobs_to_json, records_from_json
 
 Simulator = Literal["verilator", "amaranth"]
+SIMULATORS: tuple[Simulator, ...] = ("verilator", "amaranth")
 Run = Callable[[], list[list[JobRecord]]]
 
 

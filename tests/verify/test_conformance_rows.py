@@ -137,6 +137,10 @@ def test_unknown_case_and_engine_without_rtl_are_refused() -> None:
         InputError, match=r"^--case: must name one of the 2 cases of seed 1, not 'x'$"
     ):
         check(ENGINE, 2, 1, only="x")
+    with pytest.raises(
+        InputError, match=r"^--simulator: must be verilator or amaranth, not 'vcs'$"
+    ):
+        check(ENGINE, 2, 1, simulator="vcs")
     model = dataclasses.replace(ENGINE, rtl=NoRtl("it is a toy"))
     with pytest.raises(
         InputError, match=r"^rtl check: increment has no RTL to check: it is a toy$"
