@@ -19,6 +19,7 @@ from archsim.errors import InputError
 from archsim.yaml_file import Document, merge, set_path, validate
 
 PS_PER_MHZ = 10**6  # ps in a cycle of a 1 MHz clock
+MAX_DENOMINATOR = 10**5  # of exact fractions of a ps, so that 64 bits hold what they scale
 MAX_EXTENDS = 16
 
 
@@ -147,8 +148,11 @@ class Clock:
 
     @classmethod
     def of_mhz(cls, mhz: float) -> Clock:
-        """Return the clock of a typed frequency: the decimal that was typed, not its float."""
-        return cls(PS_PER_MHZ / Fraction(str(mhz)))
+        """Return the clock of a typed frequency: the decimal that was typed, not its float.
+
+        A period of more digits than any oscillator has is taken at the nearest simple fraction.
+        """
+        return cls((PS_PER_MHZ / Fraction(str(mhz))).limit_denominator(MAX_DENOMINATOR))
 
     @property
     def mhz(self) -> float:

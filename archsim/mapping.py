@@ -138,14 +138,15 @@ class Product:
     Parameters
     ----------
     a_bits, b_bits, c_bits, acc_bits
-        Bits an element: operands, result as stored, partial sum as stored.
+        Bits an element: operands, result as stored, partial sum as stored (for many mappings at
+        once, of each).
     """
 
     gemm: Gemm
     a_bits: int
     b_bits: int
     c_bits: int
-    acc_bits: int
+    acc_bits: int | Ints
     conv: ConvShape | None = None
 
     def a_rows(self, m: int) -> Ints:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from archsim.design import Design, Sram
+from archsim.design import MAX_DENOMINATOR, Design, Sram
 from archsim.engines import NO_STALLS, Env, Ints, Rate
 
 PS_PER_NS = 1000
@@ -43,12 +43,13 @@ class DramTiming:
     def of(cls, design: Design) -> DramTiming:
         dram = design.memories.dram
         channel = _exact(dram.channel_gb_per_s) * BYTES_PER_PS_OF_GB_PER_S
+        link = _exact(design.link.gb_per_s) * BYTES_PER_PS_OF_GB_PER_S
         return cls(
             channels=dram.channels,
             burst_bytes=dram.burst_bytes,
             page_bytes=dram.page_bytes,
-            burst_ps=dram.burst_bytes / channel,
-            link_ps_per_byte=1 / (_exact(design.link.gb_per_s) * BYTES_PER_PS_OF_GB_PER_S),
+            burst_ps=(dram.burst_bytes / channel).limit_denominator(MAX_DENOMINATOR),
+            link_ps_per_byte=(1 / link).limit_denominator(MAX_DENOMINATOR),
             page_miss_ps=round(dram.page_miss_ns * PS_PER_NS),
             latency_ps=round(dram.latency_ns * PS_PER_NS),
         )
@@ -106,16 +107,14 @@ class DramBatch:
     def transfer_ps(self, size_bytes: Ints, rows: Ints) -> Ints:
         """Return how long transfers hold the bus, each of them on the design of its row."""
         moved = np.flatnonzero(size_bytes)
-        rows = rows[moved]
+        rows, size_bytes, found = rows[moved], size_bytes[moved], np.zeros_like(size_bytes)
         taken = DramBatch(**{f.name: getattr(self, f.name).take(rows) for f in fields(self)})
-        transfer_ps = np.zeros(len(size_bytes), np.int64)
-        transfer_ps[moved] = _transfer_ps(taken, size_bytes[moved])
-        return transfer_ps
+        found[moved] = _transfer_ps(taken, size_bytes)
+        return found
 
 
 def _transfer_ps(dram: DramTiming | DramBatch, size_bytes: Ints) -> Ints:
-    bursts = -(-size_bytes // dram.burst_bytes)
-    rounds = -(-bursts // dram.channels)
+    rounds = -(-size_bytes // (dram.burst_bytes * dram.channels))
     channel = -(-rounds * dram.burst_ps.numerator // dram.burst_ps.denominator)
     speed = dram.link_ps_per_byte
     link = -(-size_bytes * speed.numerator // speed.denominator)

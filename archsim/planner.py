@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from archsim.design import Sram
 from archsim.engines import Env, GemmJobs, Ints, Rate
 from archsim.errors import InfeasibleError, InputError
 from archsim.mapper import Machine, footprint_bytes, search
@@ -61,8 +62,9 @@ def plan_op(
     return plan
 
 
-def _env(site: Site) -> Env:
-    return port_env(site.buffer, site.unit.engine.lanes(site.unit.spec))
+def env_of(unit: Unit, buffer: Sram) -> Env:
+    """Return the pace that the buffer keeps on an engine's ports."""
+    return port_env(buffer, unit.engine.lanes(unit.spec))
 
 
 # --------------------------------------------------------------------------------------- products
@@ -89,7 +91,7 @@ def product_of(op: Op, tensors: Tensors, acc_bits: int) -> Product:
 
 def machine_of(site: Site) -> Machine:
     """Return what the mapping objective needs to know of an engine in its surroundings."""
-    unit, env = site.unit, _env(site)
+    unit, env = site.unit, env_of(site.unit, site.buffer)
 
     def occupied(jobs: GemmJobs) -> Ints:
         # paced ports enter by their bandwidth: exact stalls of every candidate would cost too much
@@ -224,7 +226,7 @@ def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
         )  # fmt: skip
     counts = counts[fits]
     jobs = unit.engine.lower(unit.spec, op, Slices(-(-whole.work // counts)))
-    cycles = unit.engine.time(unit.spec, jobs, _env(site)).occupied * counts
+    cycles = unit.engine.time(unit.spec, jobs, env_of(unit, site.buffer)).occupied * counts
     period = unit.clock.period_ps
     compute_ps = -(-cycles * period.numerator // period.denominator)
     first = dram.transfer_ps(-(-sum(whole.input_bytes) // counts))
@@ -258,7 +260,7 @@ def _plan(
             f"the given mapping {mapping}", demand=traffic.room, bound=site.room_bytes,
             unit="bytes of buffer", levers=("make its tiles smaller",),
         )  # fmt: skip
-    timing = engine.time(spec, jobs, _env(site))
+    timing = engine.time(spec, jobs, env_of(site.unit, site.buffer))
     actions = engine.actions(spec, jobs, timing)
 
     def total(table: Mapping[str, Ints]) -> dict[str, int]:

@@ -162,11 +162,13 @@ def assign(units: tuple[Unit, ...], fallback: Unit | None, trace: Trace) -> list
         If there is neither, with every such op and every engine's reason.
     """
     chosen, refused = [], []
+    known = {unit.name: unit.engine.dtypes and unit.engine.dtypes(unit.spec) for unit in units}
     for op in trace.ops:
         operands = op.inputs[:2] if op.kind in ("gemm", "conv") else ()
         dtypes = {trace.tensors[name].dtype for name in operands}
         reasons: list[str] = []
-        unit = next((u for u in units if _takes(u, op, dtypes, reasons)), fallback)
+        takers = (u for u in units if _takes(u, op, dtypes, known[u.name], reasons))
+        unit = next(takers, fallback)
         if unit is None:
             refused.append(f"  {op.name} ({op.kind}): " + "; ".join(reasons))
         else:
@@ -180,13 +182,14 @@ def assign(units: tuple[Unit, ...], fallback: Unit | None, trace: Trace) -> list
     return chosen
 
 
-def _takes(unit: Unit, op: Op, dtypes: set[str], reasons: list[str]) -> bool:
+def _takes(
+    unit: Unit, op: Op, dtypes: set[str], known: frozenset[str] | None, reasons: list[str]
+) -> bool:
     verdict = unit.engine.accepts(unit.spec, op)
     if isinstance(verdict, Reason):
         reasons.append(f"{unit.name}: {verdict.text}")
         return False
-    known = unit.engine.dtypes(unit.spec) if unit.engine.dtypes else dtypes
-    if not dtypes <= known:
+    if known is not None and not dtypes <= known:
         wrong = ", ".join(sorted(dtypes - known))
         reasons.append(f"{unit.name}: computes on {', '.join(sorted(known))}, not {wrong}")
         return False

@@ -119,9 +119,7 @@ def units_of(
     """
     known = discover()
     kinds = {name: known[getattr(spec, "kind", "")] for name, spec in design.engines.items()}
-    fmax = dict(limits) if limits else {}
-    for name, spec in design.engines.items():
-        fmax.setdefault(name, kinds[name].fmax_mhz(spec, tech))
+    fmax = limits or {n: kinds[n].fmax_mhz(spec, tech) for n, spec in design.engines.items()}
     shared, notes = _shared_clock(design, fmax)
     units = []
     for name, spec in design.engines.items():
