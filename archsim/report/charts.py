@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from archsim.report import palette
 from archsim.report.breakdown import components
@@ -18,10 +19,9 @@ from archsim.report.quantities import (
     applies,
     number,
     percent,
-    setting,
 )
 from archsim.report.roofline import Roofline, Spot
-from archsim.report.sensitivity import levels
+from archsim.report.sensitivity import Axis, levels
 
 Figure = dict[str, Any]
 BYTES_PER_GB = 1e9
@@ -174,7 +174,7 @@ def _spot_text(under: Roofline, spot: Spot) -> str:
 
 
 def marginals(
-    designs: pd.DataFrame, axes: Mapping[str, str], metrics: Sequence[Quantity], chosen: int
+    designs: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[Quantity], chosen: int
 ) -> Figure:
     """Return small multiples: each metric (rows) over each axis (columns), in one scale a row.
 
@@ -190,18 +190,18 @@ def marginals(
     for row, metric in enumerate(metrics):
         at = float(designs[metric.name].iloc[chosen]) or 1.0
         seen = [1.0]
-        for column, (axis, short) in enumerate(axes.items()):
-            spread = _by_level(designs[axis], designs[metric.name] / at, metric.goal)
+        for column, axis in enumerate(axes):
+            spread = _by_level(axis, designs[metric.name] / at, metric.goal)
             seen += [*spread["best"], *spread["median"]]
             place = {"xaxis": _nth("x", column), "yaxis": _nth("y", row)}
-            own = _level_name(designs[axis], chosen, levels(designs[axis]))
-            first = not data
-            data += [{**trace, **place} for trace in _marginal(spread, own, short, legend=first)]
+            own = _level_name(axis, chosen, levels(axis.values))
+            traces = _marginal(spread, own, axis.name, legend=not data)
+            data += [{**trace, **place} for trace in traces]
             layout[_nth("xaxis", column)] = {
                 "type": "category",
                 "categoryorder": "array",
                 "categoryarray": [escape(value) for value in spread.index],
-                "title": {"text": escape(short)},
+                "title": {"text": escape(axis.name)},
                 "showgrid": False,
             }
         layout[_nth("yaxis", row)] = {
@@ -252,27 +252,26 @@ def _nth(name: str, index: int) -> str:
     return name if index == 0 else f"{name}{index + 1}"
 
 
-def _by_level(axis: pd.Series, ratios: pd.Series, goal: str) -> pd.DataFrame:
+def _by_level(axis: Axis, ratios: pd.Series, goal: str) -> pd.DataFrame:
     """Return best and median ratio by level of an axis, in the axis's order, levels by name."""
-    level = levels(axis)
+    level = levels(axis.values)
     grouped = ratios.groupby(level)
     frame = pd.DataFrame(
         {"best": grouped.min() if goal == "min" else grouped.max(), "median": grouped.median()}
     )
     first = {code: int(np.flatnonzero(level == code)[0]) for code in frame.index}
-    order = sorted(first, key=lambda code: _sort_key(axis.iloc[first[code]]))
+    order = sorted(first, key=lambda code: _sort_key(axis.values.iloc[first[code]]))
     frame = frame.loc[order]
     frame.index = pd.Index([_level_name(axis, first[code], level) for code in order])
     return frame
 
 
-def _level_name(axis: pd.Series, row: int, level: Any) -> str:
+def _level_name(axis: Axis, row: int, level: NDArray[np.intp]) -> str:
     """Return the name of a row's level: its value, or the range of its bin."""
-    members = axis[level == level[row]]
-    name = str(axis.name)
+    members = axis.values[level == level[row]]
     if members.nunique(dropna=False) > 1:
-        return f"{setting(name, members.min())}–{setting(name, members.max())}"
-    return setting(name, axis.iloc[row])
+        return f"{axis.texts[members.idxmin()]}–{axis.texts[members.idxmax()]}"
+    return str(axis.texts.iloc[row])
 
 
 def _sort_key(value: Any) -> tuple[int, float, str]:

@@ -17,6 +17,7 @@ from archsim.report.content import Report, Scale, bar_designs, first_view
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY
 from archsim.report.quantities import Quantity, applies, quantity, setting
 from archsim.report.roofline import roofline
+from archsim.report.sensitivity import Axis
 from archsim.report.study import Row, Study, decide, drawn_rows
 from archsim.report.yaml_text import NAME, design_name, pieces, scalar
 
@@ -143,13 +144,13 @@ def _against(report: Report, shown: Sequence[Scale]) -> dict[str, Any] | None:
     }
 
 
-def figures(report: Report, axes: Mapping[str, str]) -> dict[str, charts.Figure]:
+def figures(report: Report, axes: Sequence[Axis]) -> dict[str, charts.Figure]:
     """Return the other interactive figures by the id of their place on the page.
 
     Parameters
     ----------
     axes
-        Path to name of the axes to show, those that matter most first.
+        Of the sweep, those that matter most first.
     """
     study, decision = report.study, report.decision
     names, rows = bar_designs(study, decision)
@@ -168,7 +169,7 @@ def figures(report: Report, axes: Mapping[str, str]) -> dict[str, charts.Figure]
     goals = {o.metric: o.goal for o in study.objectives}
     titles = [Quantity(m, quantity(m).title, goal) for m, goal in goals.items()]
     if axes:
-        most = dict(list(axes.items())[:EFFECT_AXES])
+        most = axes[:EFFECT_AXES]
         found["marginals"] = charts.marginals(decision.designs, most, titles, decision.knee)
     return found
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from archsim.report import inside
 from archsim.report.content import Detail, Report, Scale, front_numbers, scales
 from archsim.report.drawn import figures, script_data
 from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, ratio, setting
-from archsim.report.sensitivity import main_effects, steps_from
+from archsim.report.sensitivity import Axis, axes_of, main_effects, steps_from
 from archsim.report.study import Decision, Reference, Row, Study, drawn_rows
 from archsim.report.verdict import verdict
 from archsim.report.yaml_text import design_name, design_yaml
@@ -28,8 +29,8 @@ def context(report: Report) -> dict[str, Any]:
     objectives = [s for s in shown if s.name in goals]
     rows = drawn_rows(decision.designs, study.metrics, [decision.knee])
     numbers = front_numbers(study, decision)
-    effects = _effects(study, decision)
-    drawings = figures(report, {e["path"]: e["axis"] for e in effects})
+    axes = _by_effect(study, decision)
+    drawings = figures(report, axes)
     explained = dict.fromkeys([*study.metrics, "tied_percent"])
     return {
         "study": study,
@@ -40,6 +41,7 @@ def context(report: Report) -> dict[str, Any]:
         "compare": compare(shown, decision.baseline, chosen),
         "baseline_name": study.baseline_name if decision.baseline is not None else "",
         "yaml": design_yaml(study, chosen),
+        "run_model": next(iter(study.models.values()), "MODEL"),
         "yaml_file": f"{design_name(study, chosen)}.yaml",
         "setting_names": list(study.axis_names.values()),
         "front": _front_table(study, decision, objectives, numbers, rows),
@@ -47,8 +49,8 @@ def context(report: Report) -> dict[str, Any]:
         "drawn": len(rows),
         "objectives": objectives,
         "scales": shown,
-        "effects": effects,
-        "steps": list(_steps(study, decision)),
+        "effects": _effects(study, decision, axes),
+        "steps": list(_steps(study, decision, axes)),
         "workloads": {name: inside.view(d.analytic, d.event) for name, d in report.details.items()},
         "assumptions": _assumptions(report.details),
         "provenance": flat({**study.provenance, **_runs(report.details)}),
@@ -136,29 +138,30 @@ def _front_table(
     return table
 
 
-def _effects(study: Study, decision: Decision) -> list[dict[str, Any]]:
-    """Return what each axis explains alone, the axes that matter most first."""
-    metrics = [o.metric for o in study.objectives]
-    shares = main_effects(decision.designs, study.axes, metrics)
-    found = []
-    for path in shares.max(axis=1).sort_values(ascending=False, kind="stable").index:
-        row = [float(share) for share in shares.loc[path]]
-        values = decision.designs[path].nunique(dropna=False)
-        if values > 1:
-            found.append(
-                {
-                    "path": path,
-                    "axis": study.axis_names[path],
-                    "count": values,
-                    "shares": [(share, percent(share)) for share in row],
-                }
-            )
-    return found
+def _effects(study: Study, decision: Decision, axes: Sequence[Axis]) -> list[dict[str, Any]]:
+    """Return what each axis explains alone."""
+    shares = main_effects(decision.designs, axes, [o.metric for o in study.objectives])
+    return [
+        {
+            "path": ", ".join(axis.paths),
+            "axis": axis.name,
+            "count": axis.count,
+            "shares": [(float(share), percent(float(share))) for share in row],
+        }
+        for axis, row in zip(axes, shares, strict=True)
+    ]
 
 
-def _steps(study: Study, decision: Decision) -> Iterator[dict[str, Any]]:
+def _by_effect(study: Study, decision: Decision) -> list[Axis]:
+    """Return the axes, those that matter most to any objective first."""
+    axes = axes_of(study, decision.designs)
+    shares = main_effects(decision.designs, axes, [o.metric for o in study.objectives])
+    return [axes[row] for row in np.argsort(-shares.max(axis=1, initial=0.0), kind="stable")]
+
+
+def _steps(study: Study, decision: Decision, axes: Sequence[Axis]) -> Iterator[dict[str, Any]]:
     goals = {o.metric: o.goal for o in study.objectives}
-    for step in steps_from(decision.designs, study.axes, list(goals), decision.knee):
+    for step in steps_from(decision.designs, axes, list(goals), decision.knee):
         cells = [
             (ratio(step.ratios[metric], 1.0), _word(goal, step.ratios[metric], 1.0))
             if metric in step.ratios
@@ -166,9 +169,9 @@ def _steps(study: Study, decision: Decision) -> Iterator[dict[str, Any]]:
             for metric, goal in goals.items()
         ]
         yield {
-            "axis": study.axis_names[step.axis],
-            "from": setting(step.axis, decision.chosen[step.axis]),
-            "to": setting(step.axis, step.value),
+            "axis": step.axis.name,
+            "from": step.axis.texts[decision.knee],
+            "to": step.axis.texts[step.row],
             "front": bool(decision.row(step.row)["front"]),
             "ratios": cells,
         }

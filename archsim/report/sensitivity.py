@@ -10,9 +10,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archsim.report.quantities import applies
+from archsim.report.quantities import NOTHING, applies, setting
+from archsim.report.study import Study, row_of
 
 MAX_LEVELS = 12  # a sampled axis with more values is cut into as many bins of equal count
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What the sweep varied at once: a path of the design, or linked paths.
+
+    Parameters
+    ----------
+    values
+        One a design: what tells its place on the axis, in order where they have one.
+    texts
+        One a design: its place in words.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    values: pd.Series
+    texts: pd.Series
+
+    @property
+    def count(self) -> int:
+        return self.values.nunique(dropna=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +44,35 @@ class Step:
 
     Parameters
     ----------
+    row
+        Of the design.
     ratios
         Metric to its value over the chosen design's.
     """
 
-    axis: str
-    value: Any
-    ratios: dict[str, float]
+    axis: Axis
     row: int
+    ratios: dict[str, float]
+
+
+def axes_of(study: Study, designs: pd.DataFrame) -> list[Axis]:
+    """Return the axes along which designs differ; linked paths are one."""
+    names = study.axis_names
+    linked = {path: group for group in study.linked for path in group}
+    groups = dict.fromkeys(linked.get(path, (path,)) for path in study.axes)
+    axes = []
+    for group in groups:
+        cells = [[setting(path, cell) for cell in designs[path]] for path in group]
+        texts = [
+            ", ".join(cell for cell in row if cell != NOTHING) or NOTHING
+            for row in zip(*cells, strict=True)
+        ]
+        words = pd.Series(texts, index=designs.index)
+        first = designs[group[0]]
+        alone = len(group) == 1 or first.nunique(dropna=False) == words.nunique()
+        name = ", ".join(names[path] for path in group)
+        axes.append(Axis(name, group, first if alone else words, words))
+    return [axis for axis in axes if axis.count > 1]
 
 
 def levels(values: pd.Series) -> NDArray[np.intp]:
@@ -40,32 +84,32 @@ def levels(values: pd.Series) -> NDArray[np.intp]:
 
 
 def main_effects(
-    designs: pd.DataFrame, axes: Sequence[str], metrics: Sequence[str]
-) -> pd.DataFrame:
-    """Return by axis (rows) and metric (columns) the share of variance that the axis explains.
+    designs: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return the share of each metric's variance that each axis explains: [axes, metrics].
 
     The share is the epsilon-squared of a one-way analysis of variance on the metric's logarithm
     (on the metric where it has zeros): between-level over total variance, corrected for the number
-    of levels, at least 0. Shares need not sum to 1: axes act together, and linked axes act twice.
+    of levels, at least 0. Shares need not sum to 1: axes also act together.
     """
-    shares = pd.DataFrame(0.0, index=list(axes), columns=list(metrics))
-    for metric in metrics:
+    shares = np.zeros((len(axes), len(metrics)))
+    for column, metric in enumerate(metrics):
         values = designs[metric].to_numpy(np.float64)
         values = np.log(values) if (values > 0).all() else values
         total = ((values - values.mean()) ** 2).sum()
-        for axis in axes:
-            level = levels(designs[axis])
+        for row, axis in enumerate(axes):
+            level = levels(axis.values)
             means = pd.Series(values).groupby(level).transform("mean").to_numpy()
             within = ((values - means) ** 2).sum()
             freedom = len(values) - len(np.unique(level))
             if total > 0 and freedom > 0:
                 corrected = 1 - (within / freedom) / (total / (len(values) - 1))
-                shares.loc[axis, metric] = max(float(corrected), 0.0)
+                shares[row, column] = max(float(corrected), 0.0)
     return shares
 
 
 def steps_from(
-    designs: pd.DataFrame, axes: Sequence[str], metrics: Sequence[str], chosen: int
+    designs: pd.DataFrame, axes: Sequence[Axis], metrics: Sequence[str], chosen: int
 ) -> list[Step]:
     """Return the designs of the sweep one step from the chosen one along each axis.
 
@@ -73,15 +117,16 @@ def steps_from(
     all other values of an axis without an order. A random sample may have none. ``designs`` is
     numbered from 0, as `decide` returns it.
     """
-    at = designs.iloc[chosen]
-    codes = {axis: pd.factorize(designs[axis], use_na_sentinel=False)[0] for axis in axes}
-    same = pd.DataFrame({axis: code == code[chosen] for axis, code in codes.items()})
+    codes = [pd.factorize(axis.values, use_na_sentinel=False)[0] for axis in axes]
+    same = np.array([code == code[chosen] for code in codes])  # [axes, designs]
     found = []
-    for axis in axes:
-        one_apart = same.drop(columns=axis).all(axis=1) & ~same[axis] & designs[axis].map(applies)
-        for row in _nearest(designs.loc[one_apart, axis], at[axis]):
-            ratios = {m: float(designs.loc[row, m] / at[m]) for m in metrics if at[m]}
-            found.append(Step(axis, designs.loc[row, axis], ratios, row))
+    for number, axis in enumerate(axes):
+        others = np.delete(same, number, axis=0).all(axis=0)
+        one_apart = others & ~same[number] & axis.values.map(applies).to_numpy(bool)
+        for row in _nearest(axis.values[one_apart], axis.values[chosen]):
+            at, there = row_of(designs, chosen), row_of(designs, row)
+            ratios = {m: float(there[m] / at[m]) for m in metrics if at[m]}
+            found.append(Step(axis, row, ratios))
     return found
 
 

@@ -52,6 +52,8 @@ def study_of(folder: SweepFolder) -> Study:
         baseline=baseline if len(baseline) else None,
         baseline_name=_stem(sweep.baseline) if isinstance(sweep.baseline, str) else "baseline",
         constraints=tuple(Constraint(m, b.min, b.max) for m, b in sweep.constraints.items()),
+        linked=tuple(axis.link.paths for axis in sweep.axes.values() if axis.link),
+        models={w.label: w.model for w in plan.workloads},
         typed=_typed(folder, table),
         unfinished=len(plan) - len(table),
         provenance=_provenance(folder),

@@ -91,6 +91,10 @@ class Study:
         Rows as in ``table`` of the design to compare with, one a workload; or None.
     constraints
         What a design must keep to be considered.
+    linked
+        Axes that move together, as groups.
+    models
+        Workload to what ``archsim simulate`` takes for it.
     typed
         What an axis's cell stands for, by path and cell, where a table's column cannot hold it:
         a mapping, or one number among texts.
@@ -110,6 +114,8 @@ class Study:
     baseline: pd.DataFrame | None = None
     baseline_name: str = "baseline"
     constraints: tuple[Constraint, ...] = ()
+    linked: tuple[tuple[str, ...], ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[tuple[str, Any], Any] = field(default_factory=dict)
     unfinished: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -118,6 +118,7 @@ def study(frame: pd.DataFrame | None = None, **changes: Any) -> Study:
         "base": {"extends": "tpu_like"},
         "baseline": baseline,
         "baseline_name": "tpu_like",
+        "models": {workload: workload for workload in WORKLOADS},
         "constraints": (Constraint("area_mm2", high=12.0),),
         "provenance": {
             "archsim": "0.1.0",
