@@ -14,6 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 SWEEP, PLAN, LOCK, JOURNAL = "sweep.yaml", "plan.json", "lock", "journal"
 RESULTS, WALL_TIMES = "results.parquet", "wall_times.parquet"
+LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05
 OWN = {SWEEP, PLAN, LOCK, JOURNAL, RESULTS, WALL_TIMES}
 
 
@@ -202,16 +204,20 @@ def _not_writable(path: Path, fault: OSError) -> InputError:
 
 
 def _lock(lock: int, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.pread(lock, 100, 0).decode(errors="replace").strip() or "unknown"
-        raise ArchsimError(
-            f"{path}: another run (process {owner}) is at work in this folder; "
-            "wait for it, stop it, or choose another folder with -o"
-        ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)  # whoever asks `is_running` holds it for a moment, too
+        else:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            return
+    owner = os.pread(lock, 100, 0).decode(errors="replace").strip() or "unknown"
+    raise ArchsimError(
+        f"{path}: another run (process {owner}) is at work in this folder; "
+        "wait for it, stop it, or choose another folder with -o"
+    )
 
 
 def _check_ours(path: Path) -> None:
