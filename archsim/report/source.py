@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def study_of(folder: SweepFolder) -> Study:
         baseline_name=_stem(sweep.baseline) if isinstance(sweep.baseline, str) else "baseline",
         constraints=tuple(Constraint(m, b.min, b.max) for m, b in sweep.constraints.items()),
         linked=tuple(axis.link.paths for axis in sweep.axes.values() if axis.link),
-        models={w.label: w.model for w in plan.workloads},
+        models={w.label: _typed_here(w.model) for w in plan.workloads},
         typed=_typed(folder, table),
         unfinished=len(plan) - len(table),
         provenance=_provenance(folder),
@@ -69,6 +70,16 @@ def _typed(folder: SweepFolder, table: pd.DataFrame) -> dict[tuple[str, Any], An
         cells = zip(rows["design"], rows[path].tolist(), strict=True)
         found.update({(path, c): points[d][path] for d, c in cells if path in points[d]})
     return found
+
+
+def _typed_here(model: str) -> str:
+    """Return a model as one types it in the working directory: files below it by relative path."""
+    file, at, options = model.rpartition("@")
+    file, rest = (file, at + options) if at and "=" in options else (model, "")
+    path = Path(file)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        file = path.relative_to(Path.cwd()).as_posix()
+    return shlex.quote(file + rest)
 
 
 def _stem(name_or_file: str) -> str:
@@ -111,6 +122,7 @@ def report(
     output: Path | None = None,
     references: Sequence[Reference] = (),
     plotly_js: str | None = None,
+    timelines: bool = True,
 ) -> Written:
     """Write the report of a sweep's folder, and what it links to, and return what it says.
 
@@ -127,6 +139,8 @@ def report(
         Points that no sweep made; see `Reference`.
     plotly_js
         See `html.html`.
+    timelines
+        Whether to write them; they are large.
 
     Raises
     ------
@@ -139,7 +153,7 @@ def report(
     output = folder.path if output is None else output
     output.mkdir(parents=True, exist_ok=True)
     details = details_of(folder, decision)
-    links = _write_beside(output, study, decision, details)
+    links = _write_beside(output, study, decision, details if timelines else {})
     other = None if against is None else study_of(SweepFolder(against))
     said = write(
         study, output / REPORT, details=details, against=other, references=references,

@@ -63,6 +63,7 @@ def test_report_and_all_that_it_links_to_is_written(folder: Path, written: Writt
         assert path.stat().st_size > 100
     for name in ("results.csv", "timeline.more_layers.json"):
         assert f'href="{name}"' in page
+    assert "</span> " + str(folder.parent / "layers.csv") in page
 
 
 def test_chosen_design_runs_as_it_is_and_gives_the_table_s_figures(
@@ -131,10 +132,20 @@ def test_csv_has_every_point(folder: Path) -> None:
 
 def test_report_elsewhere_leaves_the_sweep_alone(folder: Path, tmp_path: Path) -> None:
     before = sorted(path.name for path in folder.iterdir())
-    elsewhere = report(folder, output=tmp_path / "new" / "place", against=folder)
+    output = tmp_path / "new" / "place"
+    elsewhere = report(folder, output=output, against=folder, timelines=False)
+    assert not list(output.glob("timeline*"))
     assert elsewhere.page == tmp_path / "new" / "place" / "report.html"
     assert elsewhere.report.against is not None
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_model_below_the_working_directory_is_named_from_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    models = study_of(SweepFolder(folder)).models
+    assert models == {"layers": "layers.csv", "more/layers": "more.csv"}
 
 
 def test_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:

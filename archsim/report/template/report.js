@@ -126,6 +126,7 @@
   function trace(view, rows, style, values = points.values) {
     const of = (name) => rows.map((i) => values[name][i] / metric[name].size);
     const found = { x: of(view[0]), y: of(view[1]), hoverinfo: "text", mode: "markers", ...style };
+    found.name = escape(style.name);
     if (view.length === 3) {
       found.z = of(view[2]);
       found.type = "scatter3d";
@@ -203,7 +204,7 @@
       return `<b>${escape(other.name)}</b><br>${escape(other.labels[i])}<br>${lines.join("<br>")}`;
     });
     const marks = trace(view, rows, {
-      name: `front of ${escape(other.name)}`, hovertext: text,
+      name: `front of ${other.name}`, hovertext: text,
       marker: { color: colours.against, size: three ? 4 : 8, symbol: three ? "cross" : "triangle-up" },
     }, other.values);
     if (three) return [marks];
