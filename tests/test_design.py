@@ -82,14 +82,14 @@ REFUSED = {
     ),
     "name: x\n": "{file}:1: engines: is required and missing",
     "engines: {}\n": (
-        "{file}:1: engines: dictionary should have at least 1 item after validation, not 0, not {{}}"
+        "{file}:1: engines: dictionary should have at least 1 item after validation, not 0, "
+        "not {{}}"
     ),
     "- a\n": "{file}:1: a design must be a mapping of keys, not ['a']",
     "a: 1\na: 2\n": "{file}:2: every key must stand once, not 'a'",
     "a: [1,\n": "{file}:2: must be valid YAML: expected the node content, but found '<stream end>'",
     "a: !!python/object:os.system {}\n": (
-        "{file}:1: must be plain YAML without tags, not "
-        "'tag:yaml.org,2002:python/object:os.system'"
+        "{file}:1: must be plain YAML without tags, not 'tag:yaml.org,2002:python/object:os.system'"
     ),
     "extends: nowhere\n": "design: must be a YAML file or one of tpu_like, not 'nowhere'",
     "extends: [tpu_like]\n": (
@@ -133,7 +133,7 @@ def test_hostile_yaml_is_bounded(tmp_path: Path) -> None:
 @given(st.text(max_size=80))
 def test_any_text_is_a_design_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, text: str
-) -> None:  # noqa: E501
+) -> None:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "mine.yaml").write_text(text, "utf-8")
     try:

@@ -22,9 +22,8 @@ def clocks() -> st.SearchStrategy[Any]:
 def designs(draw: st.DrawFn, *, vector: bool = False) -> Design:
     """Small designs: little arrays, buffers and bandwidths, so that every limit is met."""
     side = st.sampled_from([2, 4, 8])
-    engines = {
-        "mxu": {"kind": "systolic", "rows": draw(side), "cols": draw(side), "clock_mhz": draw(clocks())}
-    }  # fmt: skip
+    array = {"kind": "systolic", "rows": draw(side), "cols": draw(side)}
+    engines = {"mxu": {**array, "clock_mhz": draw(clocks())}}
     if vector:
         lanes = draw(st.sampled_from([1, 4, 16]))
         engines["vpu"] = {"kind": "vector", "lanes": lanes, "clock_mhz": draw(clocks())}
