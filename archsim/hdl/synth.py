@@ -24,6 +24,7 @@ from archsim.hdl.synth_netlist import flatten
 from archsim.hdl.synth_timing import TREE_FANOUT, tree_area_um2, worst_path
 
 Target = Literal["generic", "liberty", "ecp5", "ice40", "xilinx"]
+MAX_TIMED_CELLS = 1_500_000  # 40 us and half a KiB each
 TRANSISTORS_PER_GATE = 4  # a two-input NAND in static CMOS: one gate equivalent
 
 NO_WIRES = "no wire load, no clock tree, no placement: cells and their input capacitances only"
@@ -139,7 +140,7 @@ def synthesise(
     pnr
         Place and route on the FPGA and report its Fmax (extra ``fpga``).
     timed
-        Look for the longest path (``liberty`` only); it takes 50 us a cell.
+        Look for the longest path (``liberty`` only, up to `MAX_TIMED_CELLS`).
 
     Raises
     ------
@@ -287,12 +288,14 @@ def _mapped(
     )
     modules, total, version = read_stat(folder)
     netlist = json.loads((folder / "netlist.json").read_text())["modules"]
+    cells = leaf_cells(total, modules)
+    timed = timed and sum(cells.values()) <= MAX_TIMED_CELLS
     path = worst_path(flatten(netlist, top, library)) if timed else None
     trees = tree_area_um2(netlist, library)
     area = {name: m["area"] + trees[name] for name, m in modules.items() if "area" in m}
     return SynthResult(
         top, "liberty",
-        cells=leaf_cells(total, modules),
+        cells=cells,
         gate_equivalents=round(area[top] / library.nand2_area_um2, 1),
         area_um2=area[top],
         sequential_um2=total["sequential_area"],
@@ -303,6 +306,9 @@ def _mapped(
         recipe=recipe.label,
         library=library.name,
         tools={"yosys": version},
-        notes=(NO_WIRES, TREES) if flat else (NO_WIRES, TREES, HIERARCHY),
+        notes=(
+            NO_WIRES, TREES, *(() if flat else (HIERARCHY,)),
+            *(() if timed else ("not timed: no delay, no Fmax",)),
+        ),
         netlist=netlist,
     )  # fmt: skip

@@ -6,13 +6,13 @@ The file is a user's and untrusted: every name that could reach a tool's script 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archsim.errors import InputError
 from archsim.hdl.synth_function import same_up_to_inputs
@@ -35,22 +35,25 @@ class Table:
         [load, slew]
     """
 
-    load: NDArray[np.float64]
-    slew: NDArray[np.float64]
-    values: NDArray[np.float64]
+    load: tuple[float, ...]
+    slew: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
 
     def at(self, load: float, slew: float) -> float:
         """Interpolate; beyond the table's edge the outermost interval's slope goes on."""
-        column = np.array([_along(self.slew, row, slew) for row in self.values])
-        return float(_along(self.load, column, load))
+        i, j, u = _interval(self.load, load)
+        k, m, v = _interval(self.slew, slew)
+        low = self.values[i][k] * (1 - v) + self.values[i][m] * v
+        high = self.values[j][k] * (1 - v) + self.values[j][m] * v
+        return low * (1 - u) + high * u
 
 
-def _along(axis: NDArray[np.float64], values: NDArray[np.float64], x: float) -> float:
+def _interval(axis: tuple[float, ...], x: float) -> tuple[int, int, float]:
+    """Return the neighbours of x on an axis and its place between them."""
     if len(axis) == 1:
-        return float(values[0])
-    i = int(np.clip(np.searchsorted(axis, x) - 1, 0, len(axis) - 2))
-    share = (x - axis[i]) / (axis[i + 1] - axis[i])
-    return float(values[i] + share * (values[i + 1] - values[i]))
+        return 0, 0, 0.0
+    i = min(max(bisect_left(axis, x) - 1, 0), len(axis) - 2)
+    return i, i + 1, (x - axis[i]) / (axis[i + 1] - axis[i])
 
 
 RISE, FALL = 0, 1  # edges, as indices
@@ -357,7 +360,7 @@ def _table(group: Group, library: Group) -> Table:
         ),
         None,
     )
-    axes: dict[str, NDArray[np.float64]] = {"load": np.zeros(1), "slew": np.zeros(1)}
+    axes: dict[str, tuple[float, ...]] = {"load": (0.0,), "slew": (0.0,)}
     order = []
     for i in (1, 2):
         index = group.attributes.get(f"index_{i}")
@@ -374,11 +377,13 @@ def _table(group: Group, library: Group) -> Table:
         )
         axes[axis] = _numbers(index)
         order.append(axis)
-    values = _numbers(group.attributes.get("values", ("0",)))
+    values = np.array(_numbers(group.attributes.get("values", ("0",))))
+    shape = (len(axes["load"]), len(axes["slew"]))
     if order == ["slew", "load"]:
-        values = values.reshape(len(axes["slew"]), len(axes["load"])).T
-    return Table(axes["load"], axes["slew"], values.reshape(len(axes["load"]), len(axes["slew"])))
+        values = values.reshape(shape[::-1]).T
+    grid = values.reshape(shape).tolist()
+    return Table(axes["load"], axes["slew"], tuple(tuple(row) for row in grid))
 
 
-def _numbers(texts: tuple[str, ...]) -> NDArray[np.float64]:
-    return np.array([float(x) for text in texts for x in re.split(r"[\s,\\]+", text) if x])
+def _numbers(texts: tuple[str, ...]) -> tuple[float, ...]:
+    return tuple(float(x) for text in texts for x in re.split(r"[\s,\\]+", text) if x)

@@ -173,11 +173,10 @@ def tree_buffer(library: Liberty) -> Cell:
 
 
 class _Delays:
-    """Delays in library units, remembered by rounded load and slew (they repeat a lot)."""
+    """Delays in library units: of arcs, of set-up, of buffer trees."""
 
     def __init__(self, library: Liberty) -> None:
         self.fo4_slew = library.fo4[1]
-        self._known: dict[tuple[int, int, float, float], tuple[float, float]] = {}
         buffers = [c for c in library.cells.values() if c.is_gate("A") and not c.dont_use]
         # a tree of the buffer that drives its like fastest; of inverter pairs without a buffer
         self._stages = 1 if buffers else 2
@@ -185,14 +184,11 @@ class _Delays:
 
     def arc(self, arc: Arc, edge: int, load: float, slew: float) -> tuple[float, float]:
         """Return delay and output slew of an arc that ends in an edge."""
-        key = (id(arc), edge, float(f"{load:.3g}"), float(f"{slew:.3g}"))
-        if key not in self._known:
-            delay, transition = arc.delay[edge], arc.transition[edge]
-            self._known[key] = (
-                delay.at(load, slew) if delay else 0.0,
-                max(transition.at(load, slew), 0.0) if transition else self.fo4_slew,
-            )
-        return self._known[key]
+        delay, transition = arc.delay[edge], arc.transition[edge]
+        return (
+            delay.at(load, slew) if delay else 0.0,
+            max(transition.at(load, slew), 0.0) if transition else self.fo4_slew,
+        )
 
     def setup(self, pin: Pin, edge: int) -> float:
         """Return the longest set-up time at fan-out-of-4 slews of data and clock."""

@@ -28,7 +28,6 @@ from archsim.tech.study import Study
 from archsim.tech.table import Term, Terms, fit_terms, max_error_percent
 
 RECIPE = RECIPES[0]  # smallest area x delay, or within a few percent of it, in every library tried
-MAX_TIMED_PES = 256  # larger netlists are measured in area alone
 LANES, SEED = 64, 1
 
 Row = dict[str, Any]
@@ -45,19 +44,15 @@ def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
     """Synthesise one configuration and return its row."""
     result = _synthesised(study, spec, liberty)
     leakage, clock = standing(result.cells, liberty)
-    row: Row = {
+    paths = worst_paths(flatten(result.netlist or {}, study.top, liberty), study.path_group)
+    return {
         "spec": {name: getattr(spec, name) for name in study.spec_fields},
         "fitted": fitted,
         "area_um2": _rounded(study.parts(spec, result)),
         "leakage_uw": _digits(leakage),
         "clock_pj": _digits(clock),
+        "delay_ps": _rounded({name: paths[name].delay_ps for name in study.delay_terms}),
     }
-    if spec.rows * spec.cols <= MAX_TIMED_PES:
-        paths = worst_paths(flatten(result.netlist or {}, study.top, liberty), study.path_group)
-        row["delay_ps"] = _rounded(
-            {name: paths[name].delay_ps for name in study.delay_terms if name in paths}
-        )
-    return row
 
 
 def measure_energy(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Iterator[Row]:
@@ -123,8 +118,7 @@ def _fit_whole(study: Study, rows: Sequence[Row], quantity: str) -> Row:
 
 
 def _fit_delay(study: Study, rows: Sequence[Row]) -> Row:
-    timed = [r for r in rows if "delay_ps" in r]
-    fitted, others = [r for r in timed if r["fitted"]], [r for r in timed if not r["fitted"]]
+    fitted, others = [r for r in rows if r["fitted"]], [r for r in rows if not r["fitted"]]
     found = {
         group: fit_terms(terms, specs_of(study, fitted), [r["delay_ps"][group] for r in fitted])
         for group, terms in study.delay_terms.items()
