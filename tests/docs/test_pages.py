@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from archsim.compare.scalesim import Shape, compare
 from archsim.design import Dram, Fallback, Link, Sram, load_design
 from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.frontends import load
@@ -169,6 +170,17 @@ def test_every_printed_assumption_is_explained() -> None:
     assert quoted == {*CONVENTIONS, *NOT_COUNTED, *fixed}
     printed = simulate(design, load("resnet50")).assumptions
     assert quoted <= set(printed)
+
+
+def test_the_readme_has_the_cycles_of_the_array() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    size = r"(\d+)x(\d+)x(\d+), (\d+)x(\d+)"
+    found = re.findall(rf"^\| {size} \| ([\d,]+) .* \| ([\d,]+) \|$", text, re.MULTILINE)
+    assert len(found) == 5
+    for m, n, k, rows, cols, theirs, ours in found:
+        (row,) = compare([Shape("x", int(m), int(n), int(k))], int(rows), int(cols))
+        assert f"{row.scalesim_cycles:,}" == theirs
+        assert f"{row.archsim_cycles:,}" == ours
 
 
 # ---------------------------------------------------------------------------------------- runner
