@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from archsim.engines import GemmJobs, Ints
 from archsim.errors import InfeasibleError
 from archsim.mapping import (
+    HELD,
+    INSIDE,
     ORDERS,
     RESIDENT,
     STREAM_TILES,
@@ -62,6 +64,13 @@ class Machine:
     pj_per_mac: float = 0.0
     pj_per_ps: float = 0.0
 
+    def energy_pj(self, dram_bytes: Ints, macs: int, time_ps: Ints) -> NDArray[np.float64]:
+        if self.pj_per_byte == self.pj_per_mac == self.pj_per_ps == 0:
+            return np.broadcast_to(0.0, time_ps.shape)
+        return np.asarray(
+            self.pj_per_byte * dram_bytes + self.pj_per_mac * macs + self.pj_per_ps * time_ps
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -79,44 +88,38 @@ class Cost:
 
 
 def _compute_cycles(product: Product, machine: Machine, m: Ints, n: Ints, k: Ints) -> Ints:
-    """Return occupied cycles of one group for each tile size: sum over the kinds of tile there are.
+    """Return occupied cycles of one group for each tile size [t]: the sum over its kinds of tile.
 
     Tiles along m and n are full or the ragged last; along k first (starts the sum), inner, last.
     """
     g = product.gemm
 
-    def kinds(extent: int, size: Ints) -> list[tuple[Ints, Ints]]:
+    def kinds(extent: int, size: Ints) -> tuple[Ints, Ints]:
         full = extent // size
         ragged = extent - full * size
-        return [(full, size), ((ragged > 0).astype(np.int64), np.maximum(ragged, 1))]
+        return np.stack([full, ragged > 0]), np.stack([size, ragged])  # how many, how large: [2, t]
 
     trips = -(-g.k // k)
     last = g.k - (trips - 1) * k
-    depth = [
-        (np.ones_like(k), np.where(trips > 1, k, last), False),
-        (np.maximum(trips - 2, 0), k, True),
-        ((trips > 1).astype(np.int64), last, True),
-    ]
-    rows = [
-        (cm * cn * ck, sm, sn, sk, np.full(m.shape, acc))
-        for cm, sm in kinds(g.m, m)
-        for cn, sn in kinds(g.n, n)
-        for ck, sk, acc in depth
-    ]
-    counts, *sizes = (np.concatenate(column) for column in zip(*rows, strict=True))
-    occupied = np.zeros(len(counts), np.int64)
-    live = np.flatnonzero(counts)
-    occupied[live] = machine.occupied(GemmJobs(*(s[live] for s in sizes)))
-    total: Ints = (counts * occupied).reshape(len(rows), *m.shape).sum(axis=0)
-    return total
+    (count_m, size_m), (count_n, size_n) = kinds(g.m, m), kinds(g.n, n)
+    count_k = np.stack([np.ones_like(k), np.maximum(trips - 2, 0), trips > 1])
+    size_k = np.stack([np.minimum(k, g.k), k, last])
+    counts = count_m[:, None, None] * count_n[:, None] * count_k  # [2, 2, 3, t]
+    live = np.nonzero(counts)
+    of_m, of_n, of_k, t = live
+    jobs = GemmJobs(size_m[of_m, t], size_n[of_n, t], size_k[of_k, t], of_k > 0)
+    counts[live] *= machine.occupied(jobs)
+    return np.asarray(counts.sum(axis=(0, 1, 2)))
 
 
 def _by_extent(touched: Callable[[int], Ints], extents: Ints) -> tuple[Ints, Ints, Ints]:
     """Return sum, largest and first of what the tiles of each extent touch."""
     sizes, inverse = np.unique(extents, return_inverse=True)
     tiles = [touched(int(size)) for size in sizes]
-    columns = ([t.sum() for t in tiles], [t.max() for t in tiles], [t[0] for t in tiles])
-    total, largest, first = (np.array(column, np.int64)[inverse] for column in columns)
+    table = np.concatenate(tiles)
+    starts = np.cumsum([0, *map(len, tiles[:-1])])
+    columns = (np.add.reduceat(table, starts), np.maximum.reduceat(table, starts), table[starts])
+    total, largest, first = (column[inverse] for column in columns)
     return total, largest, first
 
 
@@ -139,37 +142,22 @@ def evaluate(
     rows = _by_extent(product.a_rows, m)
     columns = _by_extent(product.a_columns, k)
     a_sum, a_max, a_first = (r * c for r, c in zip(rows, columns, strict=True))
-
-    def axis(values: list[bool], position: int) -> NDArray[np.bool_]:
-        shape = [1, 1, 1]
-        shape[position] = -1
-        return np.array(values).reshape(shape)
-
-    def col(x: NDArray[Any]) -> NDArray[Any]:
-        return x.reshape(-1, 1, 1)
-
-    def reload(other: str, trips: Ints, own: dict[str, Ints], held: str) -> Ints:
-        """Return how often a streamed operand passes by: once, or once a trip of the other loop."""
-        again = np.zeros((len(m), len(orders), 1), bool)
-        for name, own_trips in own.items():
-            outside = axis([o.index(other) < o.index(name) for o in orders], 1)
-            again = again | (outside & col(own_trips > 1))
-        again = again & ~axis([held in r for r in residents], 2)
-        return np.asarray(np.where(again, col(trips), 1))
-
     a_total = ceil_bytes(a_sum * g.groups, product.a_bits)
-    b_total = ceil_bytes(np.full(m.shape, g.k * g.n * g.groups), product.b_bits)
-    c_total = ceil_bytes(np.full(m.shape, g.m * g.n * g.groups), product.c_bits)
-    c_partial = ceil_bytes(np.full(m.shape, g.m * g.n * g.groups), product.acc_bits)
-    visits = reload("k", tk, {"m": tm, "n": tn}, "c")
-    dram_bytes = (
-        col(a_total) * reload("n", tn, {"m": tm, "k": tk}, "a")
-        + col(b_total) * reload("m", tm, {"n": tn, "k": tk}, "b")
-        + col(c_total)
-        + 2 * col(c_partial) * (visits - 1)
-    )
+    b_total = ceil_bytes(g.k * g.n * g.groups, product.b_bits)
+    c_total = ceil_bytes(g.m * g.n * g.groups, product.c_bits)
+    c_partial = ceil_bytes(g.m * g.n * g.groups, product.acc_bits)
 
-    buffer_bytes = _room(product, m, n, k, groups, a_max, residents)
+    # a streamed operand passes again each trip of the loop that reuses it, if a loop of its own
+    # with more than one trip is inside that
+    inside = INSIDE[[ORDERS.index(order) for order in orders]]  # [orders, axis, axis]
+    several = np.stack([tm > 1, tn > 1, tk > 1], axis=-1)
+    again = (several[:, None, None, :] & inside).any(axis=-1)  # [t, orders, reusing axis]
+    repeats = again * np.stack([tm - 1, tn - 1, tk - 1], axis=-1)[:, None]
+    once = np.stack([np.full_like(m, b_total), a_total, np.full_like(m, 2 * c_partial)], axis=-1)
+    streamed = ~HELD[[RESIDENT.index(resident) for resident in residents]]
+    by_axis = streamed[:, [1, 0, 2]].astype(np.int64)  # m reuses B, n reuses A, k reuses C
+    passes = (repeats * once[:, None]) @ by_axis.T  # [t, orders, residents]
+    dram_bytes = passes + (a_total + b_total + c_total)[:, None, None]
 
     def dma_ps(size_bytes: Ints) -> Ints:
         speed = machine.ps_per_byte
@@ -181,54 +169,50 @@ def evaluate(
         ceil_bytes(a_first * groups, product.a_bits) + ceil_bytes(k * n * groups, product.b_bits)
     )
     last = dma_ps(ceil_bytes(last_m * last_n * last_g, product.c_bits))
-    between = np.maximum(col(compute_ps), dma_ps(dram_bytes) - col(first + last))
-    time_ps = between + col(first + last) + machine.latency_ps
-    energy = (
-        machine.pj_per_byte * dram_bytes + machine.pj_per_mac * g.macs + machine.pj_per_ps * time_ps
-    )
-    return Cost(time_ps, dram_bytes, np.broadcast_to(buffer_bytes, time_ps.shape), energy)
+    ends = (first + last)[:, None, None]
+    time_ps = np.maximum(compute_ps[:, None, None], dma_ps(dram_bytes) - ends)
+    time_ps += ends + machine.latency_ps
+    room = _room(product, m, n, k, groups, a_max, ~streamed)
+    return Cost(
+        time_ps, dram_bytes, np.broadcast_to(room[:, None], time_ps.shape),
+        machine.energy_pj(dram_bytes, g.macs, time_ps),
+    )  # fmt: skip
 
 
 def _room(
-    product: Product,
-    m: Ints,
-    n: Ints,
-    k: Ints,
-    groups: Ints,
-    a_max: Ints,
-    residents: tuple[str, ...],
+    product: Product, m: Ints, n: Ints, k: Ints, groups: Ints, a_max: Ints, held: NDArray[np.bool_]
 ) -> Ints:
-    """Return the buffer bytes of tiles [t] under every residency: shape [t, 1, residents]."""
+    """Return the buffer bytes of tiles [t] for each set of held operands: [t, sets]."""
     g = product.gemm
     # a resident operand of one group is in use while the next group's loads
     slots = np.where(groups < g.groups, STREAM_TILES, 1)
     c_bits = np.where(k < g.k, product.acc_bits, product.c_bits)
     a_whole = int(product.a_rows(g.m).max() * product.a_columns(g.k).max())
 
-    def room(whole: int, tile: Ints, bits: Ints | int, name: str) -> Ints:
-        held = np.array([name in r for r in residents])
-        whole_bytes = -(-whole * groups * bits // 8) * slots
-        tile_bytes = -(-tile * groups * bits // 8) * STREAM_TILES
-        return np.asarray(np.where(held, whole_bytes[:, None], tile_bytes[:, None]))[:, None, :]
+    def room(elements: tuple[Any, Any, Any], copies: Any) -> Ints:
+        bits = (product.a_bits, product.b_bits, c_bits)
+        sizes = (ceil_bytes(x * groups, b) for x, b in zip(elements, bits, strict=True))
+        return np.stack([size * copies for size in sizes], axis=-1)  # [t, operands]
 
-    return (
-        room(a_whole, a_max, product.a_bits, "a")
-        + room(g.k * g.n, k * n, product.b_bits, "b")
-        + room(g.m * g.n, m * n, c_bits, "c")
-    )
+    whole = room((a_whole, g.k * g.n, g.m * g.n), slots)
+    tile = room((a_max, k * n, m * n), STREAM_TILES)
+    return np.asarray(whole @ held.T.astype(np.int64) + tile @ (~held.T).astype(np.int64))
 
 
 def footprint_bytes(product: Product, mapping: GemmMapping) -> int:
     """Return the buffer bytes that a mapping's tiles take."""
-    return int(footprints_bytes(product, GemmMappings.of([mapping])).item())
+    m, n, k, groups = (np.array([x]) for x in (mapping.m, mapping.n, mapping.k, mapping.groups))
+    a_max = np.array([product.a_rows(mapping.m).max() * product.a_columns(mapping.k).max()])
+    held = HELD[[RESIDENT.index(mapping.resident)]]
+    return int(_room(product, m, n, k, groups, a_max, held).item())
 
 
 def footprints_bytes(product: Product, mappings: GemmMappings) -> Ints:
     """Return the buffer bytes that the tiles of each mapping take."""
     x = mappings
     a_max = _by_extent(product.a_rows, x.m)[1] * _by_extent(product.a_columns, x.k)[1]
-    room = _room(product, x.m, x.n, x.k, x.groups, a_max, RESIDENT)
-    return np.asarray(room[np.arange(len(x.m)), 0, x.resident])
+    room = _room(product, x.m, x.n, x.k, x.groups, a_max, HELD)
+    return np.asarray(room[np.arange(len(x.m)), x.resident])
 
 
 def candidates(product: Product, machine: Machine) -> tuple[Ints, Ints, Ints]:
@@ -252,12 +236,16 @@ def search(product: Product, machine: Machine, objective: Objective = "time") ->
     g = product.gemm
     m, n, k = candidates(product, machine)
     tiles = evaluate(product, machine, m, n, k, np.ones_like(m))
-    packs = np.array(tile_extents(g.groups, 2)[(0 if g.groups > 1 else 1) :], np.int64)
-    whole_m, whole_n, whole_k = (np.full_like(packs, x) for x in (g.m, g.n, g.k))
-    packed = evaluate(product, machine, whole_m, whole_n, whole_k, packs, ORDERS[:1], RESIDENT[:1])
+    costs = [tiles]
+    packs = np.array(tile_extents(g.groups, 2), np.int64)
+    if g.groups > 1:
+        whole_m, whole_n, whole_k = (np.full_like(packs, x) for x in (g.m, g.n, g.k))
+        costs.append(
+            evaluate(product, machine, whole_m, whole_n, whole_k, packs, ORDERS[:1], RESIDENT[:1])
+        )
 
     def joined(of: Callable[[Cost], NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate([of(tiles).ravel(), of(packed).ravel()])
+        return np.concatenate([of(cost).ravel() for cost in costs])
 
     fits = joined(lambda c: c.buffer_bytes) <= machine.capacity_bytes
     if not fits.any():

@@ -234,7 +234,7 @@ class GemmSteps:
     final: NDArray[np.bool_]  # the store is of finished results, not of partial sums
 
 
-def ceil_bytes(elements: Ints, bits: int | Ints) -> Ints:
+def ceil_bytes(elements: Any, bits: Any) -> Any:
     return -(-elements * bits // 8)
 
 

@@ -144,14 +144,14 @@ class Plan:
             loads += size_bytes
             if weight:
                 first += int(size_bytes[0])
-        rest = loads.copy()
-        rest[0] -= first
         stores = np.where(self.final & held_output, 0, self.store_bytes)
+        whole_load_ps = dram.transfer_ps(loads).tolist()
+        prefetch_ps, rest_ps = dram.transfer_ps(np.array([first, loads[0] - first])).tolist()
         return Moves(
-            prefetch_ps=int(dram.transfer_ps(np.array([first]))[0]),
+            prefetch_ps=prefetch_ps,
             prefetch_bytes=first,
-            whole_load_ps=dram.transfer_ps(loads).tolist(),
-            load_ps=dram.transfer_ps(rest).tolist(),
+            whole_load_ps=whole_load_ps,
+            load_ps=[rest_ps, *whole_load_ps[1:]],
             store_ps=dram.transfer_ps(stores).tolist(),
             cycles=(self.timing.occupied * self.repeat).tolist(),
             read_bytes=int(loads.sum()),

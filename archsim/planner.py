@@ -264,7 +264,8 @@ def _plan(
     actions = engine.actions(spec, jobs, timing)
 
     def total(table: Mapping[str, Ints]) -> dict[str, int]:
-        return {name: int((values * repeat).sum()) for name, values in table.items()}
+        sums = np.stack(list(table.values())) @ repeat
+        return dict(zip(table, map(int, sums), strict=True))
 
     beats, lanes = total(timing.beats), engine.lanes(spec)
     moved = {p: beats[p] * lanes[p] // 8 for p in beats if p in lanes}
