@@ -32,14 +32,20 @@ class Fit:
     max_error_percent: float
 
     def evaluate(self, terms: Mapping[str, Terms], spec: Any) -> dict[str, Any]:
-        """Return each component's value for a spec, or arrays for a batch."""
+        """Return each component's value: floats for a spec, arrays for a batch."""
         return {
-            component: sum(
-                coefficient * np.asarray(terms[component][term](spec), float)
-                for term, coefficient in parts.items()
+            component: _plain(
+                sum(
+                    coefficient * np.asarray(terms[component][term](spec), float)
+                    for term, coefficient in parts.items()
+                )
             )
             for component, parts in self.coefficients.items()
         }
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if np.ndim(value) == 0 else value
 
 
 @dataclass(frozen=True, slots=True)

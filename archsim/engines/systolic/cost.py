@@ -156,10 +156,9 @@ def energy_pj(spec: Spec, tech: Tech) -> dict[str, Any]:
     leakage_uw = table.fit("leakage_uw").evaluate(WHOLE_TERMS, spec)["array"]
     actions = table.fit("energy_pj").evaluate(ENERGY_TERMS, spec)
     control = actions.pop("control_cycle")
-    energy = {
+    return {
         **actions,
         "pe_clock": (clock + control) / pes(spec),
         "idle_cycle": clock,
         "leak_ps": leakage_uw * 1e-6,  # 1 uW is 1e-6 pJ a ps
     }
-    return {name: float(v) if np.ndim(v) == 0 else v for name, v in energy.items()}
