@@ -136,6 +136,13 @@
     return found;
   }
 
+  /** Where a label has room: no design is better than the front, few stand right behind it. */
+  function beside(view, side) {
+    if (view.length === 3) return "top center";
+    const low = (name) => (metric[name].goal === "min") === (side === "better");
+    return `${low(view[1]) ? "bottom" : "top"} ${low(view[0]) ? "left" : "right"}`;
+  }
+
   function single(view, name, values, style, text) {
     if (!view.every((n) => Number.isFinite(values[n]))) return [];
     const column = Object.fromEntries(view.map((n) => [n, [values[n]]]));
@@ -178,12 +185,13 @@
       const lines = metrics.map((m) => `${escape(m.title)}: ${withUnit(m, baseline.values[m.name])}`);
       found.push(...single(view, baseline.name, baseline.values, {
         marker: { color: colours.baseline, size: three ? 6 : 11, symbol: "square" },
-        textposition: "bottom center",
+        textposition: beside(view, "worse"),
       }, `<b>${escape(baseline.name)}</b><br>${lines.join("<br>")}`));
     }
     const knee = Object.fromEntries(metrics.map((m) => [m.name, points.values[m.name][data.knee]]));
     const [marker] = single(view, "knee", knee, {
       marker: { color: colours.knee, size: three ? 7 : 13, symbol: "diamond", line: { color: "#fff", width: 1 } },
+      textposition: beside(view, "better"),
     }, hoverOf(data.knee));
     found.push({ ...marker, customdata: [data.knee] });
     if (selected !== data.knee) {
