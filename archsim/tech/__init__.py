@@ -119,7 +119,7 @@ class _Facts(_Part):
     assumptions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # `load` gives one object a technology
 class Tech:
     """A process node and the cell library that logic is measured in.
 

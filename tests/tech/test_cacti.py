@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def test_committed_table_has_every_point_and_its_recipe() -> None:
     assert points == wanted
     assert tuple(TABLE["columns"]) == cacti.COLUMNS
     assert "CACTI 7" in TABLE["tool"]
-    assert TABLE["recipe"].startswith("python -m archsim.tech.cacti")
+    digest = hashlib.sha256(cacti.SETTINGS.encode()).hexdigest()[:16]
+    assert TABLE["recipe"] == f"python -m archsim.tech.cacti DIR, settings digest {digest}"
 
 
 def folder_with(tmp_path: Path, script: str) -> Path:
