@@ -82,60 +82,68 @@ def _advance(
     period = run.placed.unit.clock.period_ps
     num, den = period.numerator, period.denominator
     free, loaded, end, slot = engine.free_ps, engine.loaded_ps, engine.end_ps, engine.slot_ps
-    end2 = end
-    wait, dma_wait = execution.wait_ps, execution.dma_wait_ps
-    execution.begin_ps = end
-    stored = occupied = start = 0
-    first = True
-    pending = 0
+    before = opened = end  # end of the step before the last
+    for_load = for_store = for_input = for_buffer = dma_for_input = 0  # waits
+    occupied = pending = 0
+    start = -1
     for load, store, cycles in zip(run.load_ps, moves.store_ps, moves.cycles, strict=True):
         if load:
-            slot_free = end if first else end2
-            if slot_free > free:
-                dma_wait["buffer"] += slot_free - free
-                free = slot_free
-            if first and ready_ps > free:
-                dma_wait["input"] += ready_ps - free
+            if before > free:
+                for_buffer += before - free
+                free = before
+            if ready_ps > free:
+                dma_for_input += ready_ps - free
                 free = ready_ps
-            if first:
+            if start < 0:
                 start = free
             free += load
             loaded = free + latency_ps
         last = end
-        begin = max(end, loaded, slot)
-        if first and ready_ps > end:
-            wait["input"] += ready_ps - end
+        if ready_ps > end:
+            for_input += ready_ps - end
             end = ready_ps
-            begin = max(begin, end)
-        edge = (begin - 1) * den // num + 1 if begin > 0 else 0
-        begin = -(-edge * num // den)
-        if first and not load:
+        begin = end if end > loaded else loaded
+        begin = slot if slot > begin else begin
+        if den == 1:
+            begin += -begin % num
+            finish = begin + cycles * num
+        else:
+            edge = (begin - 1) * den // num + 1 if begin > 0 else 0
+            begin = -(-edge * num // den)
+            finish = -(-(edge + cycles) * num // den)
+        if start < 0:
             start = begin
-        wait["store" if slot > loaded else "load"] += begin - end
+        if slot > loaded:
+            for_store += begin - end
+        else:
+            for_load += begin - end
         if pending:  # the store of the step before stands behind this step's load
             if last > free:
-                dma_wait["buffer"] += last - free
+                for_buffer += last - free
                 free = last
             free += pending
             slot = free
-        end2, end = last, -(-(edge + cycles) * num // den)
+        before, end = last, finish
         occupied += end - begin
         pending = store
-        first = False
+        ready_ps = 0  # inputs matter to the first step only
     if run.prefetch_next_ps:
-        if execution.begin_ps > free:
-            dma_wait["buffer"] += execution.begin_ps - free
-            free = execution.begin_ps
+        if opened > free:
+            for_buffer += opened - free
+            free = opened
         free += run.prefetch_next_ps
         loaded = free + latency_ps
+    done = end
     if pending:
         if end > free:
-            dma_wait["buffer"] += end - free
+            for_buffer += end - free
             free = end
         free += pending
-        slot = stored = free
-    execution.start_ps, execution.end_ps = start, max(end, stored)
+        slot = done = free
+    execution.begin_ps, execution.start_ps, execution.end_ps = opened, start, done
     execution.occupied_ps = occupied
+    execution.wait_ps = {"load": for_load, "store": for_store, "input": for_input}
+    execution.dma_wait_ps = {"buffer": for_buffer, "input": dma_for_input, "dram": 0}
     engine.free_ps, engine.loaded_ps, engine.end_ps, engine.slot_ps = free, loaded, end, slot
     # what has passed by the op's end cannot delay what follows: equal futures compare equal
     execution.tail_ps = (max(free, end), max(loaded, end), end, max(slot, end))

@@ -19,13 +19,14 @@ from archsim.design import Clock, Design
 from archsim.engines import Fmax, Ints, SpecBatch, discover
 from archsim.errors import InputError
 from archsim.fallback import fallback_unit
+from archsim.flow import Flow, Segment
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramBatch, DramTiming
 from archsim.plan import Unit
 from archsim.planner import env_of
 from archsim.recurrence import Pipe, advance
 from archsim.rows import Cut, Rows, UnitBatch, cut, rows_of
-from archsim.schedule import Segment, assign, resident_tensors, room_of, segments_of, users_of
+from archsim.schedule import assign, resident_tensors, room_of
 from archsim.simulate import simulate, units_of
 from archsim.trace import Op, Trace
 
@@ -195,17 +196,16 @@ class _Group:
     ) -> None:
         self.trace, self.designs, self.mappings = trace, designs, mappings
         self.clocks: list[Clock] = [mine[0].clock for mine in units]
-        self.segments = segments_of(trace)
+        self.flow = Flow.of(trace)
         self.dram = DramBatch.of([DramTiming.of(design) for design in designs])
         self.room_bytes, store_room = np.array([room_of(d) for d in designs], np.int64).T
-        self.held = resident_tensors(trace, self.segments, store_room)
+        self.held = resident_tensors(self.flow, store_room)
         self.names = [unit.name for unit in _assigned(designs[0], units[0], trace)]
         same = {mine[0].name: mine for mine in zip(*units, strict=True)}
         self.units = {name: _stacked(same[name], designs[0]) for name in dict.fromkeys(self.names)}
         self.several = len(self.units) > 1
         self.cuts = [self._cut(i) for i in range(len(trace.ops))]
         self.most_steps = max((int(x.steps[x.variant_of].sum()) for x in self.cuts), default=0)
-        self.producer, self.consumers = users_of(trace)
         self.room_of = self._rooms()
 
     def _cut(self, i: int) -> Cut:
@@ -237,8 +237,8 @@ class _Group:
             if held is not None and self.several:
                 others = [x for name, x in used_up.items() if name != self.names[i]]
                 freed[i] = [np.where(held, x, -1) for x in others]
-            for name in op.inputs:
-                if name in self.held and max(self.consumers[name]) == i:
+            for name in self.flow.links[i].last_uses:
+                if name in self.held:
                     last = used_up.setdefault(self.names[i], np.full(len(self.designs), -1))
                     last[self.held[name]] = i
         return freed
@@ -260,7 +260,7 @@ class _Group:
             self.fetched[name] = np.ones(count, bool)
             self.dma_ps += opening_ps
         end_ps = np.zeros(count, np.int64)
-        for segment in self.segments:
+        for segment in self.flow.segments:
             end_ps = np.maximum(end_ps, self._run_segment(segment))
         if self.several:  # one DRAM serves all
             end_ps = np.maximum(end_ps, self.dma_ps)
@@ -270,8 +270,7 @@ class _Group:
 
     def _prefetch(self, i: int) -> tuple[Ints, Ints]:
         """Return bytes and ps of the weights of an op's first step."""
-        op, every = self.trace.ops[i], np.arange(len(self.designs))
-        weights = [self.trace.tensors[name].role == "weight" for name in op.inputs]
+        every, weights = np.arange(len(self.designs)), self.flow.links[i].weights
         size_bytes = np.zeros(len(every), np.int64)
         if any(weights):
             variant_of = self.cuts[i].variant_of
@@ -362,16 +361,10 @@ class _Group:
 
     def _ready(self, i: int, done_ps: Ints | None) -> Ints | None:
         """Return when an op may touch its inputs; the iteration before was done at ``done_ps``."""
-        op, mine = self.trace.ops[i], self.names[i]
-        segment = next(s for s in self.segments if s.start <= i < s.stop)
-        times = []
-        for name in op.inputs:
-            at = self.producer.get(name, -1)
-            weight = self.trace.tensors[name].role == "weight"
-            if 0 <= at < i and self.names[at] != mine:
-                times.append(self.op_end_ps[at])
-            if done_ps is not None and not weight and not segment.start <= at < segment.stop:
-                times.append(done_ps)
+        link = self.flow.links[i]
+        times = [self.op_end_ps[p] for p in link.producers if self.names[p] != self.names[i]]
+        if link.carried and done_ps is not None:
+            times.append(done_ps)
         every = np.arange(len(self.designs))
         times += [self.op_end_ps[freed, every] for freed in self.room_of.get(i, [])]
         return np.maximum.reduce(times) if times else None

@@ -6,20 +6,24 @@ A plan does not know where in the trace its op stands, so equal layers share one
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from archsim.design import Clock, Sram
 from archsim.engines import Engine, Ints, Timing
+from archsim.flow import Flow
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
+from archsim.trace import Trace
 
 MAX_SITES = 1024  # engines in surroundings that a memo tells apart at a time
+MAX_FLOWS = 16  # traces
+MAX_COSTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,13 @@ class Plan:
         )
 
 
+T = TypeVar("T")
+
+
 class Memo:
     """Plans by everything that enters them; the least recently used go when it is full.
+
+    Beside them, what is found once of traces, engines and memories.
 
     Parameters
     ----------
@@ -174,6 +183,8 @@ class Memo:
         self._steps = 0
         self._sites: OrderedDict[Hashable, int] = OrderedDict()
         self._numbers = count()
+        self._flows: OrderedDict[int, Flow] = OrderedDict()
+        self._costs: OrderedDict[Hashable, Any] = OrderedDict()
 
     def site(self, site: Site) -> int:
         """Return a number that stands for a site: it is hashed once, not once an op."""
@@ -190,6 +201,24 @@ class Memo:
             if len(self._sites) > MAX_SITES:
                 self._sites.popitem(last=False)
         return self._sites[key]
+
+    def flow(self, trace: Trace) -> Flow:
+        """Return what flows in a trace."""
+        flow = self._flows.get(id(trace))
+        if flow is None:  # an entry keeps its trace alive, so that no other gets its id
+            flow = self._flows[id(trace)] = Flow.of(trace)
+            if len(self._flows) > MAX_FLOWS:
+                self._flows.popitem(last=False)
+        return flow
+
+    def cost(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return what ``find`` does: it is called once a key."""
+        if key not in self._costs:
+            self._costs[key] = find()
+            if len(self._costs) > MAX_COSTS:
+                self._costs.popitem(last=False)
+        found: T = self._costs[key]
+        return found
 
     def get(self, key: Hashable) -> Plan | None:
         plan = self._plans.get(key)

@@ -11,6 +11,7 @@ import numpy as np
 from archsim.design import Sram
 from archsim.engines import Env, GemmJobs, Ints, Rate
 from archsim.errors import InfeasibleError, InputError
+from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
 from archsim.mapping import (
     STREAM_TILES,
@@ -30,9 +31,14 @@ Tensors = Mapping[str, Tensor]
 
 
 def plan_op(
-    site: Site, number: int, op: Op, tensors: Tensors, given: OpMapping | None, memo: Memo
+    site: Site,
+    number: int,
+    flow: Flow,
+    index: int,
+    given: Mapping[str, OpMapping] | None,
+    memo: Memo,
 ) -> Plan:
-    """Return the plan of an op on an engine, searched unless a mapping is given.
+    """Return the plan of an op of a trace on an engine, searched unless a mapping is given.
 
     Parameters
     ----------
@@ -44,15 +50,14 @@ def plan_op(
     InfeasibleError
         If no tile fits the buffer, or the given ones do not.
     """
-    operands = (*op.inputs, *op.outputs)
-    shapes = tuple((t.size_bytes, t.dtype) for t in (tensors[name] for name in operands))
-    repeated = tuple(op.inputs.index(name) for name in op.inputs)  # x * x loads x once
-    key = (number, op.kind, tuple(op.attrs.items()), shapes, repeated, given)
+    op, shapes = flow.trace.ops[index], flow.links[index].shapes
+    mapping = given.get(op.name) if given else None
+    key = (number, op.kind, tuple(op.attrs.items()), shapes, mapping)
     plan = memo.get(key)
     if plan is None:
         make = _plan_product if is_product(site.unit, op) else _plan_slices
         try:
-            plan = make(site, op, tensors, given)
+            plan = make(site, op, flow.trace.tensors, mapping)
         except InfeasibleError as fault:
             raise InfeasibleError(
                 f"op {op.name!r}: {fault.what}", demand=fault.demand, bound=fault.bound,

@@ -6,7 +6,8 @@ Everything here is decided before time is known; `analytic` and `kernel` then ru
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from archsim.design import Design
 from archsim.engines import Ints, Reason
 from archsim.errors import ArchsimError
+from archsim.flow import Flow, Segment
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
 from archsim.plan import Memo, Moves, Plan, Site, Unit
@@ -52,15 +54,6 @@ class Placed:
     held_inputs: tuple[str, ...]
     held_output: bool
     carried: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Ops [start, stop) of the program, run together ``repeat`` times."""
-
-    start: int
-    stop: int
-    repeat: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,48 +102,26 @@ class Program:
             for iteration in range(repeats.get(number, segment.repeat))
             for placed in self.ops[segment.start : segment.stop]
         ]
-        runs: list[Run] = []
-        upcoming: dict[str, tuple[Placed, int]] = {}
-        for position in range(len(order) - 1, -1, -1):
-            segment, iteration, placed = order[position]
-            name = placed.unit.name
-            follower = upcoming.get(name)
-            ahead = 0
-            if follower is not None and self._fits_ahead(placed, follower[0]):
-                ahead = follower[0].moves.prefetch_ps
-                runs[follower[1]] = _prefetched(runs[follower[1]])
-            upcoming[name] = (placed, len(runs))
-            runs.append(Run(segment, iteration, placed, placed.moves.whole_load_ps, 0, ahead))
-        for placed, at in upcoming.values():  # the first of each engine
-            runs[at] = replace(_prefetched(runs[at]), opening_ps=placed.moves.prefetch_ps)
-        return runs[::-1]
+        ahead_ps = [0] * len(order)
+        latest: dict[str, int] = {}  # the position of each engine's latest run
+        runs = []
+        for position, (segment, iteration, placed) in enumerate(order):
+            running = latest.get(placed.unit.name)
+            latest[placed.unit.name] = position
+            moves, opening_ps = placed.moves, 0
+            load_ps = moves.load_ps
+            if running is None:
+                opening_ps = moves.prefetch_ps
+            elif self._fits_ahead(order[running][2], placed):
+                ahead_ps[running] = moves.prefetch_ps
+            else:
+                load_ps = moves.whole_load_ps
+            runs.append((segment, iteration, placed, load_ps, opening_ps))
+        return [Run(*run, ahead) for run, ahead in zip(runs, ahead_ps, strict=True)]
 
     def _fits_ahead(self, running: Placed, follower: Placed) -> bool:
         need = running.plan.buffer_bytes + follower.moves.prefetch_bytes
         return need <= self.room_bytes
-
-
-def _prefetched(run: Run) -> Run:
-    return replace(run, load_ps=run.placed.moves.load_ps)
-
-
-def segments_of(trace: Trace) -> tuple[Segment, ...]:
-    """Return the runs of consecutive ops that share a block, other ops being runs of their own."""
-    segments: list[Segment] = []
-    for i, op in enumerate(trace.ops):
-        previous = trace.ops[i - 1] if i else None
-        if previous is not None and op.block and op.block == previous.block:
-            if op.repeat != previous.repeat:
-                raise ArchsimError(
-                    f"op {op.name!r}: ops of block {op.block!r} must have one repeat, "
-                    f"not {previous.repeat} and {op.repeat}"
-                )
-            segments[-1] = Segment(segments[-1].start, i + 1, op.repeat)
-        elif previous is not None and not op.block and op.repeat == 1 == segments[-1].repeat:
-            segments[-1] = Segment(segments[-1].start, i + 1, 1)
-        else:
-            segments.append(Segment(i, i + 1, op.repeat))
-    return tuple(segments)
 
 
 def assign(units: tuple[Unit, ...], fallback: Unit | None, trace: Trace) -> list[Unit]:
@@ -227,15 +198,13 @@ def build(
         site = Site(unit, design.memories.buffer, dram, room, design.node, objective)
         sites[unit.name] = (site, memo.site(site))
     chosen = []
-    for op, unit in zip(trace.ops, assign(units, fallback, trace), strict=True):
+    flow = memo.flow(trace)
+    for i, unit in enumerate(assign(units, fallback, trace)):
         site, number = sites[unit.name]
-        plan = plan_op(site, number, op, trace.tensors, (given or {}).get(op.name), memo)
-        chosen.append((unit, plan))
-    segments = segments_of(trace)
-    in_time = resident_tensors(trace, segments, store_room)
-    held = frozenset(name for name, stays in in_time.items() if stays)
-    ops = _placed(trace, segments, chosen, held, dram)
-    return Program(every, ops, segments, dram, room)
+        chosen.append((unit, plan_op(site, number, flow, i, given, memo)))
+    held = frozenset(name for name, kept in resident_tensors(flow, store_room).items() if kept)
+    ops = _placed(flow, chosen, held, dram)
+    return Program(every, ops, flow.segments, dram, room)
 
 
 def room_of(design: Design) -> tuple[int, int]:
@@ -245,80 +214,43 @@ def room_of(design: Design) -> tuple[int, int]:
     return tiles, buffer.capacity_bytes - tiles * len(design.engines)
 
 
-def users_of(trace: Trace) -> tuple[dict[str, int], dict[str, list[int]]]:
-    """Return each tensor's producing op and its consuming ops."""
-    producer: dict[str, int] = {}
-    consumers: dict[str, list[int]] = {}
-    for i, op in enumerate(trace.ops):
-        for name in op.inputs:
-            consumers.setdefault(name, []).append(i)
-        for name in op.outputs:
-            producer[name] = i
-    return producer, consumers
+def resident_tensors(flow: Flow, room_bytes: int | Ints) -> dict[str, Any]:
+    """Return whether each tensor that may stay on chip does: first come, first kept.
 
-
-def resident_tensors(
-    trace: Trace, segments: tuple[Segment, ...], room_bytes: int | Ints
-) -> dict[str, Any]:
-    """Return whether tensors stay on chip from producer to last consumer, first come first kept.
-
-    A tensor qualifies if it is one op's only output, is not a result of the model, and is used
-    inside its own segment only (what crosses into a repeat of a block goes through DRAM); others
-    are not named. For an array of rooms the answers are arrays.
+    For an array of rooms the answers are arrays.
     """
-    segment_of = {i: s for s in segments for i in range(s.start, s.stop)}
-    producer, consumers = users_of(trace)
-    in_use = np.zeros((len(trace.ops) + 1, *np.shape(room_bytes)), np.int64)
+    most: Any = max if isinstance(room_bytes, int) else np.maximum
+    in_use: list[Any] = [0] * len(flow.links)
     held = {}
-    for i, op in enumerate(trace.ops):
-        if len(op.outputs) != 1:
-            continue
-        tensor = trace.tensors[op.outputs[0]]
-        users = consumers.get(tensor.name, [])
-        if tensor.role != "activation" or not users or producer[tensor.name] != i:
-            continue
-        if min(users) <= i or any(segment_of[u] is not segment_of[i] for u in users):
-            continue
-        life = slice(i, max(users) + 1)
-        fits = in_use[life].max(axis=0) + tensor.size_bytes <= room_bytes
-        in_use[life] += fits * tensor.size_bytes
-        held[tensor.name] = fits
+    for life in flow.lives:
+        span = range(life.start, life.stop)
+        fits = reduce(most, (in_use[i] for i in span)) + life.size_bytes <= room_bytes
+        for i in span:
+            in_use[i] = in_use[i] + fits * life.size_bytes
+        held[life.name] = fits
     return held
 
 
 def _placed(
-    trace: Trace,
-    segments: tuple[Segment, ...],
-    chosen: list[tuple[Unit, Plan]],
-    held: frozenset[str],
-    dram: DramTiming,
+    flow: Flow, chosen: list[tuple[Unit, Plan]], held: frozenset[str], dram: DramTiming
 ) -> tuple[Placed, ...]:
-    producer, consumers = users_of(trace)
-    last_use = {name: max(users) for name, users in consumers.items()}
     several = len({unit.name for unit, _ in chosen}) > 1
     placed = []
-    segment_of: dict[int, Segment | None] = {i: s for s in segments for i in range(s.start, s.stop)}
-    segment_of[-1] = None
     used_up: dict[str, int] = {}  # by unit: its latest op that was the last to use a kept tensor
-    for i, op in enumerate(trace.ops):
+    for i, (op, link) in enumerate(zip(flow.trace.ops, flow.links, strict=True)):
         unit, plan = chosen[i]
-        here = segment_of[i]
         held_inputs = tuple(name for name in op.inputs if name in held)
         held_output = bool(op.outputs) and op.outputs[0] in held
-        after = {producer[name] for name in op.inputs if name in producer and producer[name] < i}
-        if held_output and several:
-            # room for the result is free only once the tensors that had it are used up
-            after |= set(used_up.values())
-        weights = tuple(trace.tensors[name].role == "weight" for name in op.inputs)
-        moves = plan.moves(tuple(name in held for name in op.inputs), held_output, weights, dram)
-        elsewhere = tuple(sorted(p for p in after if chosen[p][0].name != unit.name))
-        carried = any(
-            trace.tensors[name].role != "weight" and segment_of[producer.get(name, -1)] is not here
-            for name in op.inputs
-        )
+        after: tuple[int, ...] = ()
+        if several:
+            # room for a result on chip is free only once the tensors that had it are used up
+            before = {*link.producers, *(used_up.values() if held_output else ())}
+            after = tuple(sorted(p for p in before if chosen[p][0].name != unit.name))
+        on_chip = tuple(name in held for name in op.inputs)
+        moves = plan.moves(on_chip, held_output, link.weights, dram)
         placed.append(
-            Placed(i, op, unit, plan, moves, elsewhere, held_inputs, held_output, carried)
+            Placed(i, op, unit, plan, moves, after, held_inputs, held_output, link.carried)
         )
-        if any(last_use[name] == i for name in held_inputs):
+        if not held.isdisjoint(link.last_uses):
             used_up[unit.name] = i
     return tuple(placed)

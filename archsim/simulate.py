@@ -6,6 +6,7 @@ import math
 import platform
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,7 +75,8 @@ def simulate(
     if fidelity not in _RUNS:
         raise InputError("fidelity", f"must be one of {', '.join(_RUNS)}", fidelity)
     tech = load(design.node)
-    units, notes = units_of(design, tech)
+    memo = Memo() if memo is None else memo
+    units, notes = units_of(design, tech, _limits(design, tech, memo))
     unknown = sorted(set(mappings or {}) - {op.name for op in trace.ops})
     if unknown:
         raise InputError("mapping", f"must name ops of trace {trace.name!r}", unknown[0])
@@ -84,7 +86,7 @@ def simulate(
     )
     run = _RUNS[fidelity]
     folded = fold_repeats(program, lambda repeats: run(program, repeats))
-    books = tables.close(design, program, folded, tech)
+    books = tables.close(design, program, folded, tech, memo)
     return Result(
         metrics=_metrics(design, program, books, folded.total_ps, fidelity),
         per_op=books.per_op,
@@ -100,6 +102,15 @@ def simulate(
         mappings={p.op.name: p.plan.mapping for p in program.ops},
         spans=folded.timeline.spans,
     )
+
+
+def _limits(design: Design, tech: Tech, memo: Memo) -> dict[str, Fmax]:
+    """Return how fast synthesis says that each engine can run."""
+    found = {}
+    for name, spec in design.engines.items():
+        engine = discover()[getattr(spec, "kind", "")]
+        found[name] = memo.cost(("fmax", design.node, spec), partial(engine.fmax_mhz, spec, tech))
+    return found
 
 
 def units_of(

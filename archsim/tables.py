@@ -6,15 +6,15 @@ busy + stalls + idle = total.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from archsim.design import Design
+from archsim.design import Design, Sram
 from archsim.engines import Rtl
 from archsim.memory import OPERAND_PORTS
-from archsim.plan import Unit
+from archsim.plan import Memo, Unit
 from archsim.result import OpRow, ResourceRow
 from archsim.schedule import Placed, Program
 from archsim.timeline import Execution, Folded
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archsim.tech import Tech
 
 READ_PORTS = OPERAND_PORTS | {"c"}
+PJ_PER_UW_PS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,138 +37,178 @@ class Books:
     tied_percent: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Prices:
-    """Energy of what happens, in pJ."""
-
-    engine: dict[str, dict[str, float]]  # unit, action
-    buffer_read_byte: float
-    buffer_write_byte: float
-    dram_byte: float
-
-
-def close(design: Design, program: Program, folded: Folded, tech: Tech) -> Books:
+def close(design: Design, program: Program, folded: Folded, tech: Tech, memo: Memo) -> Books:
     """Return the tables of a run."""
-    prices = _prices(design, program, tech)
-    per_op = tuple(_op_rows(program, folded, prices))
-    per_resource = tuple(_resource_rows(program, folded))
-    area = dict(_area(design, program, tech))
-    energy: Counter[str] = Counter()
-    for row in per_op:
-        energy.update(row.energy_pj)
-    energy.update(_standing_energy(design, program, folded, tech, prices))
-    return Books(per_op, per_resource, dict(energy), area, _tied_percent(program, folded))
+    prices = {
+        unit.name: memo.cost(("price", design.node, unit.spec), partial(_price, unit, tech))
+        for unit in program.units
+    }
+    buffer = design.memories.buffer
+    memory = memo.cost(("memory", design.node, buffer), partial(_memory_price, buffer, tech))
+    tallies = _tallies(folded)
+    per_op = tuple(
+        _op_row(placed, tallies[placed.index], prices[placed.unit.name], memory)
+        for placed in program.ops
+    )
+    per_resource = tuple(_resource_rows(program, folded.total_ps, tallies))
+    occupied = {row.name: 0 for row in per_resource}
+    tied = 0
+    for placed in program.ops:
+        occupied_ps = tallies[placed.index].occupied_ps
+        occupied[placed.unit.name] += occupied_ps
+        if isinstance(placed.unit.engine.rtl, Rtl) and placed.plan.timing.kind == "exact":
+            tied += occupied_ps
+    every = sum(occupied.values())
+    energy = _sum_energy(per_op)
+    for unit in program.units:
+        energy |= _standing_energy(unit, prices[unit.name], folded.total_ps, occupied[unit.name])
+    energy["buffer.leakage"] = memory.leakage_uw * folded.total_ps * PJ_PER_UW_PS
+    area = {
+        f"{unit.name}.{part}": um2
+        for unit in program.units
+        for part, um2 in prices[unit.name].area_um2.items()
+    }
+    return Books(
+        per_op, per_resource, {name: pj for name, pj in energy.items() if pj},
+        area | {"buffer": memory.area_um2}, 100 * tied / every if every else 0.0,
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------- prices
 
 
-def _prices(design: Design, program: Program, tech: Tech) -> _Prices:
-    buffer = design.memories.buffer
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What an engine costs: pJ by action, um2 by component."""
+
+    energy_pj: Mapping[str, float]
+    area_um2: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _MemoryPrice:
+    """What the buffer and the way to DRAM cost: pJ a byte; all banks together."""
+
+    read_pj: float
+    write_pj: float
+    dram_pj: float
+    area_um2: float
+    leakage_uw: float
+
+
+def _price(unit: Unit, tech: Tech) -> _Price:
+    area = unit.engine.area_um2(unit.spec, tech)
+    energy = dict(unit.engine.energy_pj(unit.spec, tech))
+    return _Price(energy, {part: float(um2) for part, um2 in area.items()})
+
+
+def _memory_price(buffer: Sram, tech: Tech) -> _MemoryPrice:
     sram = tech.sram(buffer.capacity_bytes // buffer.banks, buffer.bank_width_bytes * 8)
-    link = tech.link().pj_per_byte
-    return _Prices(
-        {u.name: dict(u.engine.energy_pj(u.spec, tech)) for u in program.units},
+    return _MemoryPrice(
         sram.read_pj / buffer.bank_width_bytes,
         sram.write_pj / buffer.bank_width_bytes,
-        tech.dram().pj_per_bit * 8 + link,
+        tech.dram().pj_per_bit * 8 + tech.link().pj_per_byte,
+        buffer.banks * sram.area_um2,
+        buffer.banks * sram.leakage_uw,
     )
 
 
-def _area(design: Design, program: Program, tech: Tech) -> Iterable[tuple[str, float]]:
-    for unit in program.units:
-        for part, um2 in unit.engine.area_um2(unit.spec, tech).items():
-            yield f"{unit.name}.{part}", float(um2)
-    buffer = design.memories.buffer
-    sram = tech.sram(buffer.capacity_bytes // buffer.banks, buffer.bank_width_bytes * 8)
-    yield "buffer", buffer.banks * sram.area_um2
-
-
 def _standing_energy(
-    design: Design, program: Program, folded: Folded, tech: Tech, prices: _Prices
+    unit: Unit, price: _Price, total_ps: int, occupied_ps: int
 ) -> dict[str, float]:
-    """Return what time itself costs: leakage of everything, clocks of idle engines."""
+    """Return what time itself costs an engine: leakage, and its clock while it is idle."""
+    idle_cycles = (total_ps - occupied_ps) / float(unit.clock.period_ps)
+    return {
+        f"{unit.name}.idle": price.energy_pj.get("idle_cycle", 0.0) * idle_cycles,
+        f"{unit.name}.leakage": price.energy_pj.get("leak_ps", 0.0) * total_ps,
+    }
+
+
+def _sum_energy(rows: Iterable[OpRow]) -> dict[str, float]:
     energy: dict[str, float] = {}
-    total_ps = folded.total_ps
-    occupied = Counter[str]()
-    for execution, weight in folded.weighted():
-        occupied[program.ops[execution.op].unit.name] += execution.occupied_ps * weight
-    for unit in program.units:
-        price = prices.engine[unit.name]
-        idle_cycles = (total_ps - occupied[unit.name]) / float(unit.clock.period_ps)
-        energy[f"{unit.name}.idle"] = price.get("idle_cycle", 0.0) * idle_cycles
-        energy[f"{unit.name}.leakage"] = price.get("leak_ps", 0.0) * total_ps
-    buffer = design.memories.buffer
-    sram = tech.sram(buffer.capacity_bytes // buffer.banks, buffer.bank_width_bytes * 8)
-    energy["buffer.leakage"] = buffer.banks * sram.leakage_uw * total_ps * 1e-6  # uW x ps = 1e-6 pJ
-    return {name: pj for name, pj in energy.items() if pj}
+    for row in rows:
+        for component, pj in row.energy_pj.items():
+            energy[component] = energy.get(component, 0.0) + pj
+    return energy
 
 
 # ---------------------------------------------------------------------------------------- ops
 
 
-def _op_rows(program: Program, folded: Folded, prices: _Prices) -> Iterable[OpRow]:
-    first: dict[int, Execution] = {}
-    waits: dict[int, Counter[str]] = {}
-    occupied: Counter[int] = Counter()
-    for execution, weight in folded.weighted():
-        first.setdefault(execution.op, execution)
-        occupied[execution.op] += execution.occupied_ps * weight
-        tally = waits.setdefault(execution.op, Counter())
-        for cause, ps in execution.wait_ps.items():
-            tally[cause] += ps * weight
-    for placed in program.ops:
-        run = first[placed.index]
-        yield _op_row(program, placed, run, occupied[placed.index], waits[placed.index], prices)
+@dataclass(slots=True)
+class _Tally:
+    """What all executions of an op add up to; ``first`` is the first of them."""
+
+    first: Execution
+    occupied_ps: int
+    dma_busy_ps: int
+    wait_ps: dict[str, int]
+    dma_wait_ps: dict[str, int]
 
 
-def _op_row(
-    program: Program,
-    placed: Placed,
-    run: Execution,
-    occupied_ps: int,
-    waits: Counter[str],
-    prices: _Prices,
-) -> OpRow:
+def _tallies(folded: Folded) -> dict[int, _Tally]:
+    tallies: dict[int, _Tally] = {}
+    for run, weight in folded.weighted():
+        tally = tallies.get(run.op)
+        if tally is None:
+            tally = tallies[run.op] = _Tally(run, 0, 0, {}, {})
+        tally.occupied_ps += run.occupied_ps * weight
+        tally.dma_busy_ps += run.dma_busy_ps * weight
+        _add(tally.wait_ps, run.wait_ps, weight)
+        _add(tally.dma_wait_ps, run.dma_wait_ps, weight)
+    return tallies
+
+
+def _add(total: dict[str, int], part: Mapping[str, int], weight: int = 1) -> None:
+    for name, value in part.items():
+        total[name] = total.get(name, 0) + value * weight
+
+
+def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) -> OpRow:
     repeat, totals, moves = placed.op.repeat, placed.plan.totals, placed.moves
-    moved = totals["moved_bytes"]
-    read = sum(b for p, b in moved.items() if p in READ_PORTS) + moves.write_bytes
-    write = sum(b for p, b in moved.items() if p not in READ_PORTS) + moves.read_bytes
+    moved, work = totals["moved_bytes"], totals["work"]
+    read = write = 0
+    for port, size_bytes in moved.items():
+        if port in READ_PORTS:
+            read += size_bytes
+        else:
+            write += size_bytes
+    read, write = read + moves.write_bytes, write + moves.read_bytes
     engine_pj = sum(
-        prices.engine[placed.unit.name].get(action, 0.0) * count
-        for action, count in totals["actions"].items()
+        price.energy_pj.get(action, 0.0) * count for action, count in totals["actions"].items()
     )
     dram_ps = sum(moves.load_ps) + moves.prefetch_ps + sum(moves.store_ps)
+    waits = tally.wait_ps
     return OpRow(
         name=placed.op.name,
         kind=placed.op.kind,
         engine=placed.unit.name,
         repeat=repeat,
-        start_ps=run.begin_ps,
-        end_ps=run.end_ps,
-        time_ps=occupied_ps + sum(waits.values()),
-        occupied_ps=occupied_ps,
+        start_ps=tally.first.begin_ps,
+        end_ps=tally.first.end_ps,
+        time_ps=tally.occupied_ps + sum(waits.values()),
+        occupied_ps=tally.occupied_ps,
         split_cycles={name: cycles * repeat for name, cycles in totals["split"].items()},
-        wait_ps=dict(waits),
-        macs=totals["work"]["macs"] * repeat,
-        jobs=totals["work"]["jobs"] * repeat,
+        wait_ps=waits,
+        macs=work["macs"] * repeat,
+        jobs=work["jobs"] * repeat,
         dram_read_bytes=moves.read_bytes * repeat,
         dram_write_bytes=moves.write_bytes * repeat,
         buffer_read_bytes=read * repeat,
         buffer_write_bytes=write * repeat,
         energy_pj={
             placed.unit.name: engine_pj * repeat,
-            "buffer": repeat * (read * prices.buffer_read_byte + write * prices.buffer_write_byte),
-            "dram": (moves.read_bytes + moves.write_bytes) * repeat * prices.dram_byte,
+            "buffer": repeat * (read * memory.read_pj + write * memory.write_pj),
+            "dram": (moves.read_bytes + moves.write_bytes) * repeat * memory.dram_pj,
         },
-        bound=_bound(occupied_ps, dram_ps * repeat, waits),
+        bound=_bound(tally.occupied_ps, dram_ps * repeat, waits),
         mapping=_mapping_text(placed.plan.mapping),
         kind_of_time=placed.plan.timing.kind,
         on_chip=(*placed.held_inputs, *(placed.op.outputs if placed.held_output else ())),
     )
 
 
-def _bound(occupied_ps: int, dram_ps: int, waits: Counter[str]) -> str:
+def _bound(occupied_ps: int, dram_ps: int, waits: Mapping[str, int]) -> str:
     """Name what limits an op: the largest of its work, its traffic, its waiting for others.
 
     ``latency`` is the rest: first loads and last stores that nothing overlaps.
@@ -191,36 +232,37 @@ def _mapping_text(mapping: Any) -> str:
 # ---------------------------------------------------------------------------------------- resources
 
 
-def _resource_rows(program: Program, folded: Folded) -> Iterable[ResourceRow]:
-    total_ps = folded.total_ps
+def _resource_rows(
+    program: Program, total_ps: int, tallies: Mapping[int, _Tally]
+) -> Iterable[ResourceRow]:
     dram_busy = dram_bytes = 0
     for unit in program.units:
-        engine: Counter[str] = Counter()
-        dma: Counter[str] = Counter()
+        engine: dict[str, int] = {}
+        dma: dict[str, int] = {}
+        split: dict[str, int] = {}
         occupied = dma_busy = dma_bytes = buffer_bytes = 0
-        split: Counter[str] = Counter()
-        for execution, weight in folded.weighted():
-            placed = program.ops[execution.op]
+        for placed in program.ops:
             if placed.unit.name != unit.name:
                 continue
-            occupied += execution.occupied_ps * weight
-            engine.update({c: ps * weight for c, ps in execution.wait_ps.items()})
-            dma.update({c: ps * weight for c, ps in execution.dma_wait_ps.items()})
-            dma_busy += execution.dma_busy_ps * weight
+            repeat, tally = placed.op.repeat, tallies[placed.index]
             moves, totals = placed.moves, placed.plan.totals
-            dma_bytes += (moves.read_bytes + moves.write_bytes) * weight
-            buffer_bytes += sum(totals["moved_bytes"].values()) * weight
-            split.update({n: c * weight for n, c in totals["split"].items()})
+            occupied += tally.occupied_ps
+            dma_busy += tally.dma_busy_ps
+            _add(engine, tally.wait_ps)
+            _add(dma, tally.dma_wait_ps)
+            _add(split, totals["split"], repeat)
+            dma_bytes += (moves.read_bytes + moves.write_bytes) * repeat
+            buffer_bytes += sum(totals["moved_bytes"].values()) * repeat
         inside = _split_ps(unit, split, occupied)
         busy_ps = inside.pop("busy", 0)
-        yield _row(unit.name, "engine", total_ps, busy_ps, inside | dict(engine), buffer_bytes)
-        yield _row(f"{unit.name}.dma", "dma", total_ps, dma_busy, dict(dma), dma_bytes)
+        yield _row(unit.name, "engine", total_ps, busy_ps, inside | engine, buffer_bytes)
+        yield _row(f"{unit.name}.dma", "dma", total_ps, dma_busy, dma, dma_bytes)
         dram_busy += dma_busy
         dram_bytes += dma_bytes
     yield _row("dram", "dram", total_ps, dram_busy, {}, dram_bytes)
 
 
-def _split_ps(unit: Unit, split_cycles: Counter[str], occupied_ps: int) -> dict[str, int]:
+def _split_ps(unit: Unit, split_cycles: Mapping[str, int], occupied_ps: int) -> dict[str, int]:
     """Return occupied time by what it was; rounding to ps is busy time's."""
     inside = {n: int(c * unit.clock.period_ps) for n, c in split_cycles.items() if n != "busy"}
     return inside | {"busy": occupied_ps - sum(inside.values())}
@@ -231,13 +273,3 @@ def _row(
 ) -> ResourceRow:
     idle_ps = total_ps - busy_ps - sum(stall_ps.values())
     return ResourceRow(name, kind, total_ps, busy_ps, stall_ps, idle_ps, size_bytes)
-
-
-def _tied_percent(program: Program, folded: Folded) -> float:
-    tied = every = 0
-    for execution, weight in folded.weighted():
-        placed = program.ops[execution.op]
-        every += execution.occupied_ps * weight
-        if isinstance(placed.unit.engine.rtl, Rtl) and placed.plan.timing.kind == "exact":
-            tied += execution.occupied_ps * weight
-    return 100 * tied / every if every else 0.0
