@@ -112,13 +112,13 @@ def _compute_cycles(product: Product, machine: Machine, m: Ints, n: Ints, k: Int
     return np.asarray(counts.sum(axis=(0, 1, 2)))
 
 
-def _by_extent(touched: Callable[[int], Ints], extents: Ints) -> tuple[Ints, Ints, Ints]:
+def _by_extent(
+    touched: Callable[[Ints], tuple[Ints, Ints]], extents: Ints
+) -> tuple[Ints, Ints, Ints]:
     """Return sum, largest and first of what the tiles of each extent touch."""
     sizes, inverse = np.unique(extents, return_inverse=True)
-    tiles = [touched(int(size)) for size in sizes]
-    table = np.concatenate(tiles)
-    starts = np.cumsum([0, *map(len, tiles[:-1])])
-    columns = (np.add.reduceat(table, starts), np.maximum.reduceat(table, starts), table[starts])
+    table, begins = touched(sizes)
+    columns = (np.add.reduceat(table, begins), np.maximum.reduceat(table, begins), table[begins])
     total, largest, first = (column[inverse] for column in columns)
     return total, largest, first
 
@@ -150,9 +150,9 @@ def evaluate(
     # a streamed operand passes again each trip of the loop that reuses it, if a loop of its own
     # with more than one trip is inside that
     inside = INSIDE[[ORDERS.index(order) for order in orders]]  # [orders, axis, axis]
-    several = np.stack([tm > 1, tn > 1, tk > 1], axis=-1)
-    again = (several[:, None, None, :] & inside).any(axis=-1)  # [t, orders, reusing axis]
-    repeats = again * np.stack([tm - 1, tn - 1, tk - 1], axis=-1)[:, None]
+    more = np.stack([tm, tn, tk], axis=-1) - 1  # trips after the first: [t, axis]
+    again = np.tensordot((more > 0).astype(np.int64), inside, axes=(1, 2)) > 0
+    repeats = again * more[:, None]  # [t, orders, reusing axis]
     once = np.stack([np.full_like(m, b_total), a_total, np.full_like(m, 2 * c_partial)], axis=-1)
     streamed = ~HELD[[RESIDENT.index(resident) for resident in residents]]
     by_axis = streamed[:, [1, 0, 2]].astype(np.int64)  # m reuses B, n reuses A, k reuses C
@@ -187,7 +187,7 @@ def _room(
     # a resident operand of one group is in use while the next group's loads
     slots = np.where(groups < g.groups, STREAM_TILES, 1)
     c_bits = np.where(k < g.k, product.acc_bits, product.c_bits)
-    a_whole = int(product.a_rows(g.m).max() * product.a_columns(g.k).max())
+    a_whole = _largest(product, np.array([g.m]), np.array([g.k])).item()
 
     def room(elements: tuple[Any, Any, Any], copies: Any) -> Ints:
         bits = (product.a_bits, product.b_bits, c_bits)
@@ -202,9 +202,13 @@ def _room(
 def footprint_bytes(product: Product, mapping: GemmMapping) -> int:
     """Return the buffer bytes that a mapping's tiles take."""
     m, n, k, groups = (np.array([x]) for x in (mapping.m, mapping.n, mapping.k, mapping.groups))
-    a_max = np.array([product.a_rows(mapping.m).max() * product.a_columns(mapping.k).max()])
     held = HELD[[RESIDENT.index(mapping.resident)]]
-    return int(_room(product, m, n, k, groups, a_max, held).item())
+    return int(_room(product, m, n, k, groups, _largest(product, m, k), held).item())
+
+
+def _largest(product: Product, m: Ints, k: Ints) -> Ints:
+    """Return the elements of the largest tile of A, its tiles being m x k: [1]."""
+    return np.asarray(product.a_rows(m)[0].max() * product.a_columns(k)[0].max()).reshape(1)
 
 
 def footprints_bytes(product: Product, mappings: GemmMappings) -> Ints:

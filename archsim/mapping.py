@@ -9,7 +9,7 @@ then by order of enumeration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import permutations
 from typing import Any
@@ -149,17 +149,29 @@ class Product:
     acc_bits: int | Ints
     conv: ConvShape | None = None
 
-    def a_rows(self, m: int) -> Ints:
-        """Return the raw rows of A that each of the m-tiles touches: matrix rows, or image rows."""
-        starts = np.arange(0, self.gemm.m, m, dtype=np.int64)
-        stops = np.minimum(starts + m, self.gemm.m)
-        return stops - starts if self.conv is None else self.conv.image_rows(starts, stops)
+    def a_rows(self, sizes: Ints) -> tuple[Ints, Ints]:
+        """Return the raw rows of A, of the matrix or of images, that m-tiles touch.
 
-    def a_columns(self, k: int) -> Ints:
-        """Return the raw columns of A that each k-tile touches: of the matrix or channels."""
-        starts = np.arange(0, self.gemm.k, k, dtype=np.int64)
-        stops = np.minimum(starts + k, self.gemm.k)
-        return stops - starts if self.conv is None else self.conv.row_elements(starts, stops)
+        Those of all tiles of the first size, then of the next, and where each size's begin.
+        """
+        starts, stops, begins = _tiles(self.gemm.m, sizes)
+        conv = self.conv
+        return stops - starts if conv is None else conv.image_rows(starts, stops), begins
+
+    def a_columns(self, sizes: Ints) -> tuple[Ints, Ints]:
+        """Return the raw columns of A, of the matrix or in all channels, that k-tiles touch."""
+        starts, stops, begins = _tiles(self.gemm.k, sizes)
+        conv = self.conv
+        return stops - starts if conv is None else conv.row_elements(starts, stops), begins
+
+
+def _tiles(extent: int, sizes: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return where the tiles of all sizes start and stop, and where each size's begin."""
+    starts = [np.arange(0, extent, size, dtype=np.int64) for size in sizes.tolist()]
+    counts = -(-extent // sizes)
+    start = np.concatenate(starts)
+    stop = np.minimum(start + np.repeat(sizes, counts), extent)
+    return start, stop, np.cumsum(counts) - counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +206,7 @@ class ConvShape:
         image, image_end = first // self.out_height, last // self.out_height
         row, row_end = first % self.out_height, last % self.out_height
         one = self._rows_between(row, row_end)
-        if stops[-1] <= self.out_width * self.out_height:
+        if stops.max() <= self.out_width * self.out_height:
             return one  # a single image
         head = self._rows_between(row, np.int64(self.out_height - 1))
         tail = self._rows_between(np.int64(0), row_end)
@@ -284,7 +296,9 @@ class Loops:
     def of(cls, product: Product, mapping: GemmMapping) -> Loops:
         """Return the loops of one mapping."""
         order, resident = ORDERS.index(mapping.order), RESIDENT.index(mapping.resident)
-        tables = (product.a_rows(mapping.m), 0, product.a_columns(mapping.k), 0)
+        rows, _ = product.a_rows(np.array([mapping.m]))
+        columns, _ = product.a_columns(np.array([mapping.k]))
+        tables = (rows, 0, columns, 0)
         return cls._of(
             product.gemm, mapping.m, mapping.n, mapping.k, mapping.groups,
             INSIDE[order].tolist(), HELD[resident].tolist(), tables,
@@ -294,7 +308,10 @@ class Loops:
     def of_many(cls, product: Product, mappings: GemmMappings) -> Loops:
         """Return the loops of many mappings of one product, in arrays."""
         x = mappings
-        tables = (*_joined(product.a_rows, x.m), *_joined(product.a_columns, x.k))
+        (heights, of_m), (depths, of_k) = (np.unique(e, return_inverse=True) for e in (x.m, x.k))
+        rows, row_begins = product.a_rows(heights)
+        columns, column_begins = product.a_columns(depths)
+        tables = (rows, row_begins[of_m], columns, column_begins[of_k])
         inside, held = np.moveaxis(INSIDE[x.order], 0, -1), HELD[x.resident].T
         return cls._of(product.gemm, x.m, x.n, x.k, x.groups, inside, held, tables)
 
@@ -331,14 +348,6 @@ class Loops:
         tables = {"row_table": self.row_table, "column_table": self.column_table}
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in tables}
         return Loops(**{name: column[rows] for name, column in columns.items()}, **tables)
-
-
-def _joined(touched: Callable[[int], Ints], extents: Ints) -> tuple[Ints, Ints]:
-    """Return what the tiles of all extents touch, in one table, and where each extent's begin."""
-    sizes, which = np.unique(extents, return_inverse=True)
-    tables = [touched(int(size)) for size in sizes]
-    starts = np.cumsum([0, *(len(table) for table in tables[:-1])])
-    return np.concatenate(tables), starts[which]
 
 
 def steps(product: Product, mapping: GemmMapping) -> GemmSteps:
