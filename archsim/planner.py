@@ -214,7 +214,9 @@ def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) 
     )
     slices = Slices(np.maximum(slice_of(whole.work, count, number), 1))
     jobs = site.unit.engine.lower(site.unit.spec, op, slices)
-    return _plan(site, mapping, jobs, np.ones(count, np.int64), traffic, macs=0)
+    # ops of the common kinds that are cut into slices have no MACs; those that engines bring may
+    macs = sum(kind.macs(op) for kind in site.unit.engine.op_kinds if kind.name == op.kind)
+    return _plan(site, mapping, jobs, np.ones(count, np.int64), traffic, macs)
 
 
 def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
