@@ -137,9 +137,11 @@ def fmax_mhz(spec: Spec, tech: Tech) -> Fmax:
     paths = fit.evaluate(DELAY_TERMS, spec)
     worst = np.maximum.reduce([np.asarray(p, float) for p in paths.values()])
     mhz = np.floor(1e6 / worst)
+    sizes = [(r["spec"]["rows"], r["spec"]["cols"]) for r in table.rows]
+    largest = "{} x {}".format(*max(sizes, key=lambda s: s[0] * s[1]))
     return Fmax(
         float(mhz) if mhz.ndim == 0 else mhz,
-        f"fit through {len(table.rows)} syntheses in {table.made['library']} "
+        f"fit through {len(table.rows)} syntheses up to {largest} in {table.made['library']} "
         f"({table.made['yosys']}), error at most {fit.max_error_percent:g} % on held-out ones; "
         "no wires, no clock tree, typical corner",
     )
