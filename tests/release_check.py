@@ -34,6 +34,10 @@ class Check:
 CHECKS = (
     Check("every test passes, none is skipped", ("python -m pytest -n auto",)),
     Check(
+        "analytic, event, batch and folded repeats agree on ten times as many random designs",
+        ("ARCHSIM_LENGTH=10 python -m pytest -n auto -k at_length",),
+    ),
+    Check(
         "RTL equals the model: 5,000 random cases of the systolic array",
         tuple(f"archsim rtl check systolic --cases 1000 --seed {seed}" for seed in range(101, 106)),
     ),

@@ -21,7 +21,7 @@ from archsim.plan import Memo
 from archsim.result import Result
 from archsim.simulate import simulate
 from archsim.trace import Op, Tensor, Trace, as_gemm
-from tests.traces import designs, traces
+from tests.traces import LENGTH, designs, traces
 
 Answer = tuple[int, int, int, int]
 
@@ -114,7 +114,7 @@ def test_a_batch_equals_simulate_with_two_engines_and_a_host(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60 * LENGTH, deadline=None)
 @given(st.data(), designs(vector=True), traces(vector=True))
 def test_a_batch_equals_simulate_at_length(data: st.DataObject, base: Design, trace: Trace) -> None:
     check(data, base, trace, 8)

@@ -22,7 +22,7 @@ from archsim.simulate import simulate, units_of
 from archsim.tech import load as load_tech
 from archsim.timeline import fold_repeats
 from archsim.trace import Op, Tensor, Trace
-from tests.traces import designs, traces
+from tests.traces import LENGTH, designs, traces
 
 
 def both(design: Design, trace: Trace) -> tuple[Result, Result]:
@@ -44,7 +44,7 @@ def test_analytic_equals_event_for_one_engine(design: Design, trace: Trace) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=250 * LENGTH, deadline=None)
 @given(designs(), traces())
 def test_analytic_equals_event_for_one_engine_at_length(design: Design, trace: Trace) -> None:
     bound, event = both(design, trace)
@@ -110,7 +110,7 @@ def test_folding_repeats_changes_nothing(design: Design, trace: Trace, run: Any)
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=250 * LENGTH, deadline=None)
 @given(designs(vector=True), traces(vector=True), st.sampled_from([analytic.run, kernel.run]))
 def test_folding_repeats_changes_nothing_at_length(design: Design, trace: Trace, run: Any) -> None:
     check_folding(design, trace, run)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 from hypothesis import strategies as st
 
 from archsim.design import Design, design_from
 from archsim.trace import Op, Tensor, Trace, as_gemm
+
+LENGTH = int(os.environ.get("ARCHSIM_LENGTH", "1"))  # how many times as long tests "at length" are
 
 
 def clocks() -> st.SearchStrategy[Any]:
