@@ -6,7 +6,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim.errors import InputError
@@ -62,7 +62,6 @@ def value(tree: object, pins: dict[str, bool]) -> bool:
     return {"&": a and b, "|": a or b, "^": a != b}[tree[0]]
 
 
-@settings(deadline=None)
 @given(trees, st.integers(0, 1000))
 def test_any_expression_has_its_truth_table(tree: object, seed: int) -> None:
     wanted = 0

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim.errors import InputError
@@ -19,7 +19,6 @@ def specs(*values: float) -> list[Any]:
     return [SimpleNamespace(x=v) for v in values]
 
 
-@settings(deadline=None)
 @given(*[st.floats(0.1, 100.0)] * 3)
 def test_exact_data_gives_its_coefficients(a: float, b: float, c: float) -> None:
     points = specs(1, 2, 5, 10, 30, 100)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim import tech
@@ -49,7 +49,6 @@ def test_known_sram_of_64_kib() -> None:
     assert "45 nm" in cost.source
 
 
-@settings(deadline=None)
 @given(st.integers(10, 22), st.sampled_from([32, 64, 128, 256, 512]))
 def test_between_points_is_between_neighbours(log_capacity: int, width: int) -> None:
     sram = tech.load("freepdk45").sram

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim import tech
@@ -29,7 +29,6 @@ def specs(draw: st.DrawFn) -> SystolicSpec:
     )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(specs(), min_size=1, max_size=5))
 def test_batch_equals_single_specs(batch: list[SystolicSpec]) -> None:
     many = SpecBatch(batch)
@@ -46,7 +45,6 @@ def test_batch_equals_single_specs(batch: list[SystolicSpec]) -> None:
         assert float(fmax.mhz[i]) == cost.fmax_mhz(one, NODE).mhz
 
 
-@settings(deadline=None)
 @given(specs())
 def test_everything_costs_something(one: SystolicSpec) -> None:
     assert sum(cost.area_um2(one, NODE).values()) > 0
