@@ -160,6 +160,15 @@ def test_the_engine_guide_has_every_field_of_the_records(record: type[Any]) -> N
         assert field.name in table, field.name
 
 
+def test_the_design_page_has_every_module() -> None:
+    text = (ROOT / "docs" / "design.md").read_text("utf-8")
+    house = text.partition("## Where the code is")[2].partition("A module imports")[0]
+    package = ROOT / "archsim"
+    modules = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+    packages = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert set(re.findall(r"\b\w+(?:\.py|/)", house)) == modules | packages
+
+
 def test_every_printed_assumption_is_explained() -> None:
     text = (ROOT / "docs" / "assumptions.md").read_text("utf-8")
     quoted = set(re.findall(r"^> (.+)$", text, re.MULTILINE))
