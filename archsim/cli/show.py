@@ -46,7 +46,9 @@ def _text(cell: Cell) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:,.4g}" if isinstance(cell, float) else cell
+    if isinstance(cell, float):
+        return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.4g}"
+    return cell
 
 
 def lines(title: str, texts: Iterable[str]) -> None:

@@ -78,7 +78,7 @@ class SynthResult:
     module_um2
         Area of one instance of each module, its submodules included.
     levels
-        Logic depth in gates of the deepest module (``generic`` only).
+        Logic depth in gates of the deepest module without parts (``generic`` only).
     delay_ps
         Longest path from register to register, through the whole design (``liberty`` only).
     fmax_mhz, fmax_source
@@ -240,15 +240,22 @@ def _generic(folder: Path, top: str) -> SynthResult:
         folder,
     )
     modules, total, version = read_stat(folder)
-    depths = re.findall(r"\(length=(\d+)\)", (folder / "depth.log").read_text())
+    paths = re.findall(r"path in (\S+) \(length=(\d+)\)", (folder / "depth.log").read_text())
+    # through a part `ltp` sees a path from every input to every output: no depth to believe
+    whole = {
+        name for name, m in modules.items() if modules.keys().isdisjoint(m["num_cells_by_type"])
+    }
     transistors = float(re.sub(r"\D", "", str(total["estimated_num_transistors"])))
     return SynthResult(
         top, "generic",
         cells=leaf_cells(total, modules),
         gate_equivalents=transistors / TRANSISTORS_PER_GATE,
-        levels=max(map(int, depths), default=0),
+        levels=max((int(length) for name, length in paths if name in whole), default=0),
         tools={"yosys": version},
-        notes=(HIERARCHY, "depth: of the deepest module", "a gate equivalent is 4 transistors"),
+        notes=(
+            HIERARCHY, "depth: of the deepest module without parts",
+            "a gate equivalent is 4 transistors",
+        ),
     )  # fmt: skip
 
 
