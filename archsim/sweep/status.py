@@ -117,16 +117,23 @@ def _rate(rows: Sequence[Row]) -> float | None:
 
 
 def _best(folder: SweepFolder) -> dict[str, Best]:
+    """Return the best swept design within the constraints, by objective."""
     from archsim.report.pareto import over_workloads  # noqa: PLC0415 (pandas is slow to import)
 
     table = folder.results()
-    table = table[table["status"] == OK]
+    table = table[(table["status"] == OK) & table["swept"]]
     if table.empty:
         return {}
     points = {d.digest: d.point for d in folder.plan.designs}
     weights = {w.label: w.weight for w in folder.plan.workloads}
-    own = [m for m in folder.sweep.objectives if m not in COMMON and not is_breakdown(m)]
+    constraints = folder.sweep.constraints
+    named = dict.fromkeys([*folder.sweep.objectives, *constraints])
+    own = [m for m in named if m not in COMMON and not is_breakdown(m)]
     totals = over_workloads(table, weights, averaged=own)
+    for metric, bounds in constraints.items():
+        low, high = bounds.min, bounds.max
+        totals = totals[totals[metric] >= (-np.inf if low is None else low)]
+        totals = totals[totals[metric] <= (np.inf if high is None else high)]
     best = {}
     for metric, goal in folder.sweep.objectives.items():
         values = totals[metric].astype(float).to_numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -30,6 +31,16 @@ def test_a_finished_sweep_names_its_best_designs(tmp_path: Path) -> None:
     macs = 8 * 16 * 32 + 4 * 4 * 4
     assert now.best["time_us"].value == pytest.approx((macs / 64 + 16) / 700 * 4)  # weights 1 + 3
     assert json.loads(json.dumps(now.to_dict()))["best"]["time_us"]["goal"] == "min"
+
+
+def test_the_best_is_of_the_sweep_and_within_its_constraints(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    bounded = QUESTION + "constraints: {area_mm2: {min: 0.005, max: 0.02}}\n"
+    bounded += "baseline: {engines.mxu.rows: 5, engines.mxu.cols: 4}\n"
+    run_sweep(write_question(tmp_path, bounded), out, 2, evaluate=answer, pool=thread_pool)
+    best = status(out).best
+    assert best["area_mm2"].value == pytest.approx(0.008)  # not the 0.004 of 2 x 2
+    assert math.prod(best["time_us"].point.values()) == 16  # not the baseline's 20 PEs
 
 
 def test_a_partial_sweep_counts_what_is_there(tmp_path: Path) -> None:
