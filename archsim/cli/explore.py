@@ -66,6 +66,7 @@ def status(
 
 
 def _print_status(now: Status) -> None:
+    from archsim.report.quantities import quantity  # noqa: PLC0415
     from archsim.sweep.progress import duration  # noqa: PLC0415
 
     typer.echo(f"{now.name}: {now.question}".rstrip(": \n"))
@@ -76,13 +77,11 @@ def _print_status(now: Status) -> None:
         left = "" if now.left_s is None else f", {duration(now.left_s)} left"
         typer.echo(f"{now.rate:,.1f} points/s{left}")
     if now.best:
-        show.table(
-            ("best", "value", "design", "where"),
-            [
-                (name, best.value, best.design, " ".join(f"{k}={v}" for k, v in best.point.items()))
-                for name, best in now.best.items()
-            ],
-        )
+        rows = []
+        for name, best in now.best.items():
+            where = " ".join(f"{path}={value}" for path, value in best.point.items())
+            rows.append((name, quantity(name).text(best.value), best.design, where))
+        show.table(("best", "value", "design", "where"), rows)
     if now.reasons:
         shown = list(now.reasons.items())[:SHOWN_REASONS]
         show.lines("points without a result", (f"{count:,}x {why}" for why, count in shown))
