@@ -218,11 +218,21 @@ def environment(folder: Path, packages: Sequence[Path] = ()) -> dict[str, str]:
 
 
 def updated(page: str, found: Sequence[Difference]) -> str:
-    """Return a page that says what really comes out."""
+    """Return a page that says what really comes out, with the dots that it had."""
     lines = page.splitlines()
     for difference in sorted(found, key=lambda d: -d.first):
-        lines[difference.first : difference.last] = difference.real
+        place = slice(difference.first, difference.last)
+        lines[place] = _dotted(lines[place], difference.real)
     return "\n".join(lines) + "\n"
+
+
+def _dotted(old: Sequence[str], real: Sequence[str]) -> list[str]:
+    """Return real lines; what the old ones left out, inside a line or at the head, stays out."""
+    patterns = [line for line in old if ANY_LINES in line and line.strip() != ANY_LINES]
+    lines = [next((p for p in patterns if matches([p], [line])), line) for line in real]
+    if old[:1] == [ANY_LINES]:
+        lines = [ANY_LINES, *lines[-len(old[1:]) :]]
+    return lines
 
 
 def shown(page: str, found: Sequence[Difference]) -> str:

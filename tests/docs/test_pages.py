@@ -236,6 +236,12 @@ def test_output_is_compared_and_can_be_written(tmp_path: Path) -> None:
     assert "says:\na\nand really:\na\nb\n" in shown(text, found)
 
 
+def test_dots_survive_an_update() -> None:
+    page = "...\nold\nat ... s\n"
+    now = updated(page, [Difference(0, 3, ("progress", "more", "new", "at 5 s"))])
+    assert now == "...\nnew\nat ... s\n"
+
+
 def test_commands_continue_over_lines(tmp_path: Path) -> None:
     text = "```console\n$ cat << E\n> a\n> E\na\n$ echo b \\\n    c\nb c\n```\n"
     assert run(text, tmp_path) == []
