@@ -78,7 +78,6 @@ def _advance(
     latency_ps: int,
 ) -> None:
     """Run one op's steps: the recurrence of the module's docstring, in plain integers for speed."""
-    moves = run.placed.moves
     period = run.placed.unit.clock.period_ps
     num, den = period.numerator, period.denominator
     free, loaded, end, slot = engine.free_ps, engine.loaded_ps, engine.end_ps, engine.slot_ps
@@ -86,7 +85,7 @@ def _advance(
     for_load = for_store = for_input = for_buffer = dma_for_input = 0  # waits
     occupied = pending = 0
     start = -1
-    for load, store, cycles in zip(run.load_ps, moves.store_ps, moves.cycles, strict=True):
+    for load, store, cycles in run.steps():
         if load:
             if before > free:
                 for_buffer += before - free

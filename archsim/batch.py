@@ -276,7 +276,7 @@ class _Group:
             variant_of = self.cuts[i].variant_of
             variants = np.arange(variant_of.max() + 1)
             first = self.cuts[i].tiles(variants, np.zeros_like(variants))
-            for load, weight in zip(first.loads, weights, strict=True):
+            for load, weight in zip(first.load_bytes, weights, strict=True):
                 size_bytes += load[variant_of] * weight
         return size_bytes, self.dram.transfer_ps(size_bytes, every)
 

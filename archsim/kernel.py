@@ -26,6 +26,8 @@ class _Job:
 
     Parameters
     ----------
+    steps
+        Load, store (both ps) and cycles of each step.
     arrives
         By step: the arrival of the last load up to it, None if there is none.
     frees
@@ -39,6 +41,7 @@ class _Job:
     """
 
     run: Run
+    steps: list[tuple[int, int, int]]
     execution: Execution
     arrives: list[simpy.Event | None]
     frees: list[simpy.Event | None]
@@ -51,7 +54,8 @@ class _Job:
     @property
     def done(self) -> simpy.Event:
         """The last store, or the last step where the result stays on chip."""
-        return self.stored[-1] if self.run.placed.moves.store_ps[-1] else self.ended[-1]
+        _, store_ps, _ = self.steps[-1]
+        return self.stored[-1] if store_ps else self.ended[-1]
 
 
 def run(program: Program, repeats: Mapping[int, int]) -> Timeline:
@@ -91,7 +95,7 @@ class _System:
             yield from self._fetch(name, first, self.fetched[positions[0]], first.run.opening_ps)
         for position, following in zip(positions, [*positions[1:], None], strict=True):
             job = self.jobs[position]
-            for step, load_ps in enumerate(job.run.load_ps):
+            for step, (load_ps, _, _) in enumerate(job.steps):
                 if load_ps:
                     yield from self._wait_for_slot(job, step)
                     yield from self._transfer(name, job, f"load {step}", load_ps)
@@ -101,7 +105,7 @@ class _System:
             if job.run.prefetch_next_ps and following is not None:
                 yield from self._wait(job.opened, job, "buffer")
                 yield from self._fetch(name, job, self.fetched[following], job.run.prefetch_next_ps)
-            yield from self._store(name, job, len(job.run.load_ps) - 1)
+            yield from self._store(name, job, len(job.steps) - 1)
             job.execution.tail_ps = (self.sim.now,)
 
     def _fetch(self, name: str, job: _Job, event: simpy.Event, duration_ps: int) -> Process:
@@ -139,7 +143,7 @@ class _System:
                 yield from self._wait(event, job, "input")
 
     def _store(self, name: str, job: _Job, step: int) -> Process:
-        store_ps = job.run.placed.moves.store_ps[step]
+        _, store_ps, _ = job.steps[step]
         if store_ps:
             yield from self._wait(job.ended[step], job, "buffer")
             yield from self._transfer(name, job, f"store {step}", store_ps)
@@ -152,7 +156,7 @@ class _System:
             job.execution.begin_ps = self.sim.now
             clock = job.run.placed.unit.clock
             op_name = job.run.placed.op.name
-            for step, cycles in enumerate(job.run.placed.moves.cycles):
+            for step, (load_ps, _, cycles) in enumerate(job.steps):
                 idle_ps = self.sim.now
                 if step == 0:
                     yield from self._until(job.inputs)
@@ -162,7 +166,7 @@ class _System:
                 yield from self._until([e for e in (arrival, slot) if e is not None])
                 edge = clock.next_edge(self.sim.now)
                 begin_ps = clock.edge_ps(edge)
-                if step == 0 and not job.run.load_ps[0]:
+                if step == 0 and not load_ps:
                     job.execution.start_ps = begin_ps
                 late = slot is not None and (arrival is None or slot.value > arrival.value)
                 job.execution.wait_ps["store" if late else "load"] += begin_ps - idle_ps
@@ -186,26 +190,26 @@ def _jobs(sim: simpy.Environment, runs: list[Run], fetched: dict[int, simpy.Even
     done: dict[int, simpy.Event] = {}
     iterations: dict[tuple[int, int], list[simpy.Event]] = {}
     for position, run in enumerate(runs):
-        name, moves = run.placed.unit.name, run.placed.moves
-        loaded, ended, stored = ([sim.event() for _ in run.load_ps] for _ in range(3))
-        if run.load_ps is moves.load_ps and moves.prefetch_ps:
+        name, moves, steps = run.placed.unit.name, run.placed.moves, list(run.steps())
+        loaded, ended, stored = ([sim.event() for _ in steps] for _ in range(3))
+        if run.fetched and moves.prefetch_ps:
             arrival[name] = fetched[position] = sim.event()
         arrives, frees = [], []
-        for step, load_ps in enumerate(run.load_ps):
+        for step, (load_ps, _, _) in enumerate(steps):
             arrival[name] = loaded[step] if load_ps else arrival.get(name)
             arrives.append(arrival[name])
-            if step >= 2 and moves.store_ps[step - 2]:
+            if step >= 2 and steps[step - 2][1]:
                 store[name] = stored[step - 2]
             frees.append(store.get(name))
         for step in range(max(len(stored) - 2, 0), len(stored)):
-            store[name] = stored[step] if moves.store_ps[step] else store.get(name)
+            store[name] = stored[step] if steps[step][1] else store.get(name)
         inputs = [done[p] for p in run.placed.after]
         if run.placed.carried and run.iteration:
             inputs += iterations[run.segment, run.iteration - 1]
         execution = Execution(run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps)
         previous = latest.get(name)
         opened = previous.ended[-1] if previous else None
-        job = _Job(run, execution, arrives, frees, loaded, ended, stored, inputs, opened)
+        job = _Job(run, steps, execution, arrives, frees, loaded, ended, stored, inputs, opened)
         latest[name] = job
         done[run.placed.index] = job.done
         iterations.setdefault((run.segment, run.iteration), []).append(job.done)

@@ -6,7 +6,7 @@ A plan does not know where in the trace its op stands, so equal layers share one
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TypeVar
@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from archsim.design import Clock, Sram
-from archsim.engines import Engine, Ints, Timing
+from archsim.engines import Engine, Ints, TimingKind
 from archsim.flow import Flow
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
 from archsim.trace import Trace
 
+BLOCK_STEPS = 1 << 13  # that are in memory at a time
 MAX_SITES = 1024  # engines in surroundings that a memo tells apart at a time
 MAX_FLOWS = 16  # traces
 MAX_COSTS = 4096
@@ -57,30 +58,62 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive steps of a plan, a row each.
+
+    Parameters
+    ----------
+    cycles
+        That the step's jobs hold the engine.
+    load_bytes
+        By input of the op.
+    partial_bytes
+        Partial sums reloaded before each step.
+    store_bytes, final
+        Bytes stored after each step, and whether they are results rather than partial sums.
+    """
+
+    cycles: Ints
+    load_bytes: tuple[Ints, ...]
+    partial_bytes: Ints
+    store_bytes: Ints
+    final: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Moves:
-    """What DMA and engine do for one op, step by step; times in ps, ``cycles`` of the engine.
+    """What DMA and engine do for one op; times in ps.
 
     Parameters
     ----------
     prefetch_ps
         Loads of the first step that depend on nothing (weights): issued before the previous op's
         last store.
-    load_ps, whole_load_ps
-        Loads of each step; the first without what can be prefetched, and with it.
-    store_ps
-        Store after each step; 0 where a result stays on chip.
-    cycles
-        Cycles that each step's jobs hold the engine.
+    first_ps, whole_first_ps
+        Load of the first step, without what can be prefetched, and with it.
+    dma_ps
+        All loads and stores but that first load.
+    blocks
+        Load, store (0 where a result stays on chip) and cycles of the engine, of each step.
     """
 
     prefetch_ps: int
     prefetch_bytes: int
-    load_ps: list[int]
-    whole_load_ps: list[int]
-    store_ps: list[int]
-    cycles: list[int]
+    first_ps: int
+    whole_first_ps: int
+    dma_ps: int
     read_bytes: int
     write_bytes: int
+    blocks: Callable[[], Iterable[tuple[Ints, Ints, Ints]]]
+
+    def steps(self, first_load_ps: int) -> Iterator[tuple[int, int, int]]:
+        """Yield load, store and cycles of each step, given the first load."""
+        first = True
+        for load_ps, store_ps, cycles in self.blocks():
+            loads = load_ps.tolist()
+            if first:
+                loads[0], first = first_load_ps, False
+            yield from zip(loads, store_ps.tolist(), cycles.tolist(), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,36 +122,25 @@ class Plan:
 
     Parameters
     ----------
-    jobs, timing
-        One row a step; a step runs its job ``repeat`` times.
-    load_bytes
-        Bytes of each step, by input of the op.
-    partial_bytes
-        Partial sums reloaded before each step.
-    store_bytes, final
-        Bytes stored after each step, and whether they are results rather than partial sums.
+    blocks
+        All steps in order. A plan of one block keeps it; those of a long one are made again each
+        time, so that memory is bounded whatever the layer.
     totals
         Totals over all steps of the timing's split, beats and the engine's actions, and more:
         what tables and energy need.
+    kind_of_time
+        See `Timing.kind`.
     buffer_bytes
         Room that the tiles take.
     """
 
     mapping: OpMapping
-    jobs: Any
-    timing: Timing
-    repeat: Ints
-    load_bytes: tuple[Ints, ...]
-    partial_bytes: Ints
-    store_bytes: Ints
-    final: Any
+    steps: int
+    blocks: Callable[[], Iterable[Block]]
     totals: Mapping[str, Mapping[str, int]]
+    kind_of_time: TimingKind
     buffer_bytes: int
     _moves: dict[Hashable, Moves] = field(default_factory=dict)
-
-    @property
-    def steps(self) -> int:
-        return len(self.repeat)
 
     def moves(
         self,
@@ -140,27 +162,36 @@ class Plan:
         weights: tuple[bool, ...],
         dram: DramTiming,
     ) -> Moves:
-        loads = self.partial_bytes.copy()
-        first = 0
-        for size_bytes, held, weight in zip(self.load_bytes, held_inputs, weights, strict=True):
-            if held:
-                continue
-            loads += size_bytes
-            if weight:
-                first += int(size_bytes[0])
-        stores = np.where(self.final & held_output, 0, self.store_bytes)
-        whole_load_ps = dram.transfer_ps(loads).tolist()
-        prefetch_ps, rest_ps = dram.transfer_ps(np.array([first, loads[0] - first])).tolist()
+        def moved(block: Block) -> tuple[Ints, Ints]:
+            pairs = zip(block.load_bytes, held_inputs, strict=True)
+            loads = sum((size for size, held in pairs if not held), block.partial_bytes)
+            stores = np.where(block.final, 0, block.store_bytes) if held_output else None
+            return loads, block.store_bytes if stores is None else stores
+
+        def timed(block: Block) -> tuple[Ints, Ints, Ints]:
+            loads, stores = moved(block)
+            return dram.transfer_ps(loads), dram.transfer_ps(stores), block.cycles
+
+        prefetch_bytes = first_bytes = read_bytes = write_bytes = dma_ps = 0
+        kept = []
+        for number, block in enumerate(self.blocks()):
+            loads, stores = moved(block)
+            if number == 0:
+                first_bytes = int(loads[0])
+                inputs = zip(block.load_bytes, held_inputs, weights, strict=True)
+                prefetch_bytes = sum(int(x[0]) for x, held, own in inputs if own and not held)
+            kept = [timed(block)]
+            load_ps, store_ps, _ = kept[0]
+            read_bytes += int(loads.sum())
+            write_bytes += int(stores.sum())
+            dma_ps += int(load_ps.sum() + store_ps.sum())
+        sizes = np.array([prefetch_bytes, first_bytes - prefetch_bytes, first_bytes])
+        prefetch_ps, first_ps, whole_first_ps = dram.transfer_ps(sizes).tolist()
         return Moves(
-            prefetch_ps=prefetch_ps,
-            prefetch_bytes=first,
-            whole_load_ps=whole_load_ps,
-            load_ps=[rest_ps, *whole_load_ps[1:]],
-            store_ps=dram.transfer_ps(stores).tolist(),
-            cycles=(self.timing.occupied * self.repeat).tolist(),
-            read_bytes=int(loads.sum()),
-            write_bytes=int(stores.sum()),
-        )
+            prefetch_ps, prefetch_bytes, first_ps, whole_first_ps, dma_ps - whole_first_ps,
+            read_bytes, write_bytes,
+            (lambda: kept) if self.steps <= BLOCK_STEPS else (lambda: map(timed, self.blocks())),
+        )  # fmt: skip
 
 
 T = TypeVar("T")
@@ -174,7 +205,7 @@ class Memo:
     Parameters
     ----------
     max_steps
-        Tiles kept in all, which bounds memory whatever the layers.
+        Steps kept in all, which bounds memory whatever the layers.
     """
 
     def __init__(self, max_steps: int = 200_000) -> None:
@@ -228,7 +259,7 @@ class Memo:
 
     def put(self, key: Hashable, plan: Plan) -> None:
         self._plans[key] = plan
-        self._steps += plan.steps
+        self._steps += min(plan.steps, BLOCK_STEPS)
         while self._steps > self._max_steps and len(self._plans) > 1:
             _, old = self._plans.popitem(last=False)
-            self._steps -= old.steps
+            self._steps -= min(old.steps, BLOCK_STEPS)

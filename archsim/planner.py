@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from archsim.design import Sram
-from archsim.engines import Env, GemmJobs, Ints, Rate
+from archsim.engines import Engine, Env, GemmJobs, Ints, Rate, Timing
 from archsim.errors import InfeasibleError, InputError
 from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
@@ -17,16 +17,18 @@ from archsim.mapping import (
     STREAM_TILES,
     ConvShape,
     GemmMapping,
+    Loops,
     Product,
     SliceMapping,
-    steps,
+    steps_at,
 )
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import port_env
-from archsim.plan import Memo, Plan, Site, Unit
+from archsim.plan import BLOCK_STEPS, Block, Memo, Plan, Site, Unit
 from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
 
 MAX_SLICES = 1 << 16
+KINDS_OF_TIME = ("exact", "expected", "bound")  # the last counts
 Tensors = Mapping[str, Tensor]
 
 
@@ -129,23 +131,47 @@ def _plan_product(site: Site, op: Op, tensors: Tensors, given: OpMapping | None)
             f"mapping of {op.name!r}", f"must have m, n, k within {product.gemm}, an order of mnk, "
             "resident operands of abc, and groups above 1 only for whole products", given,
         )  # fmt: skip
-    tiles = steps(product, mapping)
-    stored_bits = np.where(tiles.final, product.c_bits, product.acc_bits)
-    nothing = np.zeros(len(tiles.m), np.int64)
-    extra = []
-    for name in op.inputs[2:]:  # bias and the like: small, loaded once before the first tile
-        extra.append(nothing.copy())
-        extra[-1][0] = tensors[name].size_bytes
-    traffic = _Traffic(
-        loads=(tiles.a_bytes, tiles.b_bytes, *extra),
-        partial=tiles.c_bytes,
-        store=tiles.store_bytes,
-        final=tiles.final,
-        room=footprint_bytes(product, mapping),
-        result=int((tiles.m * tiles.n * tiles.repeat * stored_bits).sum()) // 8,
-    )
-    jobs = site.unit.engine.lower(spec, op, tiles)
-    return _plan(site, mapping, jobs, tiles.repeat, traffic, product.gemm.macs)
+    loops, extra = Loops.of(product, mapping), extra_bytes(op, tensors)
+    results = product.c_bits + (loops.trips_k - 1) * product.acc_bits  # bits, partial sums included
+    g = product.gemm
+    return _plan(
+        site, mapping, loops.count,
+        lambda step: product_tiles(site.unit.engine, spec, op, product, loops, extra, step),
+        footprint_bytes(product, mapping), g.macs, g.m * g.n * g.groups * results // 8,
+    )  # fmt: skip
+
+
+def extra_bytes(op: Op, tensors: Tensors) -> tuple[int, ...]:
+    """Return the bytes of a product's inputs beyond A and B: bias and the like."""
+    return tuple(tensors[name].size_bytes for name in op.inputs[2:])
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Steps, a row each: the job, how often it runs, and the bytes that move; see `plan.Block`."""
+
+    jobs: Any
+    repeat: Ints
+    load_bytes: tuple[Ints, ...]
+    partial_bytes: Ints
+    store_bytes: Ints
+    final: Any
+
+
+def product_tiles(
+    engine: Engine,
+    spec: Any,
+    op: Op,
+    product: Product,
+    loops: Loops,
+    extra: tuple[int, ...],
+    step: Ints,
+) -> Tiles:
+    """Return steps of a product: of one mapping, or with a spec and loops for each row."""
+    x = steps_at(product, loops, step)
+    once = (size * (step == 0) for size in extra)  # loaded before the first tile
+    loads = (x.a_bytes, x.b_bytes, *once)
+    return Tiles(engine.lower(spec, op, x), x.repeat, loads, x.c_bytes, x.store_bytes, x.final)
 
 
 # --------------------------------------------------------------------------------------- slices
@@ -202,21 +228,22 @@ def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) 
     mapping = _search_slices(site, op, whole) if given is None else given
     if not isinstance(mapping, SliceMapping) or not 0 < mapping.slices <= MAX_SLICES:
         raise InputError(f"mapping of {op.name!r}", f"must have 1 to {MAX_SLICES} slices", given)
-    count = mapping.slices
-    number = np.arange(count, dtype=np.int64)
-    traffic = _Traffic(
-        loads=tuple(slice_of(size, count, number) for size in whole.input_bytes),
-        partial=np.zeros(count, np.int64),
-        store=slice_of(whole.output_bytes, count, number),
-        final=np.ones(count, bool),
-        room=whole.room_bytes(count),
-        result=None,
-    )
-    slices = Slices(np.maximum(slice_of(whole.work, count, number), 1))
-    jobs = site.unit.engine.lower(site.unit.spec, op, slices)
     # ops of the common kinds that are cut into slices have no MACs; those that engines bring may
     macs = sum(kind.macs(op) for kind in site.unit.engine.op_kinds if kind.name == op.kind)
-    return _plan(site, mapping, jobs, np.ones(count, np.int64), traffic, macs)
+    engine, spec, count = site.unit.engine, site.unit.spec, mapping.slices
+    return _plan(
+        site, mapping, count, lambda step: slice_tiles(engine, spec, op, whole, count, step),
+        whole.room_bytes(count), macs, None,
+    )  # fmt: skip
+
+
+def slice_tiles(engine: Engine, spec: Any, op: Op, whole: Whole, slices: Any, step: Ints) -> Tiles:
+    """Return slices of an op: of one mapping, or with a spec and a number of slices for each."""
+    work = Slices(np.maximum(slice_of(whole.work, slices, step), 1))
+    loads = tuple(slice_of(size, slices, step) for size in whole.input_bytes)
+    store = slice_of(whole.output_bytes, slices, step)
+    ones = np.ones_like(step)
+    return Tiles(engine.lower(spec, op, work), ones, loads, 0 * ones, store, ones > 0)
 
 
 def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
@@ -246,46 +273,64 @@ def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
 # --------------------------------------------------------------------------------------- both
 
 
-@dataclass(frozen=True, slots=True)
-class _Traffic:
-    """Bytes of a plan, by step: see `Plan`; ``result`` is what the result port writes in all."""
-
-    loads: tuple[Ints, ...]
-    partial: Ints
-    store: Ints
-    final: Any
-    room: int
-    result: int | None
-
-
 def _plan(
-    site: Site, mapping: OpMapping, jobs: Any, repeat: Ints, traffic: _Traffic, macs: int
+    site: Site,
+    mapping: OpMapping,
+    steps: int,
+    tiles: Callable[[Ints], Tiles],
+    room_bytes: int,
+    macs: int,
+    result_bytes: int | None,
 ) -> Plan:
+    """Return a plan of steps; ``result_bytes`` is what the result port writes, if not its beats."""
     engine, spec = site.unit.engine, site.unit.spec
-    if traffic.room > site.room_bytes:
+    if room_bytes > site.room_bytes:
         raise InfeasibleError(
-            f"the given mapping {mapping}", demand=traffic.room, bound=site.room_bytes,
+            f"the given mapping {mapping}", demand=room_bytes, bound=site.room_bytes,
             unit="bytes of buffer", levers=("make its tiles smaller",),
         )  # fmt: skip
-    timing = engine.time(spec, jobs, env_of(site.unit, site.buffer))
-    actions = engine.actions(spec, jobs, timing)
+    env = env_of(site.unit, site.buffer)
 
-    def total(table: Mapping[str, Ints]) -> dict[str, int]:
-        sums = np.stack(list(table.values())) @ repeat
-        return dict(zip(table, map(int, sums), strict=True))
+    def timed(first: int) -> tuple[Tiles, Timing, Block]:
+        x = tiles(np.arange(first, min(first + BLOCK_STEPS, steps), dtype=np.int64))
+        timing = engine.time(spec, x.jobs, env)
+        cycles = timing.occupied * x.repeat
+        return x, timing, Block(cycles, x.load_bytes, x.partial_bytes, x.store_bytes, x.final)
 
-    beats, lanes = total(timing.beats), engine.lanes(spec)
+    split: dict[str, int] = {}
+    beats: dict[str, int] = {}
+    actions: dict[str, int] = {}
+    jobs, kinds, kept = 0, set(), []
+    for first in range(0, steps, BLOCK_STEPS):
+        x, timing, block = timed(first)
+        _add(split, timing.split, x.repeat)
+        _add(beats, timing.beats, x.repeat)
+        _add(actions, engine.actions(spec, x.jobs, timing), x.repeat)
+        jobs += int(x.repeat.sum())
+        kinds.add(timing.kind)
+        kept = [block]
+    lanes = engine.lanes(spec)
     moved = {p: beats[p] * lanes[p] // 8 for p in beats if p in lanes}
-    if traffic.result is not None:
-        moved["result"] = traffic.result
+    if result_bytes is not None:
+        moved["result"] = result_bytes
     totals = {
-        "split": total(timing.split),
+        "split": split,
         "beats": beats,
-        "actions": total(actions),
+        "actions": actions,
         "moved_bytes": moved,
-        "work": {"jobs": int(repeat.sum()), "macs": macs},
+        "work": {"jobs": jobs, "macs": macs},
     }
+    starts = range(0, steps, BLOCK_STEPS)
     return Plan(
-        mapping, jobs, timing, repeat, traffic.loads, traffic.partial, traffic.store,
-        traffic.final, totals, traffic.room,
+        mapping, steps,
+        (lambda: kept) if steps <= BLOCK_STEPS else (lambda: (timed(first)[2] for first in starts)),
+        totals, max(kinds, key=KINDS_OF_TIME.index), room_bytes,
     )  # fmt: skip
+
+
+def _add(totals: dict[str, int], table: Mapping[str, Ints], repeat: Ints) -> None:
+    if not table:
+        return
+    sums = np.stack(list(table.values())) @ repeat
+    for name, value in zip(table, sums, strict=True):
+        totals[name] = totals.get(name, 0) + int(value)

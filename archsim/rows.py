@@ -5,18 +5,26 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Env, Ints, SpecBatch
 from archsim.mapper import footprints_bytes
-from archsim.mapping import GemmMapping, GemmMappings, Loops, SliceMapping, steps_at
+from archsim.mapping import GemmMapping, GemmMappings, Loops, SliceMapping
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramBatch
 from archsim.plan import Unit
-from archsim.planner import MAX_SLICES, Slices, Whole, is_product, product_of, slice_of
+from archsim.planner import (
+    MAX_SLICES,
+    Tiles,
+    Whole,
+    extra_bytes,
+    is_product,
+    product_of,
+    product_tiles,
+    slice_tiles,
+)
 from archsim.trace import Op, Tensor
 
 BLOCK = 1 << 13  # rows worked on at a time, so that they stay in cache
@@ -49,18 +57,6 @@ class UnitBatch:
 
 
 # ---------------------------------------------------------------------------------------- tiles
-
-
-@dataclass(frozen=True, slots=True)
-class Tiles:
-    """Steps, a row each: the job, how often it runs, and the bytes that move; see `plan.Plan`."""
-
-    jobs: Any
-    repeat: Any
-    loads: tuple[Ints, ...]
-    partial: Any
-    store: Ints
-    final: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +108,12 @@ def _product(
     many = GemmMappings.of(chosen)
     if len(chosen) < len(mappings) or not many.cut(product.gemm).all():
         return None
-    loops = Loops.of_many(product, many)
-    extra = tuple(tensors[name].size_bytes for name in op.inputs[2:])
+    loops, extra = Loops.of_many(product, many), extra_bytes(op, tensors)
 
     def tiles(variants: Ints, step: Ints) -> Tiles:
         mine = specs.take(variants)
-        x = steps_at(replace(product, acc_bits=mine.acc_bits), loops.take(variants), step)
-        once = (size * (step == 0) for size in extra)  # bias and the like, before the first tile
-        jobs = unit.engine.lower(mine, op, x)
-        return Tiles(
-            jobs, x.repeat, (x.a_bytes, x.b_bytes, *once), x.c_bytes, x.store_bytes, x.final
-        )
+        own = replace(product, acc_bits=mine.acc_bits)
+        return product_tiles(unit.engine, mine, op, own, loops.take(variants), extra, step)
 
     room_bytes = footprints_bytes(replace(product, acc_bits=specs.acc_bits), many)
     return np.asarray(loops.count), room_bytes, tiles
@@ -137,11 +128,8 @@ def _slices(
     whole, slices = Whole.of(op, tensors), np.array(chosen, np.int64)
 
     def tiles(variants: Ints, step: Ints) -> Tiles:
-        count = slices[variants]
-        work = Slices(np.maximum(slice_of(whole.work, count, step), 1))
-        jobs = unit.engine.lower(specs.take(variants), op, work)
-        loads = tuple(slice_of(size, count, step) for size in whole.input_bytes)
-        return Tiles(jobs, 1, loads, 0, slice_of(whole.output_bytes, count, step), True)
+        mine = specs.take(variants)
+        return slice_tiles(unit.engine, mine, op, whole, slices[variants], step)
 
     return slices, whole.room_bytes(slices), tiles
 
@@ -274,14 +262,14 @@ def _bytes(
 ) -> tuple[Ints, Ints]:
     """Return what rows load and store, each row being a tile on a design."""
     streamed = [held is None for held in held_inputs]
-    always = sum(itertools.compress(tiles.loads, streamed), np.zeros_like(tiles.store))
-    loads = (always + tiles.partial)[at]
-    for size, held in zip(tiles.loads, held_inputs, strict=True):
+    always = sum(itertools.compress(tiles.load_bytes, streamed), tiles.partial_bytes)
+    loads = always[at]
+    for size, held in zip(tiles.load_bytes, held_inputs, strict=True):
         if held is not None:
             loads += size[at] * ~held[designs]
-    stores = tiles.store[at]
+    stores = tiles.store_bytes[at]
     if held_output is not None:
-        stores *= ~(np.broadcast_to(tiles.final, tiles.store.shape)[at] & held_output[designs])
+        stores *= ~(tiles.final[at] & held_output[designs])
     return loads, stores
 
 

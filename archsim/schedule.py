@@ -5,7 +5,7 @@ Everything here is decided before time is known; `analytic` and `kernel` then ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -62,8 +62,8 @@ class Run:
 
     Parameters
     ----------
-    load_ps
-        Loads of each step, the first without what was prefetched.
+    fetched
+        Whether its weights were fetched before its other loads.
     opening_ps
         Weights fetched at time 0, where this is the engine's first op.
     prefetch_next_ps
@@ -73,15 +73,24 @@ class Run:
     segment: int
     iteration: int
     placed: Placed
-    load_ps: list[int]
+    fetched: bool
     opening_ps: int
     prefetch_next_ps: int
 
     @property
     def dma_ps(self) -> int:
         """Time that the run's transfers hold the DRAM."""
-        stores_ps = sum(self.placed.moves.store_ps)
-        return self.opening_ps + sum(self.load_ps) + stores_ps + self.prefetch_next_ps
+        moved_ps = self.placed.moves.dma_ps + self.first_load_ps
+        return self.opening_ps + moved_ps + self.prefetch_next_ps
+
+    @property
+    def first_load_ps(self) -> int:
+        moves = self.placed.moves
+        return moves.first_ps if self.fetched else moves.whole_first_ps
+
+    def steps(self) -> Iterator[tuple[int, int, int]]:
+        """Yield load, store (both ps) and cycles of each step."""
+        return self.placed.moves.steps(self.first_load_ps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +117,14 @@ class Program:
         for position, (segment, iteration, placed) in enumerate(order):
             running = latest.get(placed.unit.name)
             latest[placed.unit.name] = position
-            moves, opening_ps = placed.moves, 0
-            load_ps = moves.load_ps
+            moves, opening_ps, fetched = placed.moves, 0, True
             if running is None:
                 opening_ps = moves.prefetch_ps
             elif self._fits_ahead(order[running][2], placed):
                 ahead_ps[running] = moves.prefetch_ps
             else:
-                load_ps = moves.whole_load_ps
-            runs.append((segment, iteration, placed, load_ps, opening_ps))
+                fetched = False
+            runs.append((segment, iteration, placed, fetched, opening_ps))
         return [Run(*run, ahead) for run, ahead in zip(runs, ahead_ps, strict=True)]
 
     def _fits_ahead(self, running: Placed, follower: Placed) -> bool:

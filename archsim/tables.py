@@ -56,7 +56,7 @@ def close(design: Design, program: Program, folded: Folded, tech: Tech, memo: Me
     for placed in program.ops:
         occupied_ps = tallies[placed.index].occupied_ps
         occupied[placed.unit.name] += occupied_ps
-        if isinstance(placed.unit.engine.rtl, Rtl) and placed.plan.timing.kind == "exact":
+        if isinstance(placed.unit.engine.rtl, Rtl) and placed.plan.kind_of_time == "exact":
             tied += occupied_ps
     every = sum(occupied.values())
     energy = _sum_energy(per_op)
@@ -177,7 +177,7 @@ def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) 
     engine_pj = sum(
         price.energy_pj.get(action, 0.0) * count for action, count in totals["actions"].items()
     )
-    dram_ps = sum(moves.load_ps) + moves.prefetch_ps + sum(moves.store_ps)
+    dram_ps = moves.dma_ps + moves.first_ps + moves.prefetch_ps
     waits = tally.wait_ps
     return OpRow(
         name=placed.op.name,
@@ -203,7 +203,7 @@ def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) 
         },
         bound=_bound(tally.occupied_ps, dram_ps * repeat, waits),
         mapping=_mapping_text(placed.plan.mapping),
-        kind_of_time=placed.plan.timing.kind,
+        kind_of_time=placed.plan.kind_of_time,
         on_chip=(*placed.held_inputs, *(placed.op.outputs if placed.held_output else ())),
     )
 
