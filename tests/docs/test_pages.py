@@ -126,12 +126,13 @@ def defaults(model: type[BaseModel]) -> dict[str, Any]:
     return {name: "required" if f.default is PydanticUndefined else f.default for name, f in fields}
 
 
+OWN = {k: e for k, e in discover().items() if e.spec.__module__.startswith("archsim.")}
 PARTS: dict[str, type[BaseModel]] = {
     "memories.buffer.": Sram,
     "memories.dram.": Dram,
     "link.": Link,
     "fallback.": Fallback,
-    **{f"{kind}.": engine.spec for kind, engine in discover().items()},
+    **{f"{kind}.": engine.spec for kind, engine in OWN.items()},
 }
 
 
