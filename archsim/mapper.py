@@ -24,11 +24,11 @@ from archsim.mapping import (
     STREAM_TILES,
     GemmMapping,
     GemmMappings,
-    Product,
     ceil_bytes,
     depth_extents,
     tile_extents,
 )
+from archsim.product import Product
 
 Objective = Literal["time", "energy", "edp"]
 
@@ -112,17 +112,6 @@ def _compute_cycles(product: Product, machine: Machine, m: Ints, n: Ints, k: Int
     return np.asarray(counts.sum(axis=(0, 1, 2)))
 
 
-def _by_extent(
-    touched: Callable[[Ints], tuple[Ints, Ints]], extents: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Return sum, largest and first of what the tiles of each extent touch."""
-    sizes, inverse = np.unique(extents, return_inverse=True)
-    table, begins = touched(sizes)
-    columns = (np.add.reduceat(table, begins), np.maximum.reduceat(table, begins), table[begins])
-    total, largest, first = (column[inverse] for column in columns)
-    return total, largest, first
-
-
 def evaluate(
     product: Product,
     machine: Machine,
@@ -139,10 +128,8 @@ def evaluate(
     compute = _compute_cycles(product, machine, m, n, k) * g.groups
     compute_ps = -(-compute * machine.period_ps.numerator // machine.period_ps.denominator)
 
-    rows = _by_extent(product.a_rows, m)
-    columns = _by_extent(product.a_columns, k)
-    a_sum, a_max, a_first = (r * c for r, c in zip(rows, columns, strict=True))
-    a_total = ceil_bytes(a_sum * g.groups, product.a_bits)
+    rows, columns = product.a_rows(m), product.a_columns(k)
+    a_total = ceil_bytes(rows.total * columns.total * g.groups, product.a_bits)
     b_total = ceil_bytes(g.k * g.n * g.groups, product.b_bits)
     c_total = ceil_bytes(g.m * g.n * g.groups, product.c_bits)
     c_partial = ceil_bytes(g.m * g.n * g.groups, product.acc_bits)
@@ -166,13 +153,14 @@ def evaluate(
     last_m, last_n = g.m - (tm - 1) * m, g.n - (tn - 1) * n
     last_g = g.groups - (tg - 1) * groups
     first = dma_ps(
-        ceil_bytes(a_first * groups, product.a_bits) + ceil_bytes(k * n * groups, product.b_bits)
+        ceil_bytes(rows.first * columns.first * groups, product.a_bits)
+        + ceil_bytes(k * n * groups, product.b_bits)
     )
     last = dma_ps(ceil_bytes(last_m * last_n * last_g, product.c_bits))
     ends = (first + last)[:, None, None]
     time_ps = np.maximum(compute_ps[:, None, None], dma_ps(dram_bytes) - ends)
     time_ps += ends + machine.latency_ps
-    room = _room(product, m, n, k, groups, a_max, ~streamed)
+    room = _room(product, m, n, k, groups, rows.largest * columns.largest, ~streamed)
     return Cost(
         time_ps, dram_bytes, np.broadcast_to(room[:, None], time_ps.shape),
         machine.energy_pj(dram_bytes, g.macs, time_ps),
@@ -207,15 +195,14 @@ def footprint_bytes(product: Product, mapping: GemmMapping) -> int:
 
 
 def _largest(product: Product, m: Ints, k: Ints) -> Ints:
-    """Return the elements of the largest tile of A, its tiles being m x k: [1]."""
-    return np.asarray(product.a_rows(m)[0].max() * product.a_columns(k)[0].max()).reshape(1)
+    """Return the elements of the largest tile of A for each size of tile."""
+    return product.a_rows(m).largest * product.a_columns(k).largest
 
 
 def footprints_bytes(product: Product, mappings: GemmMappings) -> Ints:
     """Return the buffer bytes that the tiles of each mapping take."""
     x = mappings
-    a_max = _by_extent(product.a_rows, x.m)[1] * _by_extent(product.a_columns, x.k)[1]
-    room = _room(product, x.m, x.n, x.k, x.groups, a_max, HELD)
+    room = _room(product, x.m, x.n, x.k, x.groups, _largest(product, x.m, x.k), HELD)
     return np.asarray(room[np.arange(len(x.m)), x.resident])
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Ints
+from archsim.product import Product
 from archsim.trace import Gemm
 
 ORDERS = tuple("".join(p) for p in permutations("mnk"))  # outermost first
@@ -129,104 +130,6 @@ def depth_extents(k: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """A product as the mapper sees it: extents, widths, and where A's elements come from.
-
-    ``pixel_rows`` and ``tap_channels`` describe a convolution, whose A lies raw in memory, halo
-    included, and is expanded on the way into the array; None for a plain product.
-
-    Parameters
-    ----------
-    a_bits, b_bits, c_bits, acc_bits
-        Bits an element: operands, result as stored, partial sum as stored (for many mappings at
-        once, of each).
-    """
-
-    gemm: Gemm
-    a_bits: int
-    b_bits: int
-    c_bits: int
-    acc_bits: int | Ints
-    conv: ConvShape | None = None
-
-    def a_rows(self, sizes: Ints) -> tuple[Ints, Ints]:
-        """Return the raw rows of A, of the matrix or of images, that m-tiles touch.
-
-        Those of all tiles of the first size, then of the next, and where each size's begin.
-        """
-        starts, stops, begins = _tiles(self.gemm.m, sizes)
-        conv = self.conv
-        return stops - starts if conv is None else conv.image_rows(starts, stops), begins
-
-    def a_columns(self, sizes: Ints) -> tuple[Ints, Ints]:
-        """Return the raw columns of A, of the matrix or in all channels, that k-tiles touch."""
-        starts, stops, begins = _tiles(self.gemm.k, sizes)
-        conv = self.conv
-        return stops - starts if conv is None else conv.row_elements(starts, stops), begins
-
-
-def _tiles(extent: int, sizes: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return where the tiles of all sizes start and stop, and where each size's begin."""
-    starts = [np.arange(0, extent, size, dtype=np.int64) for size in sizes.tolist()]
-    counts = -(-extent // sizes)
-    start = np.concatenate(starts)
-    stop = np.minimum(start + np.repeat(sizes, counts), extent)
-    return start, stop, np.cumsum(counts) - counts
-
-
-@dataclass(frozen=True, slots=True)
-class ConvShape:
-    """The geometry of a convolution's raw input.
-
-    Parameters
-    ----------
-    height, width
-        Of one input image.
-    out_height, out_width
-        Of one output image.
-    kernel_height, taps
-        Rows of the kernel, and its taps (rows x columns).
-    stride, dilation, pad
-        Along the height; pad is the top's.
-    """
-
-    height: int
-    width: int
-    out_height: int
-    out_width: int
-    kernel_height: int
-    taps: int
-    stride: int
-    dilation: int
-    pad: int
-
-    def image_rows(self, starts: Ints, stops: Ints) -> Ints:
-        """Return how many input rows, halo included, the output pixels [start, stop) read."""
-        first, last = starts // self.out_width, (stops - 1) // self.out_width
-        image, image_end = first // self.out_height, last // self.out_height
-        row, row_end = first % self.out_height, last % self.out_height
-        one = self._rows_between(row, row_end)
-        if stops.max() <= self.out_width * self.out_height:
-            return one  # a single image
-        head = self._rows_between(row, np.int64(self.out_height - 1))
-        tail = self._rows_between(np.int64(0), row_end)
-        whole = self._rows_between(np.int64(0), np.int64(self.out_height - 1))
-        inner = (image_end - image - 1) * whole
-        return np.asarray(np.where(image == image_end, one, head + inner + tail))
-
-    def _rows_between(self, row: NDArray[np.int64] | np.int64, row_end: Ints | np.int64) -> Ints:
-        reach = self.dilation * (self.kernel_height - 1)
-        top = np.maximum(row * self.stride - self.pad, 0)
-        bottom = np.minimum(row_end * self.stride - self.pad + reach + 1, self.height)
-        return np.asarray(np.maximum(bottom - top, 0))
-
-    def row_elements(self, starts: Ints, stops: Ints) -> Ints:
-        """Return the elements of one image row over the channels that taps [start, stop) touch."""
-        channels = (stops - 1) // self.taps - starts // self.taps + 1
-        return channels * self.width
-
-
-@dataclass(frozen=True, slots=True)
 class GemmSteps:
     """The tiles of a mapping in the order of execution; arrays of shape [steps].
 
@@ -269,7 +172,7 @@ class Loops:
         streamed, and only where a loop of its own lies inside the loop that reuses it.
     row_table, row_start, column_table, column_start
         Raw rows of A that each m-tile touches and columns that each k-tile does, and where a
-        mapping's begin.
+        mapping's begin; see `Touched`.
     """
 
     m: Any
@@ -287,18 +190,19 @@ class Loops:
     again_a: Any
     again_b: Any
     again_c: Any
-    row_table: Ints
+    row_table: Ints | None
     row_start: Any
-    column_table: Ints
+    column_table: Ints | None
     column_start: Any
 
     @classmethod
     def of(cls, product: Product, mapping: GemmMapping) -> Loops:
         """Return the loops of one mapping."""
         order, resident = ORDERS.index(mapping.order), RESIDENT.index(mapping.resident)
-        rows, _ = product.a_rows(np.array([mapping.m]))
-        columns, _ = product.a_columns(np.array([mapping.k]))
-        tables = (rows, 0, columns, 0)
+        rows, columns = (
+            product.a_rows(np.array([mapping.m])), product.a_columns(np.array([mapping.k])),
+        )  # fmt: skip
+        tables = (rows.table, 0, columns.table, 0)
         return cls._of(
             product.gemm, mapping.m, mapping.n, mapping.k, mapping.groups,
             INSIDE[order].tolist(), HELD[resident].tolist(), tables,
@@ -308,10 +212,8 @@ class Loops:
     def of_many(cls, product: Product, mappings: GemmMappings) -> Loops:
         """Return the loops of many mappings of one product, in arrays."""
         x = mappings
-        (heights, of_m), (depths, of_k) = (np.unique(e, return_inverse=True) for e in (x.m, x.k))
-        rows, row_begins = product.a_rows(heights)
-        columns, column_begins = product.a_columns(depths)
-        tables = (rows, row_begins[of_m], columns, column_begins[of_k])
+        rows, columns = product.a_rows(x.m), product.a_columns(x.k)
+        tables = (rows.table, rows.begins, columns.table, columns.begins)
         inside, held = np.moveaxis(INSIDE[x.order], 0, -1), HELD[x.resident].T
         return cls._of(product.gemm, x.m, x.n, x.k, x.groups, inside, held, tables)
 
@@ -325,7 +227,7 @@ class Loops:
         groups: Any,
         inside: Any,
         held: Any,
-        tables: tuple[Ints, Any, Ints, Any],
+        tables: tuple[Ints | None, Any, Ints | None, Any],
     ) -> Loops:
         trips = (-(-gemm.m // m), -(-gemm.n // n), -(-gemm.k // k))
 
@@ -369,8 +271,9 @@ def steps_at(product: Product, loops: Loops, step: Ints) -> GemmSteps:
     k = np.minimum(loops.k, g.k - ki * loops.k)
     started, last_k = ki > 0, ki == loops.trips_k - 1
 
-    rows = loops.row_table[loops.row_start + mi]
-    columns = loops.column_table[loops.column_start + ki]
+    rows = m if loops.row_table is None else loops.row_table[loops.row_start + mi]
+    depths = loops.column_table
+    columns = k if depths is None else depths[loops.column_start + ki]
     a_bytes = ceil_bytes(rows * columns * repeat, product.a_bits)
     b_bytes = ceil_bytes(k * n * repeat, product.b_bits)
     c_elements = m * n * repeat

@@ -15,16 +15,15 @@ from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
 from archsim.mapping import (
     STREAM_TILES,
-    ConvShape,
     GemmMapping,
     Loops,
-    Product,
     SliceMapping,
     steps_at,
 )
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import port_env
 from archsim.plan import BLOCK_STEPS, Block, Memo, Plan, Site, Unit
+from archsim.product import ConvShape, Product
 from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
 
 MAX_SLICES = 1 << 16

@@ -18,13 +18,12 @@ from archsim.mapper import Machine, candidates, evaluate, footprint_bytes, searc
 from archsim.mapping import (
     ORDERS,
     RESIDENT,
-    ConvShape,
     GemmMapping,
-    Product,
     depth_extents,
     steps,
     tile_extents,
 )
+from archsim.product import ConvShape, Product
 from archsim.trace import Gemm, Op, as_gemm, conv_output
 
 ROWS, COLS = 4, 2
