@@ -94,7 +94,7 @@ def simulate(
         energy_pj=books.energy_pj,
         area_um2=books.area_um2,
         peak={
-            "macs_per_s": sum(_peak(u) * PS_PER_S / u.clock.period_ps for u in units).__float__(),
+            "macs_per_s": float(sum(_peak(u) * PS_PER_S / u.clock.period_ps for u in units)),
             "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
         },
         assumptions=(*_assumptions(units, host), *notes, *tech.assumptions),
