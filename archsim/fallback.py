@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from archsim.design import Clock, Fallback
-from archsim.engines import Data, Engine, Env, Fmax, Ints, Jobs, NoRtl, Timing
+from archsim.engines import Data, Engine, Env, Fmax, Ints, Jobs, NoRtl, Port, Timing
 from archsim.errors import InputError
 from archsim.plan import Unit
 from archsim.trace import Op
@@ -56,7 +56,7 @@ def fallback_unit(spec: Fallback) -> Unit:
         energy_pj=lambda spec, tech: {"element": spec.pj_per_element},
         area_um2=lambda spec, tech: {},
         fmax_mhz=lambda spec, tech: Fmax(float("inf"), "a host outside the design"),
-        lanes=lambda spec: {"in": 8},
+        lanes=lambda spec: {"in": Port("in", 1, 8)},
         rtl=NoRtl(spec.reason),
         assumptions=lambda spec: (f"fallback: {spec.reason}; {_price(spec)} an element",),
     )

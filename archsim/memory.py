@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from archsim.design import MAX_DENOMINATOR, Design, Sram
-from archsim.engines import NO_STALLS, Env, Ints, Rate
+from archsim.engines import NO_STALLS, Env, Ints, Port, Rate
 
 PS_PER_NS = 1000
-OPERAND_PORTS = frozenset({"a", "b", "in"})
 BYTES_PER_PS_OF_GB_PER_S = Fraction(1, 1000)
 
 
@@ -122,23 +121,21 @@ def _transfer_ps(dram: DramTiming | DramBatch, size_bytes: Ints) -> Ints:
     return np.asarray(np.maximum(channel, link) + pages * dram.page_miss_ps)
 
 
-def port_env(buffer: Sram, lanes: Mapping[str, int]) -> Env:
+def port_env(buffer: Sram, ports: Mapping[str, Port]) -> Env:
     """Return the pace that the buffer's banks can keep on an engine's ports.
 
-    Operand ports (``a``, ``b``; ``in``) share the read bandwidth in proportion to what they want;
-    results have the write bandwidth. Partial sums (``c``) come once a fold, not once a beat, and
-    are held to the read bandwidth by themselves.
-
-    Parameters
-    ----------
-    lanes
-        Bits a beat, by port.
+    Ports of one direction share its bandwidth in proportion to what they want; one that does not
+    share (`Port.shares`) is held to it by itself.
     """
     available = buffer.port_bytes * 8
-    operands = tuple(p for p in lanes if p in OPERAND_PORTS)
+    sharing = [
+        [name for name, port in ports.items() if port.shares and port.direction == direction]
+        for direction in ("in", "out")
+    ]
+    alone = [[name] for name, port in ports.items() if not port.shares]
     env: dict[str, Rate] = {}
-    for group in (operands, *((p,) for p in lanes if p not in operands)):
-        wanted = sum(lanes[p] for p in group)
+    for group in (*sharing, *alone):
+        wanted = sum(ports[name].beat_bits for name in group)
         if wanted > available:
             common = gcd(wanted, available)
             env.update(dict.fromkeys(group, Rate(0, available // common, wanted // common)))

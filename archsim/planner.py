@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from archsim.design import Sram
-from archsim.engines import Engine, Env, GemmJobs, Ints, Rate, Timing
+from archsim.engines import Engine, Env, GemmJobs, Ints, Rate, Timing, op_kinds
 from archsim.errors import InfeasibleError, InputError
 from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
@@ -78,11 +78,11 @@ def env_of(unit: Unit, buffer: Sram) -> Env:
 
 def is_product(unit: Unit, op: Op) -> bool:
     """Return whether the op is tiled as a matrix product: on an array, not on a fallback host."""
-    return op.kind in ("gemm", "conv") and "rows" in type(unit.spec).model_fields
+    return unit.engine.sum_bits is not None and op_kinds()[op.kind].tiling == "gemm"
 
 
-def product_of(op: Op, tensors: Tensors, acc_bits: int) -> Product:
-    """Return an op as the mapper sees it."""
+def product_of(op: Op, tensors: Tensors, acc_bits: Any) -> Product:
+    """Return an op as the mapper sees it; ``acc_bits``: what `Engine.sum_bits` says."""
     a, b = (tensors[name] for name in op.inputs[:2])
     conv = None
     if op.kind == "conv":
@@ -122,8 +122,9 @@ def machine_of(site: Site) -> Machine:
 
 
 def _plan_product(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) -> Plan:
-    spec = site.unit.spec
-    product = product_of(op, tensors, spec.acc_bits)
+    engine, spec = site.unit.engine, site.unit.spec
+    assert engine.sum_bits is not None
+    product = product_of(op, tensors, engine.sum_bits(spec))
     mapping = given or search(product, machine_of(site), site.objective)
     if not isinstance(mapping, GemmMapping) or not mapping.cuts(product.gemm):
         raise InputError(
@@ -135,7 +136,7 @@ def _plan_product(site: Site, op: Op, tensors: Tensors, given: OpMapping | None)
     g = product.gemm
     return _plan(
         site, mapping, loops.count,
-        lambda step: product_tiles(site.unit.engine, spec, op, product, loops, extra, step),
+        lambda step: product_tiles(engine, spec, op, product, loops, extra, step),
         footprint_bytes(product, mapping), g.macs, g.m * g.n * g.groups * results // 8,
     )  # fmt: skip
 
@@ -227,12 +228,10 @@ def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) 
     mapping = _search_slices(site, op, whole) if given is None else given
     if not isinstance(mapping, SliceMapping) or not 0 < mapping.slices <= MAX_SLICES:
         raise InputError(f"mapping of {op.name!r}", f"must have 1 to {MAX_SLICES} slices", given)
-    # ops of the common kinds that are cut into slices have no MACs; those that engines bring may
-    macs = sum(kind.macs(op) for kind in site.unit.engine.op_kinds if kind.name == op.kind)
     engine, spec, count = site.unit.engine, site.unit.spec, mapping.slices
     return _plan(
         site, mapping, count, lambda step: slice_tiles(engine, spec, op, whole, count, step),
-        whole.room_bytes(count), macs, None,
+        whole.room_bytes(count), op_kinds()[op.kind].macs(op), None,
     )  # fmt: skip
 
 
@@ -281,7 +280,7 @@ def _plan(
     macs: int,
     result_bytes: int | None,
 ) -> Plan:
-    """Return a plan of steps; ``result_bytes`` is what the result port writes, if not its beats."""
+    """Return a plan of steps; ``result_bytes`` is what output ports write, if not their beats."""
     engine, spec = site.unit.engine, site.unit.spec
     if room_bytes > site.room_bytes:
         raise InfeasibleError(
@@ -308,10 +307,11 @@ def _plan(
         jobs += int(x.repeat.sum())
         kinds.add(timing.kind)
         kept = [block]
-    lanes = engine.lanes(spec)
-    moved = {p: beats[p] * lanes[p] // 8 for p in beats if p in lanes}
+    moved = {"in": 0, "out": 0}
+    for name, port in engine.lanes(spec).items():
+        moved[port.direction] += beats.get(name, 0) * port.beat_bits // 8
     if result_bytes is not None:
-        moved["result"] = result_bytes
+        moved["out"] = result_bytes
     totals = {
         "split": split,
         "beats": beats,

@@ -103,6 +103,8 @@ _Found = tuple[Ints, Ints, Callable[[Ints, Ints], Tiles]]
 def _product(
     op: Op, tensors: Mapping[str, Tensor], unit: Unit, specs: SpecBatch, mappings: list[OpMapping]
 ) -> _Found | None:
+    sum_bits = unit.engine.sum_bits
+    assert sum_bits is not None
     chosen = [x for x in mappings if isinstance(x, GemmMapping)]
     product = product_of(op, tensors, 0)
     many = GemmMappings.of(chosen)
@@ -112,10 +114,10 @@ def _product(
 
     def tiles(variants: Ints, step: Ints) -> Tiles:
         mine = specs.take(variants)
-        own = replace(product, acc_bits=mine.acc_bits)
+        own = replace(product, acc_bits=sum_bits(mine))
         return product_tiles(unit.engine, mine, op, own, loops.take(variants), extra, step)
 
-    room_bytes = footprints_bytes(replace(product, acc_bits=specs.acc_bits), many)
+    room_bytes = footprints_bytes(replace(product, acc_bits=sum_bits(specs)), many)
     return np.asarray(loops.count), room_bytes, tiles
 
 

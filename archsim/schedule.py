@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from archsim.design import Design
-from archsim.engines import Ints, Reason
+from archsim.engines import Ints, Reason, op_kinds
 from archsim.errors import ArchsimError
 from archsim.flow import Flow, Segment
 from archsim.mapping import Mapping as OpMapping
@@ -142,8 +142,9 @@ def assign(units: tuple[Unit, ...], fallback: Unit | None, trace: Trace) -> list
     """
     chosen, refused = [], []
     known = {unit.name: unit.engine.dtypes and unit.engine.dtypes(unit.spec) for unit in units}
+    kinds = op_kinds()
     for op in trace.ops:
-        operands = op.inputs[:2] if op.kind in ("gemm", "conv") else ()
+        operands = op.inputs[:2] if kinds[op.kind].tiling == "gemm" else op.inputs
         dtypes = {trace.tensors[name].dtype for name in operands}
         reasons: list[str] = []
         takers = (u for u in units if _takes(u, op, dtypes, known[u.name], reasons))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from archsim.design import Design, Sram
 from archsim.engines import Rtl
-from archsim.memory import OPERAND_PORTS
 from archsim.plan import Memo, Unit
 from archsim.result import OpRow, ResourceRow
 from archsim.schedule import Placed, Program
@@ -22,7 +21,6 @@ from archsim.timeline import Execution, Folded
 if TYPE_CHECKING:
     from archsim.tech import Tech
 
-READ_PORTS = OPERAND_PORTS | {"c"}
 PJ_PER_UW_PS = 1e-6
 
 
@@ -167,13 +165,7 @@ def _add(total: dict[str, int], part: Mapping[str, int], weight: int = 1) -> Non
 def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) -> OpRow:
     repeat, totals, moves = placed.op.repeat, placed.plan.totals, placed.moves
     moved, work = totals["moved_bytes"], totals["work"]
-    read = write = 0
-    for port, size_bytes in moved.items():
-        if port in READ_PORTS:
-            read += size_bytes
-        else:
-            write += size_bytes
-    read, write = read + moves.write_bytes, write + moves.read_bytes
+    read, write = moved["in"] + moves.write_bytes, moved["out"] + moves.read_bytes
     engine_pj = sum(
         price.energy_pj.get(action, 0.0) * count for action, count in totals["actions"].items()
     )

@@ -118,13 +118,18 @@ class OpKind:
     macs
         Multiply-accumulates of one execution.
     tiling
-        How mapping cuts it: ``gemm`` (m, n, k tiles of A B = C) or ``slice`` (even slices of all).
+        How mapping cuts it: ``gemm`` (m, n, k tiles of A B = C: attributes m, n, k and, if any,
+        groups; the first two inputs are A and B) or ``slice`` (even slices of all).
     """
 
     name: str
     attrs: Mapping[str, type]
     macs: Callable[[Op], int] = lambda op: 0
     tiling: Literal["gemm", "slice"] = "slice"
+
+    def __post_init__(self) -> None:
+        if self.tiling == "gemm" and self.name != "conv" and not {"m", "n", "k"} <= set(self.attrs):
+            raise ValueError(f"op kind {self.name!r} is tiled as a product: it needs m, n and k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +156,19 @@ def conv_output(op: Op) -> tuple[int, int]:
 
 
 def as_gemm(op: Op) -> Gemm:
-    """Return the product that a ``gemm`` or ``conv`` op computes.
+    """Return the product that an op computes: a ``conv``, or one with extents m, n, k (groups).
 
     A convolution is A (pixels of all images x taps) times B (taps x filters), one product a group;
     taps run channel outermost: ``k = (channel, row, column)``.
     """
-    if op.kind == "gemm":
-        return Gemm(*(op.int_attr(a) for a in ("m", "n", "k", "groups")))
     if op.kind != "conv":
-        raise InputError(
-            f"op {op.name!r}", "kind must be 'gemm' or 'conv' to be a product", op.kind
-        )
+        if not {"m", "n", "k"} <= op.attrs.keys():
+            raise InputError(
+                f"op {op.name!r}", "kind must be 'gemm' or 'conv' to be a product", op.kind
+            )
+        groups = op.int_attr("groups") if "groups" in op.attrs else 1
+        m, n, k = (op.int_attr(a) for a in "mnk")
+        return Gemm(m, n, k, groups)
     height, width = conv_output(op)
     kh, kw = op.ints_attr("kernel")
     groups = op.int_attr("groups")
@@ -337,6 +344,9 @@ def check_op(
     for name in (*op.inputs, *op.outputs):
         if name not in tensors:
             raise InputError(where, "inputs and outputs must be declared tensors", name)
+    if kind.tiling == "gemm" and (len(op.inputs) < 2 or not op.outputs):
+        got = (len(op.inputs), len(op.outputs))
+        raise InputError(where, "a product must read A and B and write C", got)
     if op.repeat < 1:
         raise InputError(f"{where}: repeat", "must be a positive integer", op.repeat)
     if op.kind == "conv":

@@ -45,7 +45,7 @@ def traces(draw: st.DrawFn) -> Trace:
         attrs = {a: values[t.__name__] for a, t in BASE_OP_KINDS[kind].attrs.items()}
         ops.append(
             Op(
-                f"op {index}", kind, (before,), (after,), attrs,
+                f"op {index}", kind, (before, before), (after,), attrs,
                 tuple(draw(st.lists(names, max_size=2))), draw(st.integers(1, 99)),
                 source=draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
             )
@@ -72,7 +72,7 @@ def test_blocks_convolutions_and_declared_kinds_round_trip(tmp_path: Path) -> No
     }  # fmt: skip
     tensors = {n: Tensor(n, (2,), role="input" if n == "a" else "activation") for n in "abc"}
     ops = (
-        Op("conv", "conv", ("a",), ("b",), attrs, block="stage", repeat=3),
+        Op("conv", "conv", ("a", "a"), ("b",), attrs, block="stage", repeat=3),
         Op(
             "hash",
             "hash",

@@ -228,12 +228,25 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A stream of the engine: each beat holds ``lanes`` values of ``bits`` bits, lane 0 lowest."""
+    """A stream of the engine: each beat holds ``lanes`` values of ``bits`` bits, lane 0 lowest.
+
+    Parameters
+    ----------
+    shares
+        Whether the port shares the buffer's bandwidth with the others of its direction. False
+        where its beats are rare beside theirs (partial sums: once a fold, not once a step): it is
+        held to the bandwidth by itself.
+    """
 
     direction: Literal["in", "out"]
     lanes: int
     bits: int
     signed: bool = True
+    shares: bool = True
+
+    @property
+    def beat_bits(self) -> int:
+        return self.lanes * self.bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,11 +335,16 @@ class Engine:
     area_um2, fmax_mhz
         ``(spec, tech) -> {component: um2}`` and ``-> Fmax``.
     lanes
-        ``(spec) -> {port: bits a beat}``: what the operand ports move in one beat, for buffers.
+        ``(spec) -> {port: Port}``: the streams between buffer and engine, as `Timing.beats`
+        counts them.
     dtypes
         ``(spec) -> names``: operand types that the engine computes on; None means any.
     peak_macs
         ``(spec) -> MACs a cycle`` at best.
+    sum_bits
+        ``(spec) -> bits`` of a partial sum in the buffer. It makes the engine one that takes
+        products (`OpKind.tiling` ``gemm``) as tiles of m, n and k; `lower` then gets the steps of a
+        mapping, and their jobs are of GEMM engines. None: it takes every op in even slices.
     cases
         ``(rng, spec or None, count) -> [Case]``: conformance cases; None means the engine's choice
         of at most 6 distinct specs that cover every PE and dataflow.
@@ -348,13 +366,14 @@ class Engine:
     energy_pj: Callable[[Any, Tech], Mapping[str, float]]
     area_um2: Callable[[Any, Tech], Mapping[str, Any]]
     fmax_mhz: Callable[[Any, Tech], Fmax]
-    lanes: Callable[[Any], Mapping[str, int]]
+    lanes: Callable[[Any], Mapping[str, Port]]
     rtl: Rtl | NoRtl
     cases: Callable[..., list[Case]] | None = None
     process: Callable[..., Any] | None = None
     quality: Callable[[Any, Any], Mapping[str, float]] | None = None
     dtypes: Callable[[Any], frozenset[str]] | None = None
     peak_macs: Callable[[Any], int] = lambda spec: 0
+    sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     op_kinds: tuple[OpKind, ...] = ()
     metrics: Mapping[str, Callable[..., float]] = field(default_factory=dict)

@@ -69,10 +69,11 @@ ENGINE = Engine(
     energy_pj=cost.energy_pj,
     area_um2=cost.area_um2,
     fmax_mhz=cost.fmax_mhz,
-    lanes=beats.lanes,
+    lanes=beats.ports,
     rtl=Rtl(build=build, ports=beats.ports, pack=beats.pack, unpack=beats.unpack),
     cases=cases.cases,
     dtypes=dtypes,
     peak_macs=peak_macs,
+    sum_bits=lambda spec: spec.acc_bits,
     assumptions=assumptions,
 )

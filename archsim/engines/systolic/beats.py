@@ -22,14 +22,9 @@ def ports(spec: SystolicSpec) -> Mapping[str, Port]:
     return {
         "a": Port("in", spec.rows, spec.a_bits),
         "b": Port("in", spec.cols, spec.b_bits),
-        "c": Port("in", spec.cols, spec.acc_bits),
+        "c": Port("in", spec.cols, spec.acc_bits, shares=False),
         "result": Port("out", spec.cols, spec.acc_bits),
     }
-
-
-def lanes(spec: SystolicSpec) -> Mapping[str, int]:
-    """Return the bits of a beat by port."""
-    return {name: port.lanes * port.bits for name, port in ports(spec).items()}
 
 
 def pack(spec: SystolicSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:

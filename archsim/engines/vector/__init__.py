@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archsim.engines import Engine, NoRtl
+from archsim.engines import Engine, NoRtl, Port
 from archsim.engines.vector import cost, timing
 from archsim.engines.vector.spec import VectorSpec, accepts, lower
 
@@ -17,7 +17,7 @@ ENGINE = Engine(
     energy_pj=cost.energy_pj,
     area_um2=cost.area_um2,
     fmax_mhz=cost.fmax_mhz,
-    lanes=lambda spec: {"in": spec.lanes * spec.lane_bits, "out": spec.lanes * spec.lane_bits},
+    lanes=lambda spec: {d: Port(d, spec.lanes, spec.lane_bits) for d in ("in", "out")},
     rtl=NoRtl("the vector unit is a throughput model: one lane operation a lane and cycle"),
     assumptions=lambda spec: (
         f"vector: one operation a lane and cycle, then {timing.PIPELINE_CYCLES} cycles to empty",
