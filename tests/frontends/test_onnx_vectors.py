@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from archsim.frontends.onnx import fuse, vectors
-from archsim.frontends.onnx.lower import HANDLERS
+from archsim.frontends.operators import fuse, vectors
+from archsim.frontends.operators.lower import HANDLERS
 from archsim.trace import VECTOR_PASSES, Op
 from tests.frontends.graphs import Array, graph, node, noise, run, trace_of
 

@@ -10,7 +10,7 @@ from archsim.trace import OpKind, Trace
 
 
 def _load(model: str, options: Options, kinds: Mapping[str, OpKind]) -> Trace:
-    from archsim.frontends.onnx.lower import load_onnx  # noqa: PLC0415 (onnx is slow to import)
+    from archsim.frontends.onnx.load import load_onnx  # noqa: PLC0415 (onnx is slow to import)
 
     return load_onnx(model, options)
 

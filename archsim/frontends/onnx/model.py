@@ -14,15 +14,11 @@ from google.protobuf.message import DecodeError
 from onnx import inliner
 
 from archsim.errors import InputError
+from archsim.frontends.operators.node import MAX_ELEMENTS, MAX_RANK, VALUE_ELEMENTS, Shape
 from archsim.frontends.options import Options
 
 MAX_FILE_BYTES = (1 << 31) - 1  # protobuf's own limit; larger models keep weights outside
 MAX_NODES = 200_000
-MAX_RANK = 16
-MAX_ELEMENTS = 1 << 44
-VALUE_ELEMENTS = 1 << 16  # values of larger constants are dropped: no shape depends on them
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,14 @@ from onnx import AttributeProto, TensorProto, checker, defs, helper, numpy_helpe
 from onnx.reference import ReferenceEvaluator
 
 from archsim.errors import InputError
-from archsim.frontends.onnx.model import MAX_ELEMENTS, MAX_RANK, VALUE_ELEMENTS, Model, Shape
+from archsim.frontends.onnx.model import Model
+from archsim.frontends.operators.node import (
+    MAX_ELEMENTS,
+    MAX_RANK,
+    VALUE_ELEMENTS,
+    Shape,
+    Value,
+)
 
 DTYPES = {
     TensorProto.FLOAT: "fp32", TensorProto.DOUBLE: "fp64", TensorProto.FLOAT16: "fp16",
@@ -40,39 +47,19 @@ _SHAPED_LIKE_INPUT = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """What is known of a graph's value.
+class Typed(Value):
+    """A value with its ONNX type, which several types of a trace's tensors share."""
 
-    Attributes
-    ----------
-    static
-        Whether it depends on constants and shapes alone, so that it costs nothing at run time.
-    array
-        Its values, where it is static and small.
-    """
-
-    name: str
-    shape: Shape
-    elem_type: int
-    static: bool = False
-    array: NDArray[Any] | None = None
-
-    @property
-    def elements(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def dtype(self) -> str:
-        return DTYPES[self.elem_type]
-
-    def scalar(self) -> float | None:
-        """Return the one number that it holds, if it is static and holds one."""
-        if self.array is None or self.array.size != 1 or self.array.dtype.kind not in "fiub":
-            return None
-        return float(self.array.reshape(()))
+    elem_type: int = 0
 
 
-def infer(model: Model) -> dict[str, Value]:
+def _typed(
+    name: str, shape: Shape, elem_type: int, static: bool = False, array: Any = None
+) -> Typed:
+    return Typed(name, shape, DTYPES[elem_type], static, array, elem_type)
+
+
+def infer(model: Model) -> dict[str, Typed]:
     """Return every value of the graph by name.
 
     Raises
@@ -84,7 +71,7 @@ def infer(model: Model) -> dict[str, Value]:
     context = checker.C.CheckerContext()
     context.ir_version = model.proto.ir_version
     context.opset_imports = dict(model.opsets)
-    values: dict[str, Value] = {}
+    values: dict[str, Typed] = {}
     for tensor in graph.initializer:
         values[tensor.name] = _constant(tensor.name, tensor, model.where)
     for value in graph.input:
@@ -121,19 +108,19 @@ def _check(node: Any, context: Any, where: str) -> None:
         raise InputError(where, f"must be a well-formed {node.op_type}: {reason}") from None
 
 
-def _value(name: str, shape: Shape, elem_type: int, where: str) -> Value:
+def _value(name: str, shape: Shape, elem_type: int, where: str) -> Typed:
     if elem_type not in DTYPES:
         kind = TensorProto.DataType.Name(elem_type) if elem_type in _ALL_TYPES else elem_type
         raise InputError(f"{where}: {name}", "must hold numbers of a known type", kind)
     if len(shape) > MAX_RANK or math.prod(shape) > MAX_ELEMENTS or any(d < 0 for d in shape):
         raise InputError(f"{where}: {name}", f"must have at most {MAX_ELEMENTS:,} elements", shape)
-    return Value(name, shape, elem_type)
+    return _typed(name, shape, elem_type)
 
 
 _ALL_TYPES = frozenset(TensorProto.DataType.values())
 
 
-def _constant(name: str, tensor: Any, where: str) -> Value:
+def _constant(name: str, tensor: Any, where: str) -> Typed:
     plain = _value(name, tuple(tensor.dims), tensor.data_type, where)
     array = None
     if plain.elements <= VALUE_ELEMENTS:
@@ -141,12 +128,16 @@ def _constant(name: str, tensor: Any, where: str) -> Value:
             array = numpy_helper.to_array(tensor)
         except (ValueError, TypeError) as fault:
             raise InputError(f"{where}: constant {name!r}", f"must be whole: {fault}") from None
-    return Value(name, plain.shape, plain.elem_type, True, array)
+    return _typed(name, plain.shape, plain.elem_type, True, array)
 
 
 def _infer_node(
-    node: Any, values: Mapping[str, Value], model: Model, declared: Mapping[str, Any], where: str
-) -> Iterator[Value]:
+    node: Any,
+    values: Mapping[str, Typed],
+    model: Model,
+    declared: Mapping[str, Any],
+    where: str,
+) -> Iterator[Typed]:
     inputs = [values[name] for name in node.input if name]
     if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
         yield _constant(node.output[0], _constant_tensor(node, where), where)
@@ -175,11 +166,11 @@ def _infer_node(
                 fix="it may depend on values, or the operator is unknown; declare it in value_info",
             )
         checked = _value(name, shape, elem_type, where)
-        yield Value(name, checked.shape, elem_type, static, arrays.get(name))
+        yield _typed(name, checked.shape, elem_type, static, arrays.get(name))
 
 
 def _infer_shapes(
-    node: Any, inputs: list[Value], values: Mapping[str, Value], model: Model, where: str
+    node: Any, inputs: list[Typed], values: Mapping[str, Typed], model: Model, where: str
 ) -> dict[str, tuple[Shape | None, int]]:
     """Return what ONNX infers of a node's outputs; a shape is None where it cannot."""
     try:
@@ -213,7 +204,10 @@ def _known_shape(kind: Any) -> Shape | None:
 
 
 def _evaluate(
-    node: Any, inputs: list[Value], shapes: Mapping[str, tuple[Shape | None, int]], model: Model
+    node: Any,
+    inputs: list[Typed],
+    shapes: Mapping[str, tuple[Shape | None, int]],
+    model: Model,
 ) -> dict[str, NDArray[Any]]:
     """Return a static node's small outputs; nothing where they are large or cannot be computed."""
     bounded = node.op_type in _BOUNDED_BY_INPUT

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
-from archsim.frontends.onnx.lowering import Handler, Lowering, attribute
-from archsim.frontends.onnx.shapes import Value
+from archsim.frontends.operators.lowering import Handler, Lowering
+from archsim.frontends.operators.node import Node, Value
 from archsim.trace import VECTOR_PASSES, Attr
 
 # -------------------------------------------------------------------------------------- convolution
 
 
-def _conv(low: Lowering, node: Any, weight: int = 1, bias: int | None = 2) -> None:
+def _conv(low: Lowering, node: Node, weight: int = 1, bias: int | None = 2) -> None:
     """Lower a 1-D or 2-D convolution; ``weight`` and ``bias`` are the operands' positions."""
     x, w = low.required(node, 0), low.required(node, weight)
     spatial = len(x.shape) - 2
@@ -21,8 +20,8 @@ def _conv(low: Lowering, node: Any, weight: int = 1, bias: int | None = 2) -> No
         return
     batch, channels, *extents = x.shape
     filters, _, *kernel = w.shape
-    stride = attribute(node, "strides") or [1] * spatial
-    dilation = attribute(node, "dilations") or [1] * spatial
+    stride = node.attribute("strides") or [1] * spatial
+    dilation = node.attribute("dilations") or [1] * spatial
     pad = _pads(node, extents, kernel, stride, dilation)
     if spatial == 1:  # a single row
         extents, kernel, stride, dilation = ([1, *v] for v in (extents, kernel, stride, dilation))
@@ -30,7 +29,7 @@ def _conv(low: Lowering, node: Any, weight: int = 1, bias: int | None = 2) -> No
     attrs: dict[str, Attr] = {
         "batch": batch, "channels": channels, "height": extents[0], "width": extents[1],
         "filters": filters, "kernel": tuple(kernel), "stride": tuple(stride), "pad": pad,
-        "dilation": tuple(dilation), "groups": attribute(node, "group", 1),
+        "dilation": tuple(dilation), "groups": node.attribute("group", 1),
     }  # fmt: skip
     added = low.value(node, bias) if bias is not None else None
     inputs = (low.tensor(x), low.tensor(w), *_bias(low, added))
@@ -39,12 +38,12 @@ def _conv(low: Lowering, node: Any, weight: int = 1, bias: int | None = 2) -> No
 
 
 def _pads(
-    node: Any, extents: list[int], kernel: list[int], stride: list[int], dilation: list[int]
+    node: Node, extents: list[int], kernel: list[int], stride: list[int], dilation: list[int]
 ) -> tuple[int, ...]:
     """Return begins, then ends."""
-    mode = attribute(node, "auto_pad", "NOTSET")
+    mode = node.attribute("auto_pad", "NOTSET")
     if mode == "NOTSET":
-        return tuple(attribute(node, "pads") or [0] * 2 * len(kernel))
+        return tuple(node.attribute("pads") or [0] * 2 * len(kernel))
     begins, ends = [], []
     for extent, taps, step, gap in zip(extents, kernel, stride, dilation, strict=True):
         reach = (taps - 1) * gap + 1
@@ -62,7 +61,7 @@ def _bias(low: Lowering, value: Value | None) -> tuple[str, ...]:
     return (low.builder.bias(value.name, value.elements, value.dtype),)
 
 
-def _conv_transpose(low: Lowering, node: Any) -> None:
+def _conv_transpose(low: Lowering, node: Node) -> None:
     """Lower to the product that gives every input pixel's contribution, then their overlapped sum.
 
     Where kernels do not overlap (kernel = stride, no padding) the product's columns are the output,
@@ -70,20 +69,20 @@ def _conv_transpose(low: Lowering, node: Any) -> None:
     """
     x, w, bias = low.required(node, 0), low.required(node, 1), low.value(node, 2)
     out = low.output(node)
-    groups = attribute(node, "group", 1)
+    groups = node.attribute("group", 1)
     taps = prod(w.shape[2:])
     pixels = prod((x.shape[0], *x.shape[2:]))
     dims = (pixels, w.shape[1] * taps, x.shape[1] // groups, groups)
     epilogue = ("bias",) if bias is not None else ()
     inputs: tuple[str, ...] = (low.tensor(x), low.tensor(w))
     columns = pixels * w.shape[1] * groups * taps
-    if columns == out.elements and list(w.shape[2:]) == attribute(node, "strides"):
+    if columns == out.elements and list(w.shape[2:]) == node.attribute("strides"):
         inputs += _bias(low, bias)
         name = low.op(node, "gemm", inputs, low.results(node), _gemm(*dims), epilogue=epilogue)
         low.filters[name] = w.shape[1] * groups
         return
     shape = (pixels, groups * w.shape[1] * taps)
-    partial = low.declare(Value(f"{out.name}.columns", shape, out.elem_type))
+    partial = low.declare(Value(f"{out.name}.columns", shape, out.dtype))
     low.op(node, "gemm", inputs, (partial,), _gemm(*dims))
     passes = VECTOR_PASSES["col2im"] * columns + (
         VECTOR_PASSES["bias"] * out.elements if bias else 0
@@ -108,7 +107,7 @@ def _gemm(m: int, n: int, k: int, groups: int = 1) -> dict[str, Attr]:
 
 def _product(
     low: Lowering,
-    node: Any,
+    node: Node,
     a: Value,
     b: Value,
     dims: tuple[int, int, int, int],
@@ -126,7 +125,7 @@ def _product(
     low.op(node, "gemm", inputs, low.results(node), _gemm(m, n, k, groups), epilogue=epilogue)
 
 
-def _matmul(low: Lowering, node: Any, right: int = 1) -> None:
+def _matmul(low: Lowering, node: Node, right: int = 1) -> None:
     """Lower a product of stacks; ``right`` is the right operand's position.
 
     Per leading axis: extents on both sides make groups, an extent on the left alone joins the rows
@@ -149,12 +148,12 @@ def _matmul(low: Lowering, node: Any, right: int = 1) -> None:
     _product(low, node, a, b, (m, n, shape_a[-1], groups))
 
 
-def _gemm_node(low: Lowering, node: Any) -> None:
+def _gemm_node(low: Lowering, node: Node) -> None:
     a, b, c = low.required(node, 0), low.required(node, 1), low.value(node, 2)
-    m, k = reversed(a.shape) if attribute(node, "transA", 0) else a.shape
-    n = b.shape[0] if attribute(node, "transB", 0) else b.shape[1]
+    m, k = reversed(a.shape) if node.attribute("transA", 0) else a.shape
+    n = b.shape[0] if node.attribute("transB", 0) else b.shape[1]
     swapped = a.static and not b.static
-    scaled = attribute(node, "alpha", 1.0) != 1.0 and not (a.static or b.static)
+    scaled = node.attribute("alpha", 1.0) != 1.0 and not (a.static or b.static)
     epilogue: tuple[str, ...] = ("scale",) if scaled else ()
     if c is None:
         _product(low, node, a, b, (m, n, k, 1), epilogue=epilogue)
@@ -163,7 +162,7 @@ def _gemm_node(low: Lowering, node: Any) -> None:
         _product(low, node, a, b, (m, n, k, 1), bias=_bias(low, c), epilogue=(*epilogue, "bias"))
         return
     out = low.output(node)
-    partial = low.declare(Value(f"{out.name}.product", out.shape, out.elem_type))
+    partial = low.declare(Value(f"{out.name}.product", out.shape, out.dtype))
     if swapped:
         a, b, m, n = b, a, n, m
     low.op(
@@ -173,9 +172,9 @@ def _gemm_node(low: Lowering, node: Any) -> None:
     low.op(node, "vector", (partial, *low.operand(c)), low.results(node), attrs, part="add")
 
 
-def _einsum(low: Lowering, node: Any) -> None:
+def _einsum(low: Lowering, node: Node) -> None:
     """Lower a product of two operands in which no index repeats and none is summed alone."""
-    terms = attribute(node, "equation").replace(" ", "").split("->")
+    terms = node.attribute("equation").replace(" ", "").split("->")
     inputs = terms[0].split(",")
     plain = all(set(t) <= _LETTERS and len(set(t)) == len(t) for t in (*inputs, *terms[1:]))
     if len(terms) != 2 or len(inputs) != 2 or not plain:
@@ -197,16 +196,16 @@ def _einsum(low: Lowering, node: Any) -> None:
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-def _fused_matmul(low: Lowering, node: Any) -> None:
+def _fused_matmul(low: Lowering, node: Node) -> None:
     """Lower ONNX Runtime's MatMul with transpositions of the last two axes."""
     a, b = low.required(node, 0), low.required(node, 1)
-    batched = attribute(node, "transBatchA", 0) or attribute(node, "transBatchB", 0)
+    batched = node.attribute("transBatchA", 0) or node.attribute("transBatchB", 0)
     if batched or len(a.shape) != len(b.shape) or a.shape[:-2] != b.shape[:-2]:
         low.unsupported(node)
         return
-    m, k = reversed(a.shape[-2:]) if attribute(node, "transA", 0) else a.shape[-2:]
-    n = b.shape[-2] if attribute(node, "transB", 0) else b.shape[-1]
-    scaled = attribute(node, "alpha", 1.0) != 1.0
+    m, k = reversed(a.shape[-2:]) if node.attribute("transA", 0) else a.shape[-2:]
+    n = b.shape[-2] if node.attribute("transB", 0) else b.shape[-1]
+    scaled = node.attribute("alpha", 1.0) != 1.0
     epilogue = ("scale",) if scaled else ()
     _product(low, node, a, b, (m, n, k, prod(a.shape[:-2])), epilogue=epilogue)
 
@@ -214,9 +213,9 @@ def _fused_matmul(low: Lowering, node: Any) -> None:
 # ---------------------------------------------------------------------------------------- attention
 
 
-def _attention(low: Lowering, node: Any) -> None:
+def _attention(low: Lowering, node: Node) -> None:
     """Lower ONNX's own attention: two products around a softmax; query heads share key heads."""
-    cached = any(low.value(node, i) for i in (4, 5, 6)) or any(node.output[1:])
+    cached = any(low.value(node, i) for i in (4, 5, 6)) or any(node.outputs[1:])
     if cached:
         low.unsupported(node)
         return
@@ -227,13 +226,13 @@ def _attention(low: Lowering, node: Any) -> None:
         shared, columns, depth = k.shape[1], k.shape[2], v.shape[3]
     else:
         batch, rows, columns = q.shape[0], q.shape[1], k.shape[1]
-        heads, shared = attribute(node, "q_num_heads"), attribute(node, "kv_num_heads")
+        heads, shared = node.attribute("q_num_heads"), node.attribute("kv_num_heads")
         size, depth = q.shape[2] // heads, v.shape[2] // shared
     groups, m = batch * shared, heads // shared * rows
     shape = (batch, heads, rows, columns)
-    scores = low.declare(Value(f"{out.name}.scores", shape, out.elem_type))
-    weights = low.declare(Value(f"{out.name}.weights", shape, out.elem_type))
-    function = "masked_softmax" if mask or attribute(node, "is_causal", 0) else "softmax"
+    scores = low.declare(Value(f"{out.name}.scores", shape, out.dtype))
+    weights = low.declare(Value(f"{out.name}.weights", shape, out.dtype))
+    function = "masked_softmax" if mask or node.attribute("is_causal", 0) else "softmax"
     work = prod(shape) * VECTOR_PASSES[function]
     low.op(
         node,

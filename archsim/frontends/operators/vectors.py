@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
-from archsim.frontends.onnx.lowering import Handler, Lowering, attribute, source_of
-from archsim.frontends.onnx.shapes import Value
+from archsim.frontends.operators.lowering import Handler, Lowering
+from archsim.frontends.operators.node import Node, Value
 
 # operator to function, one operand
 _UNARY = {
@@ -61,14 +60,14 @@ _NORMS = {  # function, and the positions of operands that carry work
 _POOLS = {"MaxPool": "max_pool", "AveragePool": "average_pool", "LpPool": "lp_pool"}
 
 
-def _unary(low: Lowering, node: Any) -> None:
+def _unary(low: Lowering, node: Node) -> None:
     low.vector(node, _UNARY[node.op_type], low.output(node).elements, low.operands(node, (0,)))
 
 
-def _binary(low: Lowering, node: Any) -> None:
+def _binary(low: Lowering, node: Node) -> None:
     """Lower arithmetic of two operands or more; operands broadcast."""
     function, with_constant = _BINARY[node.op_type]
-    operands = [low.required(node, i) for i in range(len(node.input))]
+    operands = [low.required(node, i) for i in range(len(node.inputs))]
     elements = low.output(node).elements
     if len(operands) != 2:
         low.vector(node, function, elements * max(1, len(operands) - 1))
@@ -87,7 +86,7 @@ def _along_one_axis(value: Value) -> bool:
 
 
 def _with_constant(
-    node: Any, function: str, with_constant: str, number: float | None, on_right: bool
+    node: Node, function: str, with_constant: str, number: float | None, on_right: bool
 ) -> str:
     """Return the function that an operator amounts to with a constant operand."""
     if node.op_type == "Pow" and on_right:
@@ -97,7 +96,7 @@ def _with_constant(
     return with_constant or function
 
 
-def _is_nan(low: Lowering, node: Any) -> None:
+def _is_nan(low: Lowering, node: Node) -> None:
     """Lower a guard against not-a-number, which integers cannot be."""
     if low.builder.policy.integer:
         low.set_false(node)
@@ -105,20 +104,20 @@ def _is_nan(low: Lowering, node: Any) -> None:
         low.vector(node, "compare", low.output(node).elements)
 
 
-def _where(low: Lowering, node: Any) -> None:
+def _where(low: Lowering, node: Node) -> None:
     otherwise = low.required(node, 2)
-    if low.is_false(node.input[0]) and otherwise.shape == low.output(node).shape:
+    if low.is_false(node.inputs[0]) and otherwise.shape == low.output(node).shape:
         low.alias(node, otherwise.name)
     else:
         low.vector(node, "where", low.output(node).elements)
 
 
-def _norm(low: Lowering, node: Any) -> None:
+def _norm(low: Lowering, node: Node) -> None:
     function, positions = _NORMS[node.op_type]
     low.vector(node, function, low.output(node).elements, low.operands(node, positions))
 
 
-def _skip_norm(low: Lowering, node: Any) -> None:
+def _skip_norm(low: Lowering, node: Node) -> None:
     """Lower ONNX Runtime's norm of a sum: of input, skip and bias, before gamma and beta."""
     function = "rms_norm" if "Simplified" in node.op_type else "layer_norm"
     low.builder.vector(
@@ -128,11 +127,11 @@ def _skip_norm(low: Lowering, node: Any) -> None:
         low.results(node),
         low.output(node).elements,
         epilogue=("add",),
-        source=source_of(node),
+        source=node.source,
     )
 
 
-def _bias_gelu(low: Lowering, node: Any) -> None:
+def _bias_gelu(low: Lowering, node: Node) -> None:
     biased = low.value(node, 1) is not None
     low.builder.vector(
         "offset" if biased else "gelu",
@@ -141,11 +140,11 @@ def _bias_gelu(low: Lowering, node: Any) -> None:
         low.results(node),
         low.output(node).elements,
         epilogue=("gelu",) if biased else (),
-        source=source_of(node),
+        source=node.source,
     )
 
 
-def _reduction(low: Lowering, node: Any) -> None:
+def _reduction(low: Lowering, node: Node) -> None:
     x = low.required(node, 0)
     if x.elements == low.output(node).elements and not node.op_type.startswith("Arg"):
         low.alias(node)  # every reduced axis has one element
@@ -153,16 +152,16 @@ def _reduction(low: Lowering, node: Any) -> None:
         low.vector(node, _REDUCTIONS[node.op_type], x.elements, low.operand(x))
 
 
-def _pool(low: Lowering, node: Any) -> None:
-    taps = prod(attribute(node, "kernel_shape"))
+def _pool(low: Lowering, node: Node) -> None:
+    taps = prod(node.attribute("kernel_shape"))
     low.vector(node, _POOLS[node.op_type], low.output(node).elements * taps)
 
 
-def _lrn(low: Lowering, node: Any) -> None:
-    low.vector(node, "lrn", low.output(node).elements * (attribute(node, "size") + 2))
+def _lrn(low: Lowering, node: Node) -> None:
+    low.vector(node, "lrn", low.output(node).elements * (node.attribute("size") + 2))
 
 
-def _cast(low: Lowering, node: Any) -> None:
+def _cast(low: Lowering, node: Node) -> None:
     """Lower a change of number format, which costs nothing where the policy stores both alike."""
     dtype = low.builder.policy.dtype
     x, out = low.required(node, 0), low.output(node)
@@ -172,9 +171,9 @@ def _cast(low: Lowering, node: Any) -> None:
         low.vector(node, "cast", out.elements, low.operand(x))
 
 
-def _resize(low: Lowering, node: Any) -> None:
+def _resize(low: Lowering, node: Node) -> None:
     x, out = low.required(node, 0), low.output(node)
-    mode = attribute(node, "mode", "nearest")
+    mode = node.attribute("mode", "nearest")
     axes = sum(a != b for a, b in zip(x.shape, out.shape, strict=True))
     if not axes:
         low.alias(node)

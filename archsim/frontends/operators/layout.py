@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from archsim.frontends.onnx.lowering import Handler, Lowering, attribute
+from archsim.frontends.operators.lowering import Handler, Lowering
+from archsim.frontends.operators.node import Node
 
 _FREE = (
     "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout",
@@ -23,11 +22,11 @@ _MOVES: dict[str, tuple[str, tuple[int, ...] | None]] = {
 }  # fmt: skip
 
 
-def _free(low: Lowering, node: Any) -> None:
+def _free(low: Lowering, node: Node) -> None:
     low.alias(node)
 
 
-def _move(low: Lowering, node: Any) -> None:
+def _move(low: Lowering, node: Node) -> None:
     """Lower to a move, or to nothing where an input passes as it is."""
     function, positions = _MOVES[node.op_type]
     unmoved = _unmoved(low, node, function)
@@ -37,10 +36,10 @@ def _move(low: Lowering, node: Any) -> None:
         low.move(node, function, low.operands(node, positions))
 
 
-def _unmoved(low: Lowering, node: Any, function: str) -> str:
+def _unmoved(low: Lowering, node: Node, function: str) -> str:
     """Return the input that passes as it is, or nothing."""
     if function == "concat":
-        filled = [name for name in node.input if low.values[name].elements]
+        filled = [name for name in node.inputs if low.values[name].elements]
         return filled[0] if len(filled) == 1 else ""
     x = low.required(node, 0)
     if node.op_type not in ("Pad", "Expand", "Tile", "Slice", "Split"):
@@ -50,10 +49,10 @@ def _unmoved(low: Lowering, node: Any, function: str) -> str:
     return x.name if forward and x.shape == low.output(node).shape else ""
 
 
-def _transpose(low: Lowering, node: Any) -> None:
+def _transpose(low: Lowering, node: Node) -> None:
     """Lower to a move, unless only axes of one element change places."""
     x = low.required(node, 0)
-    order = attribute(node, "perm") or list(reversed(range(len(x.shape))))
+    order = node.attribute("perm") or list(reversed(range(len(x.shape))))
     kept = [axis for axis in order if x.shape[axis] > 1]
     if kept == sorted(kept):
         low.alias(node)

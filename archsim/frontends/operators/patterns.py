@@ -13,9 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from onnx import helper
-
-from archsim.frontends.onnx.shapes import Value
+from archsim.frontends.operators.node import Node, Value
 
 X = "x"
 Pattern = Any  # X, a number, or a tuple of an operator's name and its operands' patterns
@@ -55,17 +53,17 @@ class _Match:
     """One attempt: what ``X`` is, and the nodes that the pattern covers."""
 
     x: str = ""
-    nodes: list[Any] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
 
 
 class Matcher:
     """Finds patterns that end in a node."""
 
-    def __init__(self, nodes: Sequence[Any], values: Mapping[str, Value]) -> None:
+    def __init__(self, nodes: Sequence[Node], values: Mapping[str, Value]) -> None:
         self._values = values
-        self._producer = {name: node for node in nodes for name in node.output if name}
+        self._producer = {name: node for node in nodes for name in node.outputs if name}
 
-    def match(self, pattern: Pattern, node: Any) -> _Match | None:
+    def match(self, pattern: Pattern, node: Node) -> _Match | None:
         found = _Match()
         return found if self._node(pattern, node, found) and found.x else None
 
@@ -81,9 +79,9 @@ class Matcher:
         node = self._producer.get(name)
         return node is not None and self._node(pattern, node, found)
 
-    def _node(self, pattern: Pattern, node: Any, found: _Match) -> bool:
+    def _node(self, pattern: Pattern, node: Node, found: _Match) -> bool:
         for operator, operands in _spellings(pattern):
-            inputs: list[str | float] = [*node.input, *_clip_bounds(node)]
+            inputs: list[str | float] = [*node.inputs, *_clip_bounds(node)]
             if node.op_type != operator or len(inputs) != len(operands):
                 continue
             mark = (found.x, len(found.nodes))
@@ -108,22 +106,22 @@ def _spellings(pattern: Pattern) -> Iterator[tuple[str, tuple[Pattern, ...]]]:
             yield operator, tuple(reversed(operands))
 
 
-def _clip_bounds(node: Any) -> Iterator[float]:
+def _clip_bounds(node: Node) -> Iterator[float]:
     """Yield the bounds that a ``Clip`` before opset 11 holds as attributes."""
-    if node.op_type == "Clip" and len(node.input) == 1:
-        bounds = {a.name: float(a.f) for a in node.attribute}
-        yield from (bounds.get("min", -math.inf), bounds.get("max", math.inf))
+    if node.op_type == "Clip" and len(node.inputs) == 1:
+        yield float(node.attribute("min", -math.inf))
+        yield float(node.attribute("max", math.inf))
 
 
 def fold_activations(
-    nodes: Sequence[Any], values: Mapping[str, Value], outputs: frozenset[str]
-) -> list[Any]:
+    nodes: Sequence[Node], values: Mapping[str, Value], outputs: frozenset[str]
+) -> list[Node]:
     """Return the nodes with each pattern replaced by one; values inside it must not leave it."""
     matcher = Matcher(nodes, values)
-    readers = Counter(name for node in nodes for name in node.input)
+    readers = Counter(name for node in nodes for name in node.inputs)
     readers.update(outputs)
     absorbed: set[int] = set()
-    replaced: dict[int, Any] = {}
+    replaced: dict[int, Node] = {}
     for node in reversed(nodes):
         if id(node) in absorbed or node.op_type not in _ENDS:
             continue
@@ -132,7 +130,7 @@ def fold_activations(
             if found and _closed(found, node, readers):
                 absorbed.update(id(inner) for inner in found.nodes)
                 names = "+".join(n.name for n in found.nodes if n.name)
-                replaced[id(node)] = helper.make_node(operator, [found.x], node.output, names)
+                replaced[id(node)] = Node(operator, (found.x,), node.outputs, names)
                 break
     return [
         replaced.get(id(node), node)
@@ -144,8 +142,8 @@ def fold_activations(
 _ENDS = frozenset(("Mul", "Div"))
 
 
-def _closed(found: _Match, end: Any, readers: Counter[str]) -> bool:
+def _closed(found: _Match, end: Node, readers: Counter[str]) -> bool:
     """Say whether nothing outside the match reads what its inner nodes write."""
-    inside = Counter(name for node in found.nodes for name in node.input)
-    inner = {name for node in found.nodes if node is not end for name in node.output}
+    inside = Counter(name for node in found.nodes for name in node.inputs)
+    inner = {name for node in found.nodes if node is not end for name in node.outputs}
     return all(readers[name] == inside[name] for name in inner)

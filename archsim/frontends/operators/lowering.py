@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from onnx import helper
 
 from archsim.errors import InputError
 from archsim.frontends.builder import TraceBuilder
-from archsim.frontends.onnx.shapes import Value
+from archsim.frontends.operators.node import Node, Value
 from archsim.trace import Attr
 
 
@@ -28,7 +25,7 @@ class Lowering:
     """
 
     def __init__(
-        self, builder: TraceBuilder, values: dict[str, Value], readers: Counter[str], where: str
+        self, builder: TraceBuilder, values: Mapping[str, Value], readers: Counter[str], where: str
     ) -> None:
         self.builder, self.values, self._where = builder, values, where
         self.filters: dict[str, int] = {}
@@ -37,39 +34,39 @@ class Lowering:
         self._false: set[str] = set()
         self._op_names: Counter[str] = Counter()
 
-    def value(self, node: Any, index: int) -> Value | None:
+    def value(self, node: Node, index: int) -> Value | None:
         """Return a node's input, or None where it is left out."""
-        if index >= len(node.input) or not node.input[index]:
+        if index >= len(node.inputs) or not node.inputs[index]:
             return None
-        return self.values[node.input[index]]
+        return self.values[node.inputs[index]]
 
-    def required(self, node: Any, index: int) -> Value:
+    def required(self, node: Node, index: int) -> Value:
         """Return a node's input that shape inference has found to be there."""
-        return self.values[node.input[index]]
+        return self.values[node.inputs[index]]
 
-    def output(self, node: Any) -> Value:
+    def output(self, node: Node) -> Value:
         """Return the first output that a node has: a recurrent one may leave out its sequence."""
-        return self.values[next(filter(None, node.output))]
+        return self.values[next(filter(None, node.outputs))]
 
     def root(self, name: str) -> str:
         """Return the tensor whose elements a value holds."""
         return self._root.get(name, name)
 
-    def alias(self, node: Any, source: str | None = None) -> None:
+    def alias(self, node: Node, source: str | None = None) -> None:
         """Make a node's output another name for its first input's elements, at no cost."""
-        name = source or node.input[0]
+        name = source or node.inputs[0]
         before, after = self.values[name], self.output(node)
         if before.elements != after.elements:
             raise InputError(
-                f"{self._where}: node {source_of(node)!r}",
+                f"{self._where}: node {node.source!r}",
                 f"{node.op_type} must keep all {before.elements:,} elements",
                 after.shape,
             )
-        self._root[node.output[0]] = self.root(name)
+        self._root[node.outputs[0]] = self.root(name)
 
-    def set_false(self, node: Any) -> None:
+    def set_false(self, node: Node) -> None:
         """Declare that a node's output is false throughout."""
-        self._false.add(node.output[0])
+        self._false.add(node.outputs[0])
 
     def is_false(self, name: str) -> bool:
         return name in self._false
@@ -87,30 +84,30 @@ class Lowering:
             return ()
         return () if value.static and value.elements == 1 else (self.tensor(value),)
 
-    def operands(self, node: Any, indices: Sequence[int] | None = None) -> tuple[str, ...]:
+    def operands(self, node: Node, indices: Sequence[int] | None = None) -> tuple[str, ...]:
         """Return the tensors of a node's inputs, all unless indices are given."""
-        chosen = range(len(node.input)) if indices is None else indices
+        chosen = range(len(node.inputs)) if indices is None else indices
         return tuple(t for i in chosen for t in self.operand(self.value(node, i)))
 
-    def results(self, node: Any) -> tuple[str, ...]:
+    def results(self, node: Node) -> tuple[str, ...]:
         """Declare and return the tensors that a node writes: its first output and those read."""
-        read = [n for i, n in enumerate(node.output) if n and (not i or self._readers[n])]
+        read = [n for i, n in enumerate(node.outputs) if n and (not i or self._readers[n])]
         return tuple(self.declare(self.values[name]) for name in read if self.values[name].elements)
 
     def declare(self, value: Value, name: str = "") -> str:
         """Declare the tensor of a value that is written."""
         return self.builder.tensor(name or value.name, value.shape, "activation", value.dtype)
 
-    def op_name(self, node: Any, part: str = "") -> str:
+    def op_name(self, node: Node, part: str = "") -> str:
         """Return a name of its own for an op: the node's, or its output's."""
-        name = source_of(node) + (f".{part}" if part else "")
+        name = node.source + (f".{part}" if part else "")
         self._op_names[name] += 1
         count = self._op_names[name]
         return name if count == 1 else f"{name}#{count}"
 
     def op(
         self,
-        node: Any,
+        node: Node,
         kind: str,
         inputs: Sequence[str],
         outputs: Sequence[str],
@@ -121,48 +118,31 @@ class Lowering:
     ) -> str:
         """Add an op and return its name; ``part`` tells several of one node apart."""
         name = self.op_name(node, part)
-        self.builder.op(
-            kind, name, inputs, outputs, attrs, epilogue=epilogue, source=source_of(node)
-        )
+        self.builder.op(kind, name, inputs, outputs, attrs, epilogue=epilogue, source=node.source)
         return name
 
     def vector(
-        self, node: Any, function: str, elements: int, inputs: Sequence[str] | None = None
+        self, node: Node, function: str, elements: int, inputs: Sequence[str] | None = None
     ) -> None:
         """Add lane operations over so many elements."""
         operands = self.operands(node) if inputs is None else inputs
-        name, source = self.op_name(node), source_of(node)
+        name, source = self.op_name(node), node.source
         self.builder.vector(function, name, operands, self.results(node), elements, source=source)
 
-    def move(self, node: Any, function: str, inputs: Sequence[str] | None = None) -> None:
+    def move(self, node: Node, function: str, inputs: Sequence[str] | None = None) -> None:
         """Add a rearrangement of bytes."""
         operands = self.operands(node) if inputs is None else inputs
         self.op(node, "move", operands, self.results(node), {"function": function})
 
-    def unsupported(self, node: Any) -> None:
+    def unsupported(self, node: Node) -> None:
         """Record a node that nobody understands."""
-        known = node.domain in ("", "ai.onnx")
-        operator = node.op_type if known else f"{node.domain}.{node.op_type}"
+        operator = node.operator
         counts = self.builder.unsupported
         counts[operator] = counts.get(operator, 0) + 1
         outputs = self.results(node)
         elements = sum(self.values[name].elements for name in outputs)
-        attrs = {"function": operator, "work": elements}
+        attrs: dict[str, Attr] = {"function": operator, "work": elements}
         self.op(node, "unsupported", self.operands(node), outputs, attrs)
 
 
-def source_of(node: Any) -> str:
-    """Return a node's name, or its first output's."""
-    return str(node.name or next(filter(None, node.output)))
-
-
-Handler = Callable[[Lowering, Any], None]
-
-
-def attribute(node: Any, name: str, default: Any = None) -> Any:
-    """Return a node's attribute as a Python value; bytes as text."""
-    for candidate in node.attribute:
-        if candidate.name == name:
-            value = helper.get_attribute_value(candidate)
-            return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return default
+Handler = Callable[[Lowering, Node], None]
