@@ -298,12 +298,14 @@ def _plan(
     split: dict[str, int] = {}
     beats: dict[str, int] = {}
     actions: dict[str, int] = {}
+    counts: dict[str, int] = {}
     jobs, kinds, kept = 0, set(), []
     for first in range(0, steps, BLOCK_STEPS):
         x, timing, block = timed(first)
         _add(split, timing.split, x.repeat)
         _add(beats, timing.beats, x.repeat)
         _add(actions, engine.actions(spec, x.jobs, timing), x.repeat)
+        _add(counts, timing.counts, x.repeat)
         jobs += int(x.repeat.sum())
         kinds.add(timing.kind)
         kept = [block]
@@ -316,6 +318,7 @@ def _plan(
         "split": split,
         "beats": beats,
         "actions": actions,
+        "counts": counts,
         "moved_bytes": moved,
         "work": {"jobs": jobs, "macs": macs},
     }

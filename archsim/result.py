@@ -35,6 +35,8 @@ class Metrics:
     tied_percent
         Share of the engines' occupied time that RTL ties down: 100 x occupied time of exact jobs
         on engines with RTL over that of all jobs. DMA and DRAM time is in neither.
+    extra
+        Further ones by name: see `archsim.metric.Metric`.
     """
 
     cycles: int
@@ -47,6 +49,13 @@ class Metrics:
     dram_bytes: int
     tied_percent: float
     fidelity: Fidelity
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all metrics by name, further ones beside the common ones."""
+        plain = dataclasses.asdict(self)
+        del plain["extra"]
+        return {**plain, **self.extra}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,8 @@ class OpRow:
         Time that the op's jobs hold the engine.
     split_cycles
         The occupied cycles by what they were: busy, fill, drain, stall.PORT.
+    counts
+        The engine's own counters: `Timing.counts`.
     wait_ps
         Time that the engine waited for this op's ``load``, ``store`` or ``input``.
     bound
@@ -94,6 +105,7 @@ class OpRow:
     mapping: str
     kind_of_time: str
     on_chip: tuple[str, ...] = ()  # operands that did not go through DRAM
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +164,7 @@ class Result:
         """Return plain values for JSON; spans are left to the timeline file."""
         plain = dataclasses.asdict(dataclasses.replace(self, spans=()))
         del plain["spans"]
-        return plain
+        return plain | {"metrics": self.metrics.to_dict()}
 
     def save(self, folder: Path) -> None:
         """Write ``result.json``, ``per_op.csv`` and ``per_resource.csv`` into a folder."""
@@ -172,7 +184,7 @@ class Result:
     def _repr_html_(self) -> str:
         import pandas as pd  # noqa: PLC0415
 
-        metrics = pd.DataFrame([dataclasses.asdict(self.metrics)])
+        metrics = pd.DataFrame([self.metrics.to_dict()])
         return str(metrics.to_html(index=False)) + str(self.per_op_frame().to_html(index=False))
 
 
@@ -185,7 +197,8 @@ def _frame(rows: tuple[Any, ...]) -> pd.DataFrame:
         for name, value in dataclasses.asdict(row).items():
             if isinstance(value, dict):
                 stem, _, unit = name.rpartition("_")
-                out.update({f"{stem}.{part}_{unit}": v for part, v in value.items()})
+                names = (f"{stem}.{part}_{unit}" if stem else f"{name}.{part}" for part in value)
+                out.update(zip(names, value.values(), strict=True))
             else:
                 out[name] = " ".join(value) if isinstance(value, tuple) else value
         flat.append(out)

@@ -21,6 +21,7 @@ from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
 from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
+from archsim.score import scored
 from archsim.timeline import fold_repeats
 from archsim.trace import Trace
 
@@ -87,7 +88,7 @@ def simulate(
     run = _RUNS[fidelity]
     folded = fold_repeats(program, lambda repeats: run(program, repeats))
     books = tables.close(design, program, folded, tech, memo)
-    return Result(
+    result = Result(
         metrics=_metrics(design, program, books, folded.total_ps, fidelity),
         per_op=books.per_op,
         per_resource=books.per_resource,
@@ -102,6 +103,7 @@ def simulate(
         mappings={p.op.name: p.plan.mapping for p in program.ops},
         spans=folded.timeline.spans,
     )
+    return scored(result, units, trace)
 
 
 def _limits(design: Design, tech: Tech, memo: Memo) -> dict[str, Fmax]:

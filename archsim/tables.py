@@ -197,6 +197,7 @@ def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) 
         mapping=_mapping_text(placed.plan.mapping),
         kind_of_time=placed.plan.kind_of_time,
         on_chip=(*placed.held_inputs, *(placed.op.outputs if placed.held_output else ())),
+        counts={name: number * repeat for name, number in totals["counts"].items()},
     )
 
 

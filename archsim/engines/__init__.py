@@ -13,13 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
+from archsim.engines.spec import AssumedClock as AssumedClock
+from archsim.engines.spec import EngineSpec as EngineSpec
+from archsim.engines.spec import SpecBatch as SpecBatch
 from archsim.errors import InputError
+from archsim.metric import COMMON, EDP, Metric, Panel, installed
 from archsim.trace import BASE_OP_KINDS, Op, OpKind
 
 if TYPE_CHECKING:
@@ -28,65 +31,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Data = Mapping[str, NDArray[Any]]  # operand values by the refs that jobs carry
-
-# ---------------------------------------------------------------------------------------- spec
-
-
-class AssumedClock(BaseModel):
-    """A clock that no synthesis supports, with the reason for it; every result repeats it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    mhz: Annotated[float, Field(gt=0)]
-    assumed: Annotated[str, Field(min_length=1)]
-
-
-class EngineSpec(BaseModel):
-    """Base of every engine's spec: what a person types under ``engines:`` in a design.
-
-    Everything else of the engine (widths, cycles, area, RTL) derives from these fields.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: str
-    clock_mhz: Literal["auto"] | Annotated[float, Field(gt=0)] | AssumedClock = Field(
-        default="auto",
-        description="auto: one clock with the other engines on auto, the slowest's Fmax; or MHz",
-    )
-
-
-class SpecBatch:
-    """Many specs of one kind at once: the same field names, each an array with one row a spec.
-
-    `time`, `area_um2` and `fmax_mhz` take a batch wherever they take a spec, row by row. Arrays
-    are made when first asked for; derived properties (accumulator width ...) are fields too.
-    """
-
-    def __init__(self, specs: Sequence[EngineSpec]) -> None:
-        if len({type(s) for s in specs}) != 1:
-            raise TypeError("a batch holds one or more specs of one kind")
-        self._specs = tuple(specs)
-        self._source: SpecBatch | None = None
-        self._rows: Ints = np.arange(len(specs))
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getattr__(self, name: str) -> NDArray[Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if self._source is None:
-            value: NDArray[Any] = np.array([getattr(s, name) for s in self._specs])
-        else:
-            value = getattr(self._source, name)[self._rows]
-        setattr(self, name, value)
-        return value
-
-    def take(self, rows: Ints) -> SpecBatch:
-        """Return the batch with the given rows, repeats allowed."""
-        batch = object.__new__(SpecBatch)
-        batch._specs, batch._source, batch._rows = self._specs, self, rows
-        return batch
-
 
 # ---------------------------------------------------------------------------------------- jobs
 
@@ -351,9 +295,14 @@ class Engine:
     process
         ``(sim, spec, jobs, ports)``: a SimPy process, where contention acts inside a job.
     quality
-        ``(spec, workload) -> {name: value}``.
+        ``(spec, trace) -> {metric: value}``: figures that no simulation finds, such as accuracy, of
+        metrics declared without ``value``; the mean where several engines of the kind say one.
     assumptions
         Sentences about the spec's conventions that every result prints.
+    op_kinds
+        Kinds of op that the engine brings: traces may use them.
+    metrics, panels
+        Figures to judge designs by and charts of a report, for designs that have the engine.
     """
 
     kind: str
@@ -376,8 +325,8 @@ class Engine:
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     op_kinds: tuple[OpKind, ...] = ()
-    metrics: Mapping[str, Callable[..., float]] = field(default_factory=dict)
-    panels: tuple[Any, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    panels: tuple[Panel, ...] = ()
 
 
 @cache
@@ -402,3 +351,21 @@ def op_kinds() -> Mapping[str, OpKind]:
     for engine in discover().values():
         kinds.update({kind.name: kind for kind in engine.op_kinds})
     return MappingProxyType(kinds)
+
+
+@cache
+def metrics() -> Mapping[str, Metric]:
+    """Return the metrics beyond those of `Metrics`, by name: archsim's own, packages', engines'.
+
+    Raises
+    ------
+    InputError
+        If two of them, or one of them and a common metric, have one name.
+    """
+    found: dict[str, Metric] = {}
+    declared = [metric for engine in discover().values() for metric in engine.metrics]
+    for metric in (EDP, *installed(), *declared):
+        if metric.name in found or metric.name in COMMON:
+            raise InputError(f"metric {metric.name!r}", "must have a name of its own", metric.title)
+        found[metric.name] = metric
+    return MappingProxyType(found)

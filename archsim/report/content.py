@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from archsim.report.pareto import Goal, non_dominated
+from archsim.metric import Goal
+from archsim.report.pareto import non_dominated
 from archsim.report.quantities import NOTHING, Quantity, Unit, number, quantity
 from archsim.report.study import Decision, Reference, Row, Study
 from archsim.result import Result

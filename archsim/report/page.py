@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from archsim.report import inside
 from archsim.report.content import Detail, Report, Scale, front_numbers, scales
 from archsim.report.drawn import figures, script_data
-from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, ratio, setting
+from archsim.report.quantities import NOTHING, Quantity, percent, quantity, ratio, setting
 from archsim.report.sensitivity import Axis, axes_of, main_effects, steps_from
 from archsim.report.study import Decision, Reference, Row, Study, drawn_rows
 from archsim.report.verdict import verdict
@@ -56,7 +57,7 @@ def context(report: Report) -> dict[str, Any]:
         "provenance": flat({**study.provenance, **_runs(report.details)}),
         "references": [_reference(r, shown) for r in report.references],
         "links": report.links,
-        "glossary": [QUANTITIES[m] for m in explained if m in QUANTITIES],
+        "glossary": [q for q in (_explained(study, m) for m in explained) if q.meaning],
         "figure_alts": {name: figure["alt"] for name, figure in drawings.items()},
         "figures": drawings,
         "data": script_data(report, shown, rows, numbers),
@@ -175,6 +176,15 @@ def _steps(study: Study, decision: Decision, axes: Sequence[Axis]) -> Iterator[d
             "front": bool(decision.row(step.row)["front"]),
             "ratios": cells,
         }
+
+
+def _explained(study: Study, metric: str) -> Quantity:
+    """Return a metric with its meaning; of one that the sweep made, what it is a product of."""
+    show = quantity(metric)
+    if show.meaning or metric not in study.products:
+        return show
+    factors = (f"{m}^{power:g}" if power != 1 else m for m, power in study.products[metric].items())
+    return replace(show, meaning=f"{' × '.join(factors)}.")
 
 
 def _assumptions(details: Mapping[str, Detail]) -> list[str]:

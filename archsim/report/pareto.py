@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Goal = Literal["min", "max"]
+from archsim.metric import Goal, product
+
 Floats = NDArray[np.float64]
 BLOCK_ROWS = 512  # rows compared with the front at once: bounds memory at any table size
 
@@ -126,6 +126,7 @@ def over_workloads(
     table: pd.DataFrame,
     weights: Mapping[str, float],
     averaged: Sequence[str] = (),
+    products: Mapping[str, Mapping[str, float]] | None = None,
 ) -> pd.DataFrame:
     """Return one row a design from one row a (design, workload).
 
@@ -142,6 +143,8 @@ def over_workloads(
         Runs of each workload that the sum counts, above 0; rows of other workloads are left out.
     averaged
         Further columns, such as an engine's own metrics.
+    products
+        Metrics that are products of powers of others, by name: made of the totals.
     """
     rows = table[table["workload"].isin(list(weights))]
     weight = rows["workload"].map(dict(weights)).astype(float).to_numpy()
@@ -163,4 +166,6 @@ def over_workloads(
         total["macs"] / total["_possible"].where(total["_possible"] > 0)
     ).fillna(0.0)
     total["tied_percent"] = total["_tied"] / total["time_us"]
-    return total.drop(columns=["_tied", "_possible", "_workloads"]).reset_index()
+    total = total.drop(columns=["_tied", "_possible", "_workloads"]).reset_index()
+    made = {name: product(powers, total) for name, powers in (products or {}).items()}
+    return total.assign(**made)

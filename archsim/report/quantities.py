@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from archsim.report.pareto import Goal
+from archsim.engines import metrics
+from archsim.metric import Goal
 
 NOTHING = "–"
 
@@ -129,6 +130,8 @@ def quantity(name: str) -> Quantity:
     known = QUANTITIES.get(name)
     if known is not None:
         return known
+    if (own := metrics().get(name)) is not None:
+        return Quantity(name, own.title, own.goal, own.meaning, own.units)
     stem, _, unit = name.rpartition("_")
     units = {"pj": ENERGY_PJ, "um2": AREA_UM2, "bytes": BYTES, "ps": TIME_PS}.get(unit, ())
     return Quantity(name, (stem if units else name).replace("_", " "), units=units)

@@ -18,6 +18,7 @@ from archsim.report.perfetto import perfetto
 from archsim.report.study import Constraint, Decision, Reference, Study, decide
 from archsim.report.yaml_text import design_yaml
 from archsim.simulate import simulate
+from archsim.sweep.columns import products
 from archsim.sweep.plan import load_trace
 from archsim.sweep.store import SWEEP, SweepFolder
 
@@ -52,6 +53,7 @@ def study_of(folder: SweepFolder) -> Study:
         base=plan.base,
         baseline=baseline if len(baseline) else None,
         baseline_name=_stem(sweep.baseline) if isinstance(sweep.baseline, str) else "baseline",
+        products=products(sweep.metrics),
         constraints=tuple(Constraint(m, b.min, b.max) for m, b in sweep.constraints.items()),
         linked=tuple(axis.link.paths for axis in sweep.axes.values() if axis.link),
         models={w.label: _typed_here(w.model) for w in plan.workloads},

@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archsim.errors import InputError
+from archsim.metric import COMMON
 from archsim.report.pareto import Objective, knee, non_dominated, over_workloads
-from archsim.report.quantities import QUANTITIES, applies, quantity, setting, short_names
+from archsim.report.quantities import applies, quantity, setting, short_names
 
 Row = Mapping[str, Any]  # of a table: column to value
 
@@ -89,6 +90,8 @@ class Study:
         The design tree that the axes are set in: what makes a point ready-to-run YAML.
     baseline
         Rows as in ``table`` of the design to compare with, one a workload; or None.
+    products
+        Metrics that are products of powers of others.
     constraints
         What a design must keep to be considered.
     linked
@@ -113,6 +116,7 @@ class Study:
     base: Mapping[str, Any]
     baseline: pd.DataFrame | None = None
     baseline_name: str = "baseline"
+    products: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     constraints: tuple[Constraint, ...] = ()
     linked: tuple[tuple[str, ...], ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
@@ -223,10 +227,11 @@ def decide(study: Study) -> Decision:
     wanted = [o.metric for o in study.objectives] + [c.metric for c in study.constraints]
     missing = [metric for metric in wanted if metric not in good.columns]
     if missing:
-        columns = ", ".join(c for c in good.columns if c in QUANTITIES)
+        columns = ", ".join(c for c in good.columns if c in COMMON or c in study.products)
         raise InputError(study.name, f"objectives must be metrics of the table: {columns}", missing)
-    own = tuple(m for m in dict.fromkeys(wanted) if m not in QUANTITIES and "." not in m)
-    designs = over_workloads(good, study.weights, own)
+    plain = {*COMMON, *study.products}
+    own = tuple(m for m in dict.fromkeys(wanted) if m not in plain and "." not in m)
+    designs = over_workloads(good, study.weights, own, study.products)
     axes = good.drop_duplicates("design").set_index("design")[list(study.axes)]
     designs, broken = _within(study, designs.join(axes, on="design"))
     left_out = (*_unanswered(study), *broken)
@@ -240,7 +245,7 @@ def decide(study: Study) -> Decision:
     baseline = None
     if study.baseline is not None:
         rows_ok = study.baseline[study.baseline["status"] == OK]
-        summed = over_workloads(rows_ok, study.weights, own)
+        summed = over_workloads(rows_ok, study.weights, own, study.products)
         baseline = row_of(summed, 0) if len(summed) else None
     at = int(rows[knee(values[front], goals)])
     return Decision(designs, at, baseline, left_out, study.table["design"].nunique())
@@ -256,16 +261,23 @@ def _nothing_left(study: Study, left_out: Sequence[LeftOut]) -> InputError:
 
 
 def _within(study: Study, designs: pd.DataFrame) -> tuple[pd.DataFrame, list[LeftOut]]:
-    """Return the designs that keep every constraint; the others by the first that they break."""
+    """Return the designs that keep every constraint and have a value of every objective.
+
+    The others are grouped by the first that they break or lack.
+    """
     found = []
+
+    def leave_out(broken: pd.Series, reason: str) -> pd.DataFrame:
+        if broken.any():
+            label = study.label(row_of(designs[broken], 0))
+            found.append(LeftOut(EXCLUDED, reason, int(broken.sum()), label, {}))
+        return designs[~broken]
+
     for constraint in study.constraints:
         broken = constraint.broken(designs[constraint.metric])
-        if broken.any():
-            example = row_of(designs[broken], 0)
-            reason = f"breaks the constraint: {constraint}"
-            label = study.label(example)
-            found.append(LeftOut(EXCLUDED, reason, int(broken.sum()), label, {}))
-        designs = designs[~broken]
+        designs = leave_out(broken, f"breaks the constraint: {constraint}")
+    for objective in study.objectives:
+        designs = leave_out(designs[objective.metric].isna(), f"has no {objective.metric}")
     return designs.reset_index(drop=True), found
 
 
@@ -282,7 +294,7 @@ def drawn_rows(
         return np.arange(len(designs))
     chosen = designs["front"].to_numpy(bool).copy()
     chosen[list(keep)] = True
-    goals = {m: QUANTITIES[m].goal if m in QUANTITIES else "min" for m in metrics}
+    goals = {m: quantity(m).goal for m in metrics}
     for size in (2, 3):
         for view in combinations(metrics, size):
             spots = designs[list(view)].drop_duplicates()  # designs at one spot are drawn once

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -18,7 +19,7 @@ from pydantic import (
 from archsim.design import one_of
 from archsim.mapper import Objective
 from archsim.result import Fidelity
-from archsim.sweep.columns import is_metric, metric_names
+from archsim.sweep.columns import is_breakdown, metric_names
 from archsim.sweep.condition import Condition, as_number
 
 MAX_AXES = 32
@@ -44,6 +45,9 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
+MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Power = Annotated[int | float, BeforeValidator(as_number), Field(ge=-8, le=8)]
+Powers = Annotated[dict[str, Power], Field(min_length=1, max_length=8)]
 Conditions = Annotated[tuple[Condition, ...], BeforeValidator(_as_list)]
 
 
@@ -221,6 +225,13 @@ class Bounds(_Part):
         return self
 
 
+def _check_metric(name: str, known: tuple[str, ...]) -> None:
+    if name not in known and not is_breakdown(name):
+        raise ValueError(
+            f"{name} must be {one_of(known, name)}, energy.COMPONENT_pj or area.COMPONENT_um2"
+        )
+
+
 class MappingChoice(_Part):
     """What the mapping search makes small."""
 
@@ -240,6 +251,9 @@ class Sweep(_Part):
         Dotted design path (or a label, for ``link``) to the values it takes.
     when
         Points where one of these does not hold are left out.
+    metrics
+        Metrics of your own: a name to the powers of others that it is the product of, as
+        ``ed2p: {energy_pj: 1, time_us: 2}``.
     objectives
         Metric to ``min`` or ``max``: what the answer trades off.
     constraints
@@ -258,20 +272,27 @@ class Sweep(_Part):
     axes: Annotated[dict[str, Axis], Field(min_length=1, max_length=MAX_AXES)]
     when: Conditions = ()
     sampling: Annotated[Grid | Random | LatinHypercube, Field(discriminator="kind")] = Grid()
+    metrics: dict[MetricName, Powers] = {}
     objectives: dict[str, Literal["min", "max"]] = {"time_us": "min", "area_mm2": "min"}
     constraints: dict[str, Bounds] = {}
     baseline: str | dict[str, Value] | None = None
     workers: Annotated[Count, Field(ge=1, le=1024)] | None = None
 
+    @field_validator("metrics")
+    @classmethod
+    def _products_of_known_metrics(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name, powers in value.items():
+            if name in metric_names():
+                raise ValueError(f"{name} must be a new name: archsim has a metric of that name")
+            for factor in powers:
+                _check_metric(factor, metric_names())
+        return value
+
     @field_validator("objectives", "constraints")
     @classmethod
-    def _known_metrics(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _known_metrics(cls, value: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
         for name in value:
-            if not is_metric(name):
-                raise ValueError(
-                    f"{name} must be {one_of(metric_names(), name)}, "
-                    "energy.COMPONENT_pj or area.COMPONENT_um2"
-                )
+            _check_metric(name, (*metric_names(), *info.data.get("metrics", {})))
         return value
 
     @field_validator("objectives")

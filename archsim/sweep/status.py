@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from archsim.sweep.columns import COMMON, OK, is_breakdown
+from archsim.metric import COMMON
+from archsim.sweep.columns import OK, is_breakdown, products
 from archsim.sweep.journal import Row
 from archsim.sweep.store import SweepFolder
 
@@ -128,8 +129,9 @@ def _best(folder: SweepFolder) -> dict[str, Best]:
     weights = {w.label: w.weight for w in folder.plan.workloads}
     constraints = folder.sweep.constraints
     named = dict.fromkeys([*folder.sweep.objectives, *constraints])
-    own = [m for m in named if m not in COMMON and not is_breakdown(m)]
-    totals = over_workloads(table, weights, averaged=own)
+    made = products(folder.sweep.metrics)
+    own = [m for m in named if m not in COMMON and m not in made and not is_breakdown(m)]
+    totals = over_workloads(table, weights, averaged=own, products=made)
     for metric, bounds in constraints.items():
         low, high = bounds.min, bounds.max
         totals = totals[totals[metric] >= (-np.inf if low is None else low)]

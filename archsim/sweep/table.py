@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archsim.metric import COMMON, product
 from archsim.sweep import journal
-from archsim.sweep.columns import COMMON, ENERGY, KEY, metric_names
+from archsim.sweep.columns import ENERGY, KEY, metric_names
 from archsim.sweep.plan import Plan
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def table(plan: Plan, rows: Mapping[PointKey, journal.Row]) -> pd.DataFrame:
     for name in [*metric_names(), *sorted(found - {*metric_names()}, key=_breakdown_order)]:
         if name in found or name in COMMON or name in plan.sweep.objectives:
             columns[name] = [row.get("columns", {}).get(name) for row in ordered]
-    return pd.DataFrame({name: _typed(values) for name, values in columns.items()})
+    frame = pd.DataFrame({name: _typed(values) for name, values in columns.items()})
+    own = {name: product(powers, frame) for name, powers in plan.sweep.metrics.items()}
+    return frame.assign(**own)
 
 
 def _breakdown_order(name: str) -> tuple[bool, str]:

@@ -119,8 +119,8 @@ def test_defaults_ask_for_time_and_area_on_the_grid() -> None:
         ("axes: {a: [.nan]}", "q.yaml:4: axes.a.0: must be finite"),
         (
             "axes: {a: [1]}\nobjectives: {time: min}",
-            ("q.yaml:5: objectives: time must be one of area_mm2, cycles, dram_bytes, energy_pj, "
-            "macs, power_mw, tied_percent, time_us, utilisation"),
+            ("q.yaml:5: objectives: time must be one of area_mm2, cycles, dram_bytes, edp, "
+            "energy_pj, macs, power_mw, tied_percent, time_us, utilisation"),
         ),
         (
             "axes: {a: [1]}\nconstraints:\n  area_mm2: {}",
@@ -129,6 +129,18 @@ def test_defaults_ask_for_time_and_area_on_the_grid() -> None:
         (
             "axes: {a: [1]}\nsampling: {kind: lhs, count: many}",
             "q.yaml:5: sampling.count: input should be a valid integer",
+        ),
+        (
+            "axes: {a: [1]}\nmetrics: {edp: {macs: 1}}",
+            "q.yaml:5: metrics: edp must be a new name: archsim has a metric of that name",
+        ),
+        (
+            "axes: {a: [1]}\nmetrics: {mine: {mac: 1}}",
+            "q.yaml:5: metrics: mac must be one of area_mm2, cycles",
+        ),
+        (
+            "axes: {a: [1]}\nmetrics: {mine: {macs: often}}",
+            "q.yaml:5: metrics.mine.macs: input should be a valid integer",
         ),
         ("axes: {a: [1]}\nworker: 3", "q.yaml:5: worker: is not a known key"),
         ("axes: {a: [1]}\nfidelity: exact", "q.yaml:5: fidelity: input should be 'analytic' or"),
