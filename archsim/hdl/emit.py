@@ -41,25 +41,32 @@ class VerilogTarget:
             self.rtlil[module] = rtlil.convert(
                 component, name=module, platform=self, emit_src=False
             )
-        return reference(module, self._signatures[key], name)
+        clocked = " \\clk\n" in self.rtlil[module]
+        return reference(module, self._signatures[key], name, clocked=clocked)
 
 
-def reference(module: str, signature: wiring.Signature, name: str) -> tuple[Any, Instance]:
+def reference(
+    module: str, signature: wiring.Signature, name: str, *, clocked: bool = True
+) -> tuple[Any, Instance]:
     """Return an interface of the given signature and the instance of a module wired to it.
 
     Parameters
     ----------
     module
-        Verilog module, clocked by ``clk`` and ``rst``, whose ports are the signature's.
+        Verilog module whose ports are the signature's.
     name
         Prefix of the interface's signals.
+    clocked
+        Whether it has ``clk`` and ``rst``, too.
     """
     interface = signature.create(path=(name,))
     ports = {
         f"{'i' if member.flow == wiring.In else 'o'}_{'__'.join(map(str, path))}": value
         for path, member, value in signature.flatten(interface)
     }
-    return interface, Instance(module, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
+    if clocked:
+        ports = {"i_clk": ClockSignal(), "i_rst": ResetSignal(), **ports}
+    return interface, Instance(module, **ports)
 
 
 def place(

@@ -13,7 +13,9 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.formats import Numbers
 from archsim.hdl.fifo import PairFifo
+from archsim.hdl.mac import add
 
 EXTENT_BITS = 24  # of each of a command's m, n and k
 COUNTER_BITS = 32
@@ -239,8 +241,9 @@ class ResultPort(wiring.Component):
         The last queued row leaves in this cycle.
     """
 
-    def __init__(self, cols: int, bits: int) -> None:
+    def __init__(self, cols: int, bits: int, numbers: Numbers = "int") -> None:
         self._layout = data.ArrayLayout(signed(bits), cols)
+        self._numbers = numbers
         row = stream.Signature(self._layout)
         super().__init__(
             {
@@ -272,7 +275,8 @@ class ResultPort(wiring.Component):
         ]
         for j in range(self._layout.length):
             partial = Mux(accumulate, self.c.p[j], 0)
-            m.d.comb += self.result.p[j].eq(queue.o.p[j] + partial)
+            total = add(m, platform, self._numbers, queue.o.p[j], partial, f"adder_{j}")
+            m.d.comb += self.result.p[j].eq(total)
         return m
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from archsim.engines import Data, Engine, GemmJobs, Reason, Rtl
@@ -9,7 +10,13 @@ from archsim.engines.systolic import beats, cases, cost, timing
 from archsim.engines.systolic.reference import reference
 from archsim.engines.systolic.spec import MAX_EXTENT, SystolicSpec
 from archsim.errors import InfeasibleError
+from archsim.formats import Numbers
 from archsim.trace import DTYPE_BITS, Op
+
+NUMBER_ASSUMPTIONS: Mapping[Numbers, tuple[str, ...]] = {
+    "int": (),
+    "bf16": ("systolic: bf16 operands, fp32 products and sums, each rounded to nearest even",),
+}
 
 
 def accepts(spec: SystolicSpec, op: Op) -> Literal[True] | Reason:
@@ -19,7 +26,9 @@ def accepts(spec: SystolicSpec, op: Op) -> Literal[True] | Reason:
 
 
 def dtypes(spec: SystolicSpec) -> frozenset[str]:
-    """Return the signed integers that both operand ports hold."""
+    """Return the formats that both operand ports hold."""
+    if spec.numbers != "int":
+        return frozenset({spec.numbers})
     bits = min(spec.a_bits, spec.b_bits)
     return frozenset(name for name in ("int4", "int8", "int16") if DTYPE_BITS[name] <= bits)
 
@@ -44,6 +53,7 @@ def assumptions(spec: SystolicSpec) -> tuple[str, ...]:
         "systolic: a fold begins max(k, rows, cols) cycles after the one before it",
         "systolic: no preload, both operands stream; PEs beyond a ragged edge idle",
         "systolic: im2col happens on the buffer's read side and costs no cycles",
+        *NUMBER_ASSUMPTIONS[spec.numbers],
     )
 
 

@@ -18,12 +18,15 @@ def ports(spec: SystolicSpec) -> Mapping[str, Port]:
     Beat f k + i of ``a`` and ``b`` is k-slice i of fold f: column i of the fold's rows of A, row i
     of its columns of B. Beats of ``c`` and ``result`` are the fold's rows of C, top first. Folds
     run n inner. Lanes beyond an edge carry zeros.
+
+    Lanes are two's complement, or bit patterns: of bf16 on ``a`` and ``b``, of fp32 on the others.
     """
+    signed = spec.numbers == "int"
     return {
-        "a": Port("in", spec.rows, spec.a_bits),
-        "b": Port("in", spec.cols, spec.b_bits),
-        "c": Port("in", spec.cols, spec.acc_bits, shares=False),
-        "result": Port("out", spec.cols, spec.acc_bits),
+        "a": Port("in", spec.rows, spec.a_bits, signed),
+        "b": Port("in", spec.cols, spec.b_bits, signed),
+        "c": Port("in", spec.cols, spec.acc_bits, signed, shares=False),
+        "result": Port("out", spec.cols, spec.acc_bits, signed),
     }
 
 

@@ -11,14 +11,14 @@ from archsim.engines import Case, Env, GemmJobs, Ints, PortEnv, Rate, Stalls
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.timing import PORTS
 
-# square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap at once
+# square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap at once; floats
 SPECS = (
     SystolicSpec(rows=4, cols=4),
-    SystolicSpec(rows=2, cols=5, a_bits=4, b_bits=6, acc_bits=10),
+    SystolicSpec(rows=2, cols=5, a_bits=4, b_bits=4, acc_bits=10),
     SystolicSpec(rows=5, cols=3, a_bits=8, b_bits=4, acc_bits=16),
     SystolicSpec(rows=1, cols=4, a_bits=3, b_bits=8, acc_bits=12),
     SystolicSpec(rows=6, cols=1, a_bits=16, b_bits=16, acc_bits=64),
-    SystolicSpec(rows=8, cols=8),
+    SystolicSpec(rows=3, cols=4, numbers="bf16"),
 )
 MAX_JOBS = 3
 Rng = np.random.Generator
@@ -41,9 +41,9 @@ def _case(rng: Rng, index: int, spec: SystolicSpec) -> Case:
     accumulate = rng.integers(0, 2, count).astype(bool)
     data: dict[str, Ints] = {}
     for i, (height, width, depth) in enumerate(extents.tolist()):
-        data[f"a{i}"] = _values(rng, (height, depth), spec.a_bits)
-        data[f"b{i}"] = _values(rng, (depth, width), spec.b_bits)
-        data[f"c{i}"] = _values(rng, (height, width), spec.acc_bits)
+        data[f"a{i}"] = _values(rng, (height, depth), spec, spec.a_bits)
+        data[f"b{i}"] = _values(rng, (depth, width), spec, spec.b_bits)
+        data[f"c{i}"] = _values(rng, (height, width), spec, spec.acc_bits)
     refs = tuple({port: f"{port}{i}" for port in "abc"} for i in range(count))
     m, n, k = extents.T
     jobs = GemmJobs(m, n, k, accumulate, refs=refs)
@@ -57,12 +57,34 @@ def _length(spec: SystolicSpec, m: int, n: int, k: int) -> int:
     return folds * max(k, spec.rows, spec.cols) + spec.rows + spec.cols
 
 
-def _values(rng: Rng, shape: tuple[int, int], bits: int) -> Ints:
+def _values(rng: Rng, shape: tuple[int, int], spec: SystolicSpec, bits: int) -> Ints:
     """Return random values, or one time in four only the least and the greatest."""
+    if spec.numbers == "bf16":
+        return _patterns(rng, shape, bits)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     if rng.random() < 0.25:
         return rng.choice(np.array([low, high]), shape)
     return rng.integers(low, high, shape, endpoint=True)
+
+
+def _patterns(rng: Rng, shape: tuple[int, int], bits: int) -> Ints:
+    """Return bit patterns of floats: like magnitudes, anything at all, or edges of the format."""
+    kind = rng.choice(["like", "any", "edges"], p=[0.5, 0.25, 0.25])
+    any_bits = rng.integers(0, 2**bits, shape)
+    if kind == "any":
+        return any_bits
+    if kind == "edges":
+        return rng.choice(EDGES, shape) << bits - 16
+    fraction_bits = bits - 9
+    sign_and_fraction = any_bits & ~(0xFF << fraction_bits)
+    return sign_and_fraction | rng.integers(124, 131, shape) << fraction_bits
+
+
+# bf16: zeros, ones, subnormals, least and greatest normal numbers, infinities, a NaN
+EDGES = np.array(
+    [0, 0x8000, 0x3F80, 0xBF80, 0x0001, 0x807F, 0x0080, 0x8080, 0x7F7F, 0xFF7F, 0x7F80, 0xFF80,
+     0x7FC1, 0x2000, 0xA000, 0x1F80]
+)  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------- shapes

@@ -1,4 +1,9 @@
-"""Values of the systolic array, bit for bit: exact products, sums that wrap."""
+"""Values of the systolic array, bit for bit.
+
+Integers: exact products, sums that wrap. bf16: operands and results are bit patterns, of bf16 and
+of fp32; sums start from +0, take their products in order of k and then, where the job accumulates,
+the partial sum.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +15,22 @@ from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints
 from archsim.engines.systolic.spec import SystolicSpec
+from archsim.formats import bf16
 
 
 def reference(spec: SystolicSpec, jobs: GemmJobs, data: Data) -> list[Mapping[str, NDArray[Any]]]:
-    """Return ``result`` [m, n] of every job: ``A B`` or ``C + A B``, wrapped to ``acc_bits``."""
+    """Return ``result`` [m, n] of every job: ``A B`` or ``C + A B``, in the array's numbers."""
     if jobs.refs is None:
         raise ValueError("jobs name no operands: values need refs a, b (and c)")
     results: list[Mapping[str, NDArray[Any]]] = []
     for refs, accumulate in zip(jobs.refs, jobs.accumulate, strict=True):
         a, b = (np.asarray(data[refs[name]], np.int64) for name in ("a", "b"))
-        total = a @ b  # wraps at 64 bits, which changes no lower bit
-        if accumulate:
-            total = total + np.asarray(data[refs["c"]], np.int64)
-        results.append({"result": wrap(total, spec.acc_bits)})
+        c = np.asarray(data[refs["c"]], np.int64) if accumulate else np.zeros((1, 1), np.int64)
+        if spec.numbers == "bf16":
+            total = bf16.add(bf16.matmul(a, b), c)
+        else:
+            total = wrap(a @ b + c, spec.acc_bits)  # a @ b wraps at 64 bits: no lower bit changes
+        results.append({"result": total})
     return results
 
 

@@ -24,6 +24,7 @@ from archsim.hdl.gemm import (
     RowDrain,
     pick,
 )
+from archsim.hdl.mac import multiply_add
 
 
 class ProcessingElement(wiring.Component):
@@ -71,7 +72,9 @@ class ProcessingElement(wiring.Component):
         a_next, b_next, finished = register("a_next"), register("b_next"), register("sum")
         total = Signal.like(self.sum)
         accumulator = Signal.like(self.sum, reset_less=True)
-        m.d.comb += total.eq(Mux(self.first, 0, accumulator) + self.a * self.b)
+        sum_so_far = Mux(self.first, 0, accumulator)
+        numbers = self._spec.numbers
+        m.d.comb += total.eq(multiply_add(m, platform, numbers, sum_so_far, self.a, self.b))
         with m.If(self.advance):
             m.d.sync += [
                 a_next.eq(self.a),
@@ -173,7 +176,7 @@ class SystolicArray(wiring.Component):
         rows, cols = self.spec.rows, self.spec.cols
         m.submodules.folds = folds = FoldSequencer(rows, cols)
         m.submodules.drain = drain = RowDrain(rows, cols)
-        m.submodules.port = port = ResultPort(cols, self.spec.acc_bits)
+        m.submodules.port = port = ResultPort(cols, self.spec.acc_bits, self.spec.numbers)
         wiring.connect(m, wiring.flipped(self.c), port.c)
         wiring.connect(m, port.result, wiring.flipped(self.result))
         operands, advance, start = Signal(), Signal(), Signal()

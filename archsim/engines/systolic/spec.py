@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
+from archsim.formats import Numbers
 
+Dataflow = Literal["os", "ws", "is"]
 MAX_EXTENT = 2**24 - 1  # of each of a command's m, n and k
+BF16_BITS = {"a_bits": 16, "b_bits": 16, "acc_bits": 32}  # operands, and fp32 sums
 
 
 class SystolicSpec(EngineSpec):
     """A ``rows x cols`` grid of multiply-accumulate PEs with nearest-neighbour links.
 
     ``os``, output stationary: PE (i, j) accumulates element (i, j) of a tile of C while A moves
-    right and B moves down. Operands are signed two's complement; sums wrap at ``acc_bits``.
+    right and B moves down.
+
+    ``ws``, weight stationary: PE (i, j) holds element (i, j) of a tile of B, and the next tile's
+    comes in beside it, while A moves right and sums move down into a bank of ``acc_rows`` rows of
+    C. ``is``, input stationary: the same for the transposed product, A held and B moving right.
+
+    ``numbers: int``: operands are signed two's complement; sums wrap at ``acc_bits``. ``numbers:
+    bf16``: operands are bfloat16, products and sums fp32; `archsim.formats.bf16` has the rules. The
+    widths follow and need not be given.
     """
 
     kind: Literal["systolic"] = "systolic"
-    rows: Annotated[int, Field(ge=1, le=1024, description="PEs down, lanes of A")] = 16
-    cols: Annotated[int, Field(ge=1, le=1024, description="PEs across, lanes of B and C")] = 16
+    rows: Annotated[
+        int, Field(ge=1, le=1024, description="PEs down: lanes of A (os, ws) or B (is)")
+    ] = 16
+    cols: Annotated[
+        int, Field(ge=1, le=1024, description="PEs across: lanes of C and what moves down")
+    ] = 16
     dataflow: Annotated[
-        Literal["os"], Field(description="what stays in the PEs: os = sums (output stationary)")
+        Dataflow,
+        Field(description="what stays in the PEs: sums (os), weights B (ws), activations A (is)"),
     ] = "os"
+    acc_rows: Annotated[
+        int, Field(ge=1, le=65536, description="rows of the accumulator bank; os has none")
+    ] = 256
     a_bits: Annotated[int, Field(ge=2, le=16, description="bits of an activation")] = 8
     b_bits: Annotated[int, Field(ge=2, le=16, description="bits of a weight")] = 8
     acc_bits: Annotated[int, Field(ge=4, le=64, description="bits of a sum")] = 32
+
+    numbers: Annotated[
+        Numbers, Field(description="int = two's complement; bf16 = bfloat16, summed in fp32")
+    ] = "int"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bf16_has_widths(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("numbers") == "bf16":
+            return {**BF16_BITS, **fields}
+        return fields
+
+    @model_validator(mode="after")
+    def _bf16_has_no_other_widths(self) -> Self:
+        for name, bits in BF16_BITS.items():
+            if self.numbers == "bf16" and getattr(self, name) != bits:
+                raise ValueError(
+                    f"{name} of numbers: bf16 must be {bits}, or left out; "
+                    f"got {getattr(self, name)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _sum_holds_a_product(self) -> Self:

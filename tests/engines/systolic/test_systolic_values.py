@@ -113,6 +113,21 @@ def test_a_sum_must_hold_a_product() -> None:
         SystolicSpec(acc_bits=12)
 
 
+def test_bf16_gives_the_widths() -> None:
+    spec = SystolicSpec(numbers="bf16")
+    assert (16, 16, 32) == (spec.a_bits, spec.b_bits, spec.acc_bits)
+    assert spec == SystolicSpec(numbers="bf16", a_bits=16, b_bits=16, acc_bits=32)
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "right"), [("a_bits", 8, 16), ("b_bits", 4, 16), ("acc_bits", 48, 32)]
+)
+def test_bf16_has_no_other_widths(name: str, bits: int, right: int) -> None:
+    text = f"{name} of numbers: bf16 must be {right}, or left out; got {bits}"
+    with pytest.raises(ValidationError, match=text):
+        SystolicSpec(numbers="bf16", **{name: bits})
+
+
 @pytest.mark.parametrize("fields", [{"rows": 0}, {"cols": 1025}, {"dataflow": "xs"}, {"rowz": 4}])
 def test_specs_out_of_range_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
@@ -133,6 +148,7 @@ def test_dtypes_fit_the_narrower_operand() -> None:
     assert ENGINE.dtypes is not None
     assert {"int4", "int8"} == ENGINE.dtypes(SystolicSpec(a_bits=8, b_bits=9, acc_bits=20))
     assert {"int4"} == ENGINE.dtypes(SystolicSpec(a_bits=8, b_bits=4))
+    assert {"bf16"} == ENGINE.dtypes(SystolicSpec(numbers="bf16"))
 
 
 def test_a_tile_beyond_the_command_is_infeasible() -> None:
