@@ -106,4 +106,4 @@ def narrowed(
     most = np.int64(2 ** (acc_bits - 1) - 1)
     # saturated before the carry is added, which could leave 64 bits
     rounded = np.minimum(np.clip(kept, -most - 1, most) + half, most)
-    return np.clip(rounded + zero_point, low, high)
+    return np.asarray(np.clip(rounded + zero_point, low, high))
