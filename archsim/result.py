@@ -143,6 +143,8 @@ class Result:
         What rooflines need: ``macs_per_s`` (all engines), ``dram_bytes_per_s``.
     spans
         Timeline; only from ``event``.
+    engines
+        Kind of each of the design's engines, by name.
     assumptions
         Conventions behind the numbers, as sentences.
     provenance
@@ -159,6 +161,7 @@ class Result:
     provenance: Mapping[str, Any]
     mappings: Mapping[str, Any] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
+    engines: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; spans are left to the timeline file."""

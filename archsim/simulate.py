@@ -102,6 +102,7 @@ def simulate(
         provenance=_provenance(design, trace, units, tech, objective),
         mappings={p.op.name: p.plan.mapping for p in program.ops},
         spans=folded.timeline.spans,
+        engines={unit.name: unit.engine.kind for unit in units},
     )
     return scored(result, units, trace)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archsim.report.content import Report
 
 TOP_OPS = 10
+UNLISTED = ("edp",)  # it follows from two lines above it
 HEADLINES = (
     "cycles", "time_us", "energy_pj", "power_mw", "area_mm2", "utilisation", "macs", "dram_bytes",
     "tied_percent",
@@ -61,6 +62,9 @@ def metrics(result: Result) -> RenderableType:
         value = getattr(result.metrics, name)
         text = f"{value:,}" if name == "cycles" else show.text(float(value))
         table.add_row(show.title, text)
+    for name, value in result.metrics.extra.items():
+        if name not in UNLISTED:
+            table.add_row(quantity(name).title, quantity(name).text(value))
     return _titled(f"{_name(result)}, {result.metrics.fidelity}", table)
 
 
