@@ -21,7 +21,8 @@ from pathlib import Path
 
 from calibrate import Figure, least_s, show
 
-from archsim.compare.scalesim import Shape, cycles
+from archsim.compare.scalesim import cycles
+from archsim.compare.shapes import Shape
 from archsim.design import load_design
 from archsim.frontends import load
 from archsim.plan import Memo

@@ -12,7 +12,9 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from archsim.compare.scalesim import Shape, compare
+from archsim.compare import scalesim
+from archsim.compare.shapes import Shape
+from archsim.compare.table import compare
 from archsim.design import Dram, Fallback, Link, Sram, load_design
 from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.engines.systolic.spec import SystolicSpec
@@ -193,8 +195,9 @@ def test_the_readme_has_the_cycles_of_the_array() -> None:
     found = re.findall(rf"^\| {size} \| ([\d,]+) .* \| ([\d,]+) \|$", text, re.MULTILINE)
     assert len(found) == 5
     for m, n, k, rows, cols, theirs, ours in found:
-        (row,) = compare([Shape("x", int(m), int(n), int(k))], int(rows), int(cols))
-        assert f"{row.scalesim_cycles:,}" == theirs
+        shape = Shape("x", int(m), int(n), int(k))
+        (row,) = compare(scalesim.PEER, [shape], int(rows), int(cols), "os")
+        assert f"{row.peer_cycles:,}" == theirs
         assert f"{row.archsim_cycles:,}" == ours
 
 
