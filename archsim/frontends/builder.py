@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from archsim.frontends.policy import Policy
+from archsim.frontends.policy import FLOATS, Policy
 from archsim.trace import VECTOR_PASSES, Attr, Op, Role, Tensor, Trace
+
+NARROW = frozenset({"int4", "int8", "uint8", "int16"})  # what accumulators must be brought to
 
 
 class TraceBuilder:
@@ -109,8 +111,13 @@ class TraceBuilder:
         return Trace(self.name, tensors, ops, tuple(self.notes), self.unsupported, self.source)
 
     def _requantised(self, op: Op) -> Op:
-        product = op.kind in ("gemm", "conv")
-        narrow = self.tensors[op.outputs[0]].dtype in ("int4", "int8", "uint8", "int16")
-        if not product or not narrow or op.epilogue[-1:] == ("requantise",):
+        """Return a product with its accumulators brought to the type that it writes."""
+        if op.kind not in ("gemm", "conv") or op.epilogue[-1:] in (("requantise",), ("cast",)):
             return op
-        return replace(op, epilogue=(*op.epilogue, "requantise"))
+        written = self.tensors[op.outputs[0]].dtype
+        if written in NARROW:
+            return replace(op, epilogue=(*op.epilogue, "requantise"))
+        integers = all(self.tensors[name].dtype in NARROW for name in op.inputs[:2])
+        if integers and written in FLOATS:
+            return replace(op, epilogue=(*op.epilogue, "cast"))
+        return op

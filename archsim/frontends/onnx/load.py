@@ -10,6 +10,7 @@ from onnx import helper
 from archsim.errors import InputError
 from archsim.frontends.builder import TraceBuilder
 from archsim.frontends.onnx.model import Model, read_model
+from archsim.frontends.onnx.qoperators import spell_out
 from archsim.frontends.onnx.shapes import infer
 from archsim.frontends.operators.lower import lower
 from archsim.frontends.operators.node import Graph, Node
@@ -33,6 +34,7 @@ def load_onnx(file: str, options: Options) -> Trace:
 
 def graph_of(model: Model) -> Graph:
     """Return a model's graph with the shapes and values that follow from its inputs' shapes."""
+    spell_out(model.proto, model.where)
     graph = model.proto.graph
     outputs = frozenset(output.name for output in graph.output)
     return Graph(

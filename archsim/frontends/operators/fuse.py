@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from archsim.frontends.builder import TraceBuilder
+from archsim.frontends.policy import FLOATS
 from archsim.trace import Attr, Op, as_gemm
 
 # element-wise functions of one activation, and of constants beside it
@@ -16,7 +17,7 @@ FUSABLE = frozenset(
     "selu sigmoid sign silu softplus softsign sqrt square tanh trigonometric".split()
 )
 _AFFINE = frozenset(("batch_norm", "scale", "offset"))
-_LINEAR = ((), ("bias",), ("offset",))  # epilogues that weights and bias can follow
+_LINEAR = ((), ("add",), ("bias",), ("offset",))  # epilogues that weights and bias can follow
 
 
 class Fuser:
@@ -106,14 +107,20 @@ class Fuser:
             return None
         if function == "cast" and self._builder.policy.integer:
             names = ()  # accumulators are converted by the requantisation
-        weights = self._builder.tensors[target.inputs[1]].role == "weight"
-        if function in _AFFINE and weights and target.epilogue in _LINEAR:
+        if function in _AFFINE and target.epilogue in _LINEAR and self._foldable(target, function):
             self.folded += 1
             return self._folded(target, op)
         self.joined += 1
         inputs = (*target.inputs, *op.inputs[1:])
         epilogue = (*target.epilogue, *names, *op.epilogue)
         return replace(target, inputs=inputs, epilogue=epilogue, source=_both(target, op))
+
+    def _foldable(self, target: Op, function: str) -> bool:
+        """Say whether weights can absorb it; integers that a model brings cannot be scaled."""
+        name = target.inputs[1]
+        if self._builder.tensors[name].role != "weight":
+            return False
+        return function == "offset" or self._builder.own_dtype(name) in FLOATS
 
     def _per_filter(self, target: Op, op: Op) -> bool:
         """Say whether the op's constants are one number, or one a filter."""
@@ -124,7 +131,7 @@ class Fuser:
     def _folded(self, target: Op, op: Op) -> Op:
         """Absorb a scale or offset: weights are scaled beforehand, an offset becomes the bias."""
         function, source = op.attrs["function"], _both(target, op)
-        if function == "scale" or target.epilogue:
+        if function == "scale" or set(target.epilogue) - {"add"}:
             return replace(target, epilogue=(*target.epilogue, *op.epilogue), source=source)
         offset = op.inputs[1:][-1:]
         for name in offset:
@@ -135,7 +142,8 @@ class Fuser:
             )
         inputs = (*target.inputs, *offset)
         first = "bias" if offset else "offset"  # one number needs no tensor
-        return replace(target, inputs=inputs, epilogue=(first, *op.epilogue), source=source)
+        epilogue = (*target.epilogue, first, *op.epilogue)
+        return replace(target, inputs=inputs, epilogue=epilogue, source=source)
 
 
 def _both(target: Op, op: Op) -> str:

@@ -7,7 +7,6 @@ from archsim.frontends.operators.node import Node
 
 _FREE = (
     "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Dropout",
-    "DequantizeLinear",  # products take the integers, the scale joins their requantisation
 )  # fmt: skip
 
 # function, and the positions of operands whose bytes move; all of them where None
@@ -24,6 +23,25 @@ _MOVES: dict[str, tuple[str, tuple[int, ...] | None]] = {
 
 def _free(low: Lowering, node: Node) -> None:
     low.alias(node)
+
+
+def _dequantise(low: Lowering, node: Node) -> None:
+    """Lower to nothing: who reads takes the integers. Accumulators are converted on the way out."""
+    x = low.required(node, 0)
+    if x.dtype == "int32" and not x.static:
+        low.vector(node, "cast", low.output(node).elements, low.operand(x))
+    else:
+        low.alias(node)
+
+
+def _quantise(low: Lowering, node: Node) -> None:
+    """Lower to a requantisation, or to nothing where an input is stored quantised anyway."""
+    x, out = low.required(node, 0), low.output(node)
+    comes_in = low.builder.tensors.get(low.root(x.name))
+    if comes_in and comes_in.role == "input" and comes_in.dtype == out.dtype:
+        low.alias(node)
+    else:
+        low.vector(node, "requantise", out.elements, low.operand(x))
 
 
 def _move(low: Lowering, node: Node) -> None:
@@ -64,5 +82,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(_FREE, _free),
     **dict.fromkeys(_MOVES, _move),
     "Transpose": _transpose,
+    "DequantizeLinear": _dequantise,
+    "QuantizeLinear": _quantise,
 }
-FREE_OF_CONSTANTS = frozenset((*_FREE, "Transpose", "Cast"))
+FREE_OF_CONSTANTS = frozenset((*_FREE, "Transpose", "Cast", "DequantizeLinear"))

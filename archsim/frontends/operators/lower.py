@@ -11,18 +11,22 @@ from archsim.frontends.operators.fuse import Fuser
 from archsim.frontends.operators.lowering import Handler, Lowering
 from archsim.frontends.operators.node import Graph
 from archsim.frontends.operators.patterns import fold_activations
+from archsim.frontends.operators.quantised import as_integers
 
 HANDLERS: dict[str, Handler] = {**products.HANDLERS, **vectors.HANDLERS, **layout.HANDLERS}
 
 
 def lower(graph: Graph, builder: TraceBuilder) -> None:
     """Add a graph's ops to the builder."""
+    integers = as_integers(graph)
+    builder.notes += integers.notes
+    graph = integers.graph
     values, outputs = graph.values, graph.outputs
     active = [node for node in graph.nodes if not graph.static(node)]
     nodes = fold_activations(active, values, outputs)
     readers = Counter(name for node in nodes for name in node.inputs)
     readers.update(outputs)
-    low = Lowering(builder, values, readers, graph.where)
+    low = Lowering(builder, values, readers, graph.where, integers.off_centre)
     for name in graph.inputs:
         if values[name].elements:
             builder.tensor(name, values[name].shape, "input", values[name].dtype)
@@ -43,3 +47,8 @@ def lower(graph: Graph, builder: TraceBuilder) -> None:
         f"shapes alone and cost nothing; {fuser.folded} scales, offsets and batch norms folded "
         f"into weights and biases; {fuser.joined} element-wise ops ride on another op's way out"
     )
+    if low.sums:
+        builder.notes.append(
+            f"{low.sums} sums over an operand are computed because the other operand of its "
+            "product has a zero point"
+        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from archsim.errors import InputError
 from archsim.frontends.builder import TraceBuilder
 from archsim.frontends.operators.node import Node, Value
-from archsim.trace import Attr
+from archsim.trace import VECTOR_PASSES, Attr, Op, as_gemm
 
 
 class Lowering:
@@ -22,12 +23,22 @@ class Lowering:
         Every value of the graph by name.
     filters
         Filters of products by op, where that is not what a product's columns are.
+    off_centre
+        Quantised values whose zero point is not known to be zero.
+    sums
+        How many products need sums of an operand, because of the other's zero point.
     """
 
     def __init__(
-        self, builder: TraceBuilder, values: Mapping[str, Value], readers: Counter[str], where: str
+        self,
+        builder: TraceBuilder,
+        values: Mapping[str, Value],
+        readers: Counter[str],
+        where: str,
+        off_centre: frozenset[str] = frozenset(),
     ) -> None:
         self.builder, self.values, self._where = builder, values, where
+        self.off_centre, self.sums = off_centre, 0
         self.filters: dict[str, int] = {}
         self._readers = readers
         self._root: dict[str, str] = {}  # a value that is another's elements under a new name
@@ -120,6 +131,50 @@ class Lowering:
         name = self.op_name(node, part)
         self.builder.op(kind, name, inputs, outputs, attrs, epilogue=epilogue, source=node.source)
         return name
+
+    def product(
+        self,
+        node: Node,
+        kind: str,
+        operands: tuple[Value, Value],
+        added: Sequence[str],
+        attrs: Mapping[str, Attr],
+        *,
+        outputs: Sequence[str] | None = None,
+        epilogue: Sequence[str] = (),
+    ) -> str:
+        """Add a product ``a b`` of quantised or other operands and return its op's name.
+
+        With zero points za, zb it is ``sum(a b) - zb sum(a) - za sum(b) + k za zb``: sums of
+        weights are constants and go into the bias, sums of activations are computed where the
+        other zero point is not zero.
+        """
+        a, b = operands
+        sums = []
+        if b.name in self.off_centre and not a.static:
+            sums.append(self._sums(node, a, "row_sums", kind, attrs))
+        if a.name in self.off_centre and not b.static:
+            sums.append(self._sums(node, b, "column_sums", kind, attrs))
+        out = self.results(node) if outputs is None else tuple(outputs)
+        inputs = (self.tensor(a), self.tensor(b), *added, *sums)
+        rest = ("add",) * len(sums)
+        return self.op(node, kind, inputs, out, attrs, epilogue=(*rest, *epilogue))
+
+    def _sums(self, node: Node, x: Value, part: str, kind: str, attrs: Mapping[str, Attr]) -> str:
+        """Add the sums of an operand over ``k`` and return their tensor.
+
+        A convolution's are the sums over channels, then over taps.
+        """
+        self.sums += 1
+        shape = as_gemm(Op("", kind, (), (), attrs))
+        count = shape.groups * (shape.m if part == "row_sums" else shape.n)
+        taps = count * math.prod(attrs["kernel"]) if kind == "conv" else 0  # type: ignore[arg-type]
+        name = f"{next(filter(None, node.outputs))}.{part}"
+        out = self.builder.tensor(name, (count,), "activation", "int32")
+        work = (x.elements + taps) * VECTOR_PASSES["reduce_sum"]
+        sums: dict[str, Attr] = {"function": "reduce_sum", "work": work}
+        self.op(node, "vector", (self.tensor(x),), (out,), sums, part=part)
+        return out
 
     def vector(
         self, node: Node, function: str, elements: int, inputs: Sequence[str] | None = None

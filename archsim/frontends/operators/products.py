@@ -11,9 +11,9 @@ from archsim.trace import VECTOR_PASSES, Attr
 # -------------------------------------------------------------------------------------- convolution
 
 
-def _conv(low: Lowering, node: Node, weight: int = 1, bias: int | None = 2) -> None:
-    """Lower a 1-D or 2-D convolution; ``weight`` and ``bias`` are the operands' positions."""
-    x, w = low.required(node, 0), low.required(node, weight)
+def _conv(low: Lowering, node: Node, bias: int | None = 2) -> None:
+    """Lower a 1-D or 2-D convolution; ``bias`` is that operand's position."""
+    x, w = low.required(node, 0), low.required(node, 1)
     spatial = len(x.shape) - 2
     if spatial > 2:
         low.unsupported(node)
@@ -32,9 +32,8 @@ def _conv(low: Lowering, node: Node, weight: int = 1, bias: int | None = 2) -> N
         "dilation": tuple(dilation), "groups": node.attribute("group", 1),
     }  # fmt: skip
     added = low.value(node, bias) if bias is not None else None
-    inputs = (low.tensor(x), low.tensor(w), *_bias(low, added))
     epilogue = ("bias",) if added is not None else ()
-    low.op(node, "conv", inputs, low.results(node), attrs, epilogue=epilogue)
+    low.product(node, "conv", (x, w), _bias(low, added), attrs, epilogue=epilogue)
 
 
 def _pads(
@@ -58,7 +57,8 @@ def _bias(low: Lowering, value: Value | None) -> tuple[str, ...]:
     """Return the tensor of what is added to accumulators."""
     if value is None or not value.static:
         return low.operand(value)
-    return (low.builder.bias(value.name, value.elements, value.dtype),)
+    root = low.root(value.name)  # as stored, where it was quantised
+    return (low.builder.bias(root, value.elements, low.values[root].dtype),)
 
 
 def _conv_transpose(low: Lowering, node: Node) -> None:
@@ -74,16 +74,15 @@ def _conv_transpose(low: Lowering, node: Node) -> None:
     pixels = prod((x.shape[0], *x.shape[2:]))
     dims = (pixels, w.shape[1] * taps, x.shape[1] // groups, groups)
     epilogue = ("bias",) if bias is not None else ()
-    inputs: tuple[str, ...] = (low.tensor(x), low.tensor(w))
     columns = pixels * w.shape[1] * groups * taps
     if columns == out.elements and list(w.shape[2:]) == node.attribute("strides"):
-        inputs += _bias(low, bias)
-        name = low.op(node, "gemm", inputs, low.results(node), _gemm(*dims), epilogue=epilogue)
+        added = _bias(low, bias)
+        name = low.product(node, "gemm", (x, w), added, _gemm(*dims), epilogue=epilogue)
         low.filters[name] = w.shape[1] * groups
         return
     shape = (pixels, groups * w.shape[1] * taps)
     partial = low.declare(Value(f"{out.name}.columns", shape, out.dtype))
-    low.op(node, "gemm", inputs, (partial,), _gemm(*dims))
+    low.product(node, "gemm", (x, w), (), _gemm(*dims), outputs=(partial,))
     passes = VECTOR_PASSES["col2im"] * columns + (
         VECTOR_PASSES["bias"] * out.elements if bias else 0
     )
@@ -121,17 +120,16 @@ def _product(
         return
     if a.static and not b.static:
         a, b, m, n = b, a, n, m
-    inputs = (low.tensor(a), low.tensor(b), *bias)
-    low.op(node, "gemm", inputs, low.results(node), _gemm(m, n, k, groups), epilogue=epilogue)
+    low.product(node, "gemm", (a, b), bias, _gemm(m, n, k, groups), epilogue=epilogue)
 
 
-def _matmul(low: Lowering, node: Node, right: int = 1) -> None:
-    """Lower a product of stacks; ``right`` is the right operand's position.
+def _matmul(low: Lowering, node: Node) -> None:
+    """Lower a product of stacks.
 
     Per leading axis: extents on both sides make groups, an extent on the left alone joins the rows
     that share the right operand, one on the right alone joins its columns.
     """
-    a, b = low.required(node, 0), low.required(node, right)
+    a, b = low.required(node, 0), low.required(node, 1)
     shape_a = a.shape if len(a.shape) > 1 else (1, *a.shape)
     shape_b = b.shape if len(b.shape) > 1 else (*b.shape, 1)
     rank = max(len(shape_a), len(shape_b)) - 2
@@ -165,9 +163,7 @@ def _gemm_node(low: Lowering, node: Node) -> None:
     partial = low.declare(Value(f"{out.name}.product", out.shape, out.dtype))
     if swapped:
         a, b, m, n = b, a, n, m
-    low.op(
-        node, "gemm", (low.tensor(a), low.tensor(b)), (partial,), _gemm(m, n, k), epilogue=epilogue
-    )
+    low.product(node, "gemm", (a, b), (), _gemm(m, n, k), outputs=(partial,), epilogue=epilogue)
     attrs: dict[str, Attr] = {"function": "add", "work": out.elements * VECTOR_PASSES["add"]}
     low.op(node, "vector", (partial, *low.operand(c)), low.results(node), attrs, part="add")
 
@@ -252,11 +248,9 @@ def _attention(low: Lowering, node: Node) -> None:
 HANDLERS: dict[str, Handler] = {
     "Conv": _conv,
     "ConvInteger": lambda low, node: _conv(low, node, bias=None),
-    "QLinearConv": lambda low, node: _conv(low, node, weight=3, bias=8),
     "ConvTranspose": _conv_transpose,
     "MatMul": _matmul,
     "MatMulInteger": _matmul,
-    "QLinearMatMul": lambda low, node: _matmul(low, node, right=3),
     "Gemm": _gemm_node,
     "Einsum": _einsum,
     "Attention": _attention,

@@ -13,7 +13,7 @@ _UNARY = {
     "Elu": "elu", "Erf": "erf", "Exp": "exp", "Floor": "floor", "Gelu": "gelu",
     "HardSigmoid": "hard_sigmoid", "HardSwish": "hard_swish", "IsInf": "compare",
     "LeakyRelu": "leaky_relu", "Log": "log", "Mish": "mish", "Neg": "neg", "Not": "not",
-    "QuantizeLinear": "requantise", "QuickGelu": "quick_gelu", "Reciprocal": "reciprocal",
+    "QuickGelu": "quick_gelu", "Reciprocal": "reciprocal",
     "Relu": "relu", "Round": "round", "Selu": "selu", "Sigmoid": "sigmoid", "Sign": "sign",
     "Softplus": "softplus", "Softsign": "softsign", "Sqrt": "sqrt", "Swish": "silu",
     "Tanh": "tanh", "ThresholdedRelu": "relu",
