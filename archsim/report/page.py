@@ -96,7 +96,7 @@ def _facts(study: Study, decision: Decision) -> Iterator[tuple[str, str]]:
     yield "Designs", f"{answered:,} of {tried:,} answer every workload{within}"
     workloads = [n if w == 1 else f"{w:g} × {n}" for n, w in study.weights.items()]
     yield "Workloads", ", ".join(workloads)
-    goals = [f"{quantity(o.metric).title.lower()} ({o.goal})" for o in study.objectives]
+    goals = [f"{quantity(o.metric).phrase} ({o.goal})" for o in study.objectives]
     yield "Objectives", ", ".join(goals)
     if study.constraints:
         yield "Constraints", "; ".join(map(str, study.constraints))

@@ -41,6 +41,12 @@ class Quantity:
     meaning: str = ""
     units: tuple[tuple[str, float], ...] = ()
 
+    @property
+    def phrase(self) -> str:
+        """The title inside a sentence: abbreviations keep their capitals."""
+        words = self.title.split(" ")
+        return " ".join(w if sum(map(str.isupper, w)) > 1 else w.lower() for w in words)
+
     def unit_for(self, values: Iterable[float]) -> Unit:
         """Return the unit in which the typical (geometric mean) value is at least 1."""
         logs = [math.log(abs(v)) for v in values if v and math.isfinite(v)]
@@ -134,7 +140,8 @@ def quantity(name: str) -> Quantity:
         return Quantity(name, own.title, own.goal, own.meaning, own.units)
     stem, _, unit = name.rpartition("_")
     units = {"pj": ENERGY_PJ, "um2": AREA_UM2, "bytes": BYTES, "ps": TIME_PS}.get(unit, ())
-    return Quantity(name, (stem if units else name).replace("_", " "), units=units)
+    title = (stem if units else name).replace("_", " ")
+    return Quantity(name, title[:1].upper() + title[1:], units=units)
 
 
 def number(value: float) -> str:

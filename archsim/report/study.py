@@ -66,7 +66,7 @@ class Constraint:
         show = quantity(self.metric)
         low = "" if self.low is None else f"at least {show.text(self.low)}"
         high = "" if self.high is None else f"at most {show.text(self.high)}"
-        return f"{show.title.lower()} {' and '.join(filter(None, (low, high)))}"
+        return f"{show.phrase} {' and '.join(filter(None, (low, high)))}"
 
 
 @dataclass(frozen=True, slots=True)

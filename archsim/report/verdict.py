@@ -71,7 +71,7 @@ def _best(
         word = "least" if objective.goal == "min" else "most"
         found.append(
             Markup("The {} {} (#{}) is {} the knee’s, with {}.").format(
-                word, quantity(objective.metric).title.lower(), numbers[int(front.index[row])],
+                word, quantity(objective.metric).phrase, numbers[int(front.index[row])],
                 _times(best[objective.metric], chosen[objective.metric]),
                 _ratios(others, best, chosen),
             )
@@ -94,7 +94,7 @@ def _ratios(
     objectives: Sequence[Objective], row: Mapping[str, Any], base: Mapping[str, Any]
 ) -> str:
     words = [
-        f"{_times(row[o.metric], base[o.metric])} the {quantity(o.metric).title.lower()}"
+        f"{_times(row[o.metric], base[o.metric])} the {quantity(o.metric).phrase}"
         for o in objectives
     ]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -9,6 +9,7 @@ from archsim_dot import beats, cost, timing
 from archsim_dot.cases import cases
 from archsim_dot.reference import reference
 from archsim_dot.spec import DOT, DotSpec, accepts, lower
+from archsim_dot.views import CYCLES, DOT_ENERGY
 
 
 def build(spec: DotSpec) -> Any:
@@ -28,12 +29,14 @@ ENGINE = Engine(
     energy_pj=cost.energy_pj,
     area_um2=cost.area_um2,
     fmax_mhz=cost.fmax_mhz,
-    lanes=beats.lanes,
+    lanes=beats.ports,
     rtl=Rtl(build, beats.ports, beats.pack, beats.unpack),
     cases=cases,
     dtypes=lambda spec: frozenset({"int8"}),
     peak_macs=lambda spec: spec.lanes,
     op_kinds=(DOT,),
+    metrics=(DOT_ENERGY,),
+    panels=(CYCLES,),
     assumptions=lambda spec: (
         "dot: a result takes a cycle in which no operand is taken",
         "dot: a multiplier is priced as the node's measured vector lane; the adder tree is not",

@@ -21,11 +21,6 @@ def ports(spec: DotSpec) -> Mapping[str, Port]:
     }
 
 
-def lanes(spec: DotSpec) -> Mapping[str, int]:
-    """Return the bits of a beat by port."""
-    return {name: port.lanes * port.bits for name, port in ports(spec).items()}
-
-
 def pack(spec: DotSpec, jobs: DotJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
     assert jobs.refs is not None
