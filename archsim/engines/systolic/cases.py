@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Case, Env, GemmJobs, Ints, PortEnv, Rate, Stalls
-from archsim.engines.systolic.spec import SystolicSpec
-from archsim.engines.systolic.timing import PORTS
+from archsim.engines.systolic.spec import PORTS, SystolicSpec
 
 # square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap at once; floats
 SPECS = (

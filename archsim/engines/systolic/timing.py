@@ -1,46 +1,25 @@
-"""Cycles of the output-stationary array: a closed form, and a recurrence where ports stall.
+"""Cycles and actions of the systolic array, by dataflow.
 
-One job is a grid of folds, each a ``rows x cols`` tile of C, m outer. A *step* moves
-every operand one PE on; in step ``s`` PE (i, j) works on the beat that was fed in step
-``s - i - j``.
-
-**Fold period.** Folds begin ``period = max(k, rows, cols)`` steps apart: ``k`` steps feed a beat
-each, the rest are bubbles that need none. ``rows`` and ``cols`` enter for the sake of the drain.
-Row i of a fold ends its sum in column 0 at step ``begin + k - 1 + i``, the capture, and in the last
-column ``cols - 1`` steps later: it is complete. The next fold captures the same row ``period``
-steps after this one, so
-
-- ``period >= cols``: when a row is captured again, its last sum is complete. What blocks the array
-  is then only the output, never a step that the array itself still has to take: no deadlock.
-- ``period >= rows``: rows are captured one a step and leave one a cycle; a fold's rows are gone
-  when the next fold's come, and an ideal output never blocks.
-
-**Ideal ports.** Step s runs in cycle ``s + 1``. The last fold has ``last_rows`` rows; its bottom
-row is complete in step ``(folds - 1) period + k + last_rows + cols - 3``. One cycle later it leaves
-its drain register, one more later the port: ``cycles = (folds - 1) period + k + last_rows + cols``.
-The next command can be accepted one cycle after that.
-
-**Accounts.** ``fill`` is the cycle that takes the command: the first beat already does live work. A
-step is ``busy`` while a beat is inside the rows and columns of its fold, as the beat of step s is
-until step ``s + fold_rows + fold_cols - 2``; other steps, and the cycles after the last step, are
-``drain``. A cycle without a step is charged to the port nearest the output that blocks it.
+`output_stationary` derives those of os, `stationary` those of ws. An input-stationary array is the
+weight-stationary one at work on the transposed product, ``C^T = B^T A^T``, with the operand ports
+exchanged; so are its times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from archsim.engines import NO_STALLS, Data, Env, GemmJobs, Ints, Rate, SpecBatch, Timing
+from archsim.engines import NO_STALLS, Data, Env, GemmJobs, Ints, SpecBatch, Timing
 from archsim.engines.offers import check_ports, is_ideal
-from archsim.engines.systolic import cycle_loop, recurrence
-from archsim.engines.systolic.folds import Folds, folds_of
-from archsim.engines.systolic.paced import closed_form
-from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic import output_stationary, stationary
+from archsim.engines.systolic.spec import PORTS, Dataflow, SystolicSpec
 
-PORTS = ("a", "b", "c", "result")
+TRANSPOSED: Mapping[str, str] = {"a": "b", "b": "a"}  # others keep their names
+DATAFLOWS: tuple[Dataflow, ...] = ("os", "ws", "is")
 
 
 def time(
@@ -48,88 +27,106 @@ def time(
 ) -> Timing:
     """Return the exact cycles of each job; a batch of specs pairs with the jobs row by row."""
     check_ports(env, PORTS)
-    folds = folds_of(spec, jobs)
-    ideal = _ideal(folds, jobs)
     ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
-    if not ports:
-        return ideal
-    cycles, stalls = _stalled(folds, jobs, ports)
-    split = {"busy": ideal.split["busy"], "fill": ideal.split["fill"]}
-    split.update({f"stall.{port}": stalls[port] for port in PORTS})
-    split["drain"] = cycles + 1 - sum(split.values())
-    return Timing(cycles, cycles + 1, split, ideal.beats)
+    parts = [
+        (rows, _time(dataflow, part, some, ports))
+        for dataflow, rows, part, some in _by_dataflow(spec, jobs)
+    ]
+    if len(parts) == 1:
+        return parts[0][1]
+
+    def joined(values: list[Any]) -> Any:
+        if isinstance(values[0], Mapping):
+            return {name: joined([v[name] for v in values]) for name in values[0]}
+        return _joined([rows for rows, _ in parts], values, len(jobs))
+
+    fields = ("cycles", "occupied", "split", "beats")
+    return Timing(*(joined([getattr(timing, name) for _, timing in parts]) for name in fields))
 
 
-def _ideal(folds: Folds, jobs: GemmJobs) -> Timing:
-    """Return what jobs take when no port makes them wait."""
-    rows, cols, last_rows, last_cols = folds.rows, folds.cols, folds.last_rows, folds.last_cols
-    cycles: Ints = (folds.count - 1) * folds.period + jobs.k + last_rows + cols
-
-    # bubbles outlive the newest beat only in folds with a ragged edge; in the last one, too
-    bubbles = folds.period - jobs.k + 2
-    dead = cols - last_cols
-    dead = dead + (folds.down - 1) * np.maximum(0, bubbles - rows - last_cols)
-    dead = dead + (folds.across - 1) * np.maximum(0, bubbles - last_rows - cols)
-    none, one = np.zeros_like(cycles), np.ones_like(cycles)
-    split = {
-        "busy": cycles - 2 - dead,
-        "fill": one,
-        "drain": dead + 2,
-        **{f"stall.{port}": none for port in PORTS},
-    }
-    beats = folds.count * jobs.k
-    results = jobs.m * folds.across
-    counts = {"a": beats, "b": beats, "c": results * jobs.accumulate, "result": results}
-    return Timing(cycles, cycles + 1, split, counts)
+def _time(dataflow: str, spec: Any, jobs: GemmJobs, ports: Env) -> Timing:
+    if dataflow == "os":
+        return output_stationary.time(spec, jobs, ports)
+    if dataflow == "ws":
+        return stationary.time(spec, jobs, ports)
+    turned = stationary.time(spec, transposed(jobs), _renamed(ports))
+    split = _renamed(turned.split, "stall.")
+    return replace(turned, split=split, beats=_renamed(turned.beats))
 
 
-def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
-    """Return cycles and stalls by port: in closed form where it holds, else row by row."""
-    rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
-    if len(rates) < len(ports):
-        return _row_by_row(folds, jobs, ports, cycle_loop.run)
-    paced = closed_form(folds, jobs, rates)
-    cycles, stalls = paced.cycles, dict(paced.stalls)
-    rest = np.flatnonzero(~paced.holds)
-    if len(rest):
-        cycles = cycles.copy()
-        some, some_stalls = _row_by_row(folds, jobs, rates, recurrence.run, rest)
-        cycles[rest] = some
-        for port in PORTS:
-            stalls[port] = stalls[port].copy()
-            stalls[port][rest] = some_stalls[port]
-    return cycles, stalls
+def transposed(jobs: GemmJobs) -> GemmJobs:
+    """Return the jobs ``C^T = B^T A^T``."""
+    return GemmJobs(jobs.n, jobs.m, jobs.k, jobs.accumulate)
 
 
-def _row_by_row(
-    folds: Folds,
-    jobs: GemmJobs,
-    ports: Mapping[str, Any],
-    run: Callable[..., cycle_loop.Stalled],
-    rows: Any = slice(None),
-) -> tuple[Ints, Mapping[str, Ints]]:
-    """Return cycles and stalls of some jobs, computing equal ones once."""
-    columns = (folds.rows, folds.cols, jobs.m, jobs.n, jobs.k, jobs.accumulate)
-    table = np.stack(np.broadcast_arrays(*columns), axis=1).astype(np.int64)[rows]
-    unique, where = np.unique(table, axis=0, return_inverse=True)
-    runs = [run(*row, ports) for row in unique.tolist()]
-    found = np.array([(r.cycles, *(r.stalls[port] for port in PORTS)) for r in runs], np.int64)
-    found = found.reshape(-1, 1 + len(PORTS))[where.reshape(-1)]
-    return found[:, 0], {port: found[:, i + 1] for i, port in enumerate(PORTS)}
+def _renamed(by_port: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a table by port of the transposed product as one of the product."""
+    names = {prefix + one: prefix + other for one, other in TRANSPOSED.items()}
+    return {names.get(name, name): value for name, value in by_port.items()}
+
+
+def _by_dataflow(
+    spec: SystolicSpec | SpecBatch, jobs: GemmJobs
+) -> list[tuple[str, Any, Any, GemmJobs]]:
+    """Return by dataflow the jobs of it: their rows, specs and themselves."""
+    if not isinstance(spec, SpecBatch):
+        return [(spec.dataflow, slice(None), spec, jobs)]
+    parts: list[tuple[str, Any, Any, GemmJobs]] = []
+    for dataflow in DATAFLOWS:
+        rows = np.flatnonzero(spec.dataflow == dataflow)
+        if len(rows) == len(jobs):
+            return [(dataflow, slice(None), spec, jobs)]
+        if len(rows):
+            parts.append((dataflow, rows, spec.take(rows), jobs.take(rows)))
+    return parts
+
+
+def _joined(rows: list[Ints], values: list[Ints], count: int) -> Ints:
+    whole = np.empty(count, np.int64)
+    for some, value in zip(rows, values, strict=True):
+        whole[some] = value
+    return whole
 
 
 def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> Mapping[str, Any]:
     """Return how often each job does what costs energy.
 
-    ``mac`` counts products of real elements; ``pe_clock`` PEs times occupied cycles; ``a_beat``,
-    ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports, edge lanes included; ``a_hop``
-    and ``b_hop`` real operands times the PEs that they pass, idle PEs beyond an edge included.
+    In every dataflow ``mac`` counts products of real elements; ``pe_clock`` PEs times occupied
+    cycles; ``a_beat``, ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports, edge lanes
+    included.
+
+    os: ``a_hop`` and ``b_hop`` count real operands times the PEs that they pass, idle PEs beyond an
+    edge included.
+
+    ws and is: ``stream_hop`` counts real elements of the streamed operand (A in ws, B in is) times
+    the PEs that they pass; ``load_hop`` real elements of the stationary one times the shadow
+    registers that they are shifted into; ``sum_hop`` partial sums of real rows and columns times
+    the PEs that they pass, all rows of them; ``acc_read`` and ``acc_write`` rows of ``cols`` sums
+    that the accumulator bank gives and takes.
+
+    A batch of several dataflows has the actions of all, zero where a row has none of it.
     """
-    folds = folds_of(spec, jobs)
+    parts = [
+        (rows, _actions(dataflow, part, some))
+        for dataflow, rows, part, some in _by_dataflow(spec, jobs)
+    ]
+    if len(parts) == 1:
+        own = parts[0][1]
+    else:
+        names = dict.fromkeys(name for _, part in parts for name in part)
+        own = {name: np.zeros(len(jobs), np.int64) for name in names}
+        for rows, part in parts:
+            for name, values in part.items():
+                own[name][rows] = values
     return {
         "mac": jobs.m * jobs.n * jobs.k,
-        "a_hop": jobs.m * jobs.k * folds.across * folds.cols,
-        "b_hop": jobs.n * jobs.k * folds.down * folds.rows,
+        **own,
         "pe_clock": spec.rows * spec.cols * timing.occupied,
         **{f"{port}_beat": timing.beats[port] for port in PORTS},
     }
+
+
+def _actions(dataflow: str, spec: Any, jobs: GemmJobs) -> Mapping[str, Any]:
+    if dataflow == "os":
+        return output_stationary.actions(spec, jobs)
+    return stationary.actions(spec, jobs if dataflow == "ws" else transposed(jobs))
