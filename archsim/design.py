@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializeAsAny,
+    Tag,
+    field_validator,
+)
 
 from archsim.errors import InputError
 from archsim.yaml_file import Document, merge, set_path, validate
@@ -21,6 +29,7 @@ from archsim.yaml_file import Document, merge, set_path, validate
 PS_PER_MHZ = 10**6  # ps in a cycle of a 1 MHz clock
 MAX_DENOMINATOR = 10**5  # of exact fractions of a ps, so that 64 bits hold what they scale
 MAX_EXTENDS = 16
+UNDIGESTED = ("name", "description")  # what a design's digest leaves out
 
 
 class _Part(BaseModel):
@@ -77,6 +86,59 @@ class Fallback(_Part):
     reason: Annotated[str, Field(min_length=1)]
 
 
+class Rule(_Part):
+    """Ops that match all that a rule names run on its engine.
+
+    Parameters
+    ----------
+    kind, name, dtype
+        The op's kind, a glob of its name, and the type of one of its inputs.
+    """
+
+    engine: str
+    kind: str | None = None
+    name: str | None = None
+    dtype: str | None = None
+
+
+class ByOp(_Part):
+    """Each op to the engine of the first rule that it matches, others as ``first`` does."""
+
+    kind: Literal["by-op"]
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=10_000)]
+
+
+class Pipeline(_Part):
+    """Contiguous stages of the trace, one an engine, balanced by time.
+
+    Parameters
+    ----------
+    stages
+        Engines that hold a stage, in order; unless named, all that multiply matrices.
+    """
+
+    kind: Literal["pipeline"]
+    stages: tuple[str, ...] = ()
+
+
+def _policy_kind(value: Any) -> Any:
+    if isinstance(value, str):
+        return "name"
+    return value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
+
+
+Policy = Annotated[
+    Annotated[Literal["first", "fastest", "pipeline"], Tag("name")]
+    | Annotated[ByOp, Tag("by-op")]
+    | Annotated[Pipeline, Tag("pipeline")],
+    Discriminator(
+        _policy_kind,
+        custom_error_type="policy",
+        custom_error_message="must be first, fastest, pipeline, or have kind by-op or pipeline",
+    ),
+]
+
+
 class Design(_Part):
     """An accelerator.
 
@@ -87,7 +149,9 @@ class Design(_Part):
     node
         Technology: a name that ``archsim.tech.names()`` lists.
     policy
-        How ops are given to engines: each to the first engine, in order, that accepts it.
+        How ops are given to engines: each to the ``first``, in order, that accepts it; to the
+        ``fastest`` of those that do, by its time alone; ``by-op``, by rules; or in stages of a
+        ``pipeline``.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)] = "design"
@@ -96,7 +160,7 @@ class Design(_Part):
     engines: Annotated[dict[str, SerializeAsAny[BaseModel]], Field(min_length=1)]
     memories: Memories = Memories()
     link: Link = Link()
-    policy: Literal["first"] = "first"
+    policy: Policy = "first"
     fallback: Fallback | None = None
 
     @field_validator("engines", mode="before")
@@ -120,8 +184,13 @@ class Design(_Part):
 
     def digest(self) -> str:
         """Return the design's content hash: names and descriptions aside, equal designs agree."""
-        content = self.model_dump(mode="json", exclude={"name", "description"})
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        content = self.model_dump(mode="json", exclude=set(UNDIGESTED))
+        return digest_of(json.dumps(content, sort_keys=True))
+
+
+def digest_of(text: str) -> str:
+    """Return the digest of a design's canonical text: its digested content as sorted JSON."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def one_of(known: Mapping[str, Any] | list[str] | tuple[str, ...], got: object) -> str:
@@ -254,4 +323,26 @@ def _checked(tree: dict[str, Any], document: Document | None) -> Design:
         kind = fields.get("kind") if isinstance(fields, Mapping) else None
         if isinstance(kind, str) and kind in known:
             validate(known[kind].spec, fields, document, under=("engines", name))
-    return validate(Design, tree, document)
+    design = validate(Design, tree, document)
+    place = document.place if document else lambda path: "design"
+    check_policy(design.policy, list(design.engines), place)
+    return design
+
+
+def check_policy(
+    policy: Policy,
+    engines: list[str],
+    place: Callable[[tuple[str | int, ...]], str] = lambda path: "design",
+) -> None:
+    """Raise `InputError` unless a policy speaks of engines that there are."""
+    named: list[tuple[tuple[str | int, ...], str]] = []
+    if isinstance(policy, ByOp):
+        named = [(("policy", "rules", i, "engine"), r.engine) for i, r in enumerate(policy.rules)]
+    elif isinstance(policy, Pipeline):
+        named = [(("policy", "stages", i), name) for i, name in enumerate(policy.stages)]
+    for number, (path, name) in enumerate(named):
+        where = f"{place(path)}: {'.'.join(map(str, path))}"
+        if name not in engines:
+            raise InputError(where, f"must be {one_of(engines, name)}", name)
+        if isinstance(policy, Pipeline) and name in policy.stages[:number]:
+            raise InputError(where, "an engine must hold one stage", name)

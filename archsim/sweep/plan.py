@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,11 +16,13 @@ from archsim.design import Design, design_from, load_design, one_of
 from archsim.engines import op_kinds
 from archsim.errors import InputError
 from archsim.frontends import load
-from archsim.sweep.sample import MISSING, Point, Space, value_at
+from archsim.sweep.parts import Parts, values_at, with_point
+from archsim.sweep.sample import Point, Space, value_at
 from archsim.sweep.schema import Sweep, Workload
+from archsim.sweep.subset import spread
 from archsim.trace import Trace
 from archsim.trace_io import trace_lines
-from archsim.yaml_file import Document, set_path, validate
+from archsim.yaml_file import Document, validate
 
 FAULTS_SHOWN = 5
 # changing how answers are shown or checked does not change them
@@ -94,26 +96,14 @@ class Plan:
         return dict(design.tree) if design.tree is not None else with_point(self.base, design.point)
 
 
-def with_point(base: Mapping[str, Any], point: Point) -> dict[str, Any]:
-    """Return a copy of a tree with values set at dotted paths."""
-    tree = _copied(base)
-    for path, value in point.items():
-        set_path(tree, path, value, path)
-    return tree
-
-
-def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _copied(v) if isinstance(v, Mapping) else v for key, v in tree.items()}
-
-
 def make_plan(path: Path | str, subset: int | None = None) -> Plan:
     """Read a sweep's file and return its plan.
 
     Parameters
     ----------
     subset
-        Keep only so many designs: those with the smallest digests, an even sample that grows with
-        the number and never changes otherwise. The baseline stays.
+        Keep only so many designs, spread evenly over the axes; a larger subset holds a smaller one,
+        see `subset.spread`. The baseline stays.
 
     Raises
     ------
@@ -134,8 +124,10 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
     space = Space(sweep, base, document)
     designs = _designs(sweep, base, space.points(), document)
     baseline = _baseline(sweep, base, path, document)
-    if subset is not None:
-        kept = set(sorted(designs)[:subset])
+    if subset is not None and subset < len(designs):
+        seed = 0 if sweep.sampling.kind == "grid" else sweep.sampling.seed
+        points = [(d.point, digest) for digest, d in designs.items()]
+        kept = {points[row][1] for row in spread(points, seed)[:subset]}
         designs = {digest: d for digest, d in designs.items() if digest in kept}
     if baseline is not None:
         swept = baseline.digest in designs
@@ -173,22 +165,22 @@ def _base(sweep: Sweep, path: Path, document: Document) -> dict[str, Any]:
 
 
 def _designs(
-    sweep: Sweep, base: Mapping[str, Any], points: list[Point], document: Document
+    sweep: Sweep, base: Mapping[str, Any], points: Iterable[Point], document: Document
 ) -> dict[str, PlannedDesign]:
     """Return the points' designs by digest, equal ones once."""
+    parts = Parts(base, _axis_paths(sweep))
     designs: dict[str, PlannedDesign] = {}
     faults: dict[str, str] = {}  # what is wrong, and the first point in which it is
     for point in points:
         try:
-            design = design_from(with_point(base, point))
+            digest, values = parts.read(point)
         except InputError as fault:
             faults.setdefault(str(fault), _words(point))
             if len(faults) == FAULTS_SHOWN:
                 break
             continue
-        digest = design.digest()
         if digest not in designs:
-            designs[digest] = PlannedDesign(digest, _swept_part(sweep, design))
+            designs[digest] = PlannedDesign(digest, values)
     if faults:
         shown = "\n  ".join(f"{fault} (at {point})" for fault, point in faults.items())
         raise InputError(
@@ -198,11 +190,8 @@ def _designs(
     return designs
 
 
-def _swept_part(sweep: Sweep, design: Design) -> Point:
-    """Return the design's values on all axes, as its types read them: 1e6 bytes are an integer."""
-    tree = design.model_dump(mode="json")
-    values = {p: value_at(tree, p) for key, axis in sweep.axes.items() for p in axis.paths(key)}
-    return {path: value for path, value in values.items() if value is not MISSING}
+def _axis_paths(sweep: Sweep) -> list[str]:
+    return [path for key, axis in sweep.axes.items() for path in axis.paths(key)]
 
 
 def _baseline(
@@ -219,8 +208,9 @@ def _baseline(
         design = _placed(with_point(base, sweep.baseline), where)
     tree = design.model_dump(mode="json")
     return PlannedDesign(
-        design.digest(), _swept_part(sweep, design), swept=False, baseline=True, tree=tree
-    )
+        design.digest(), values_at(design, _axis_paths(sweep)), swept=False, baseline=True,
+        tree=tree,
+    )  # fmt: skip
 
 
 def _placed(tree: Mapping[str, Any], where: str) -> Design:

@@ -52,8 +52,9 @@ def test_a_worker_stays_small(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_sweeps_run(path: Path, tmp_path: Path) -> None:
-    outcome = run_sweep(offline(path, tmp_path), tmp_path / "out", 1, subset=1, pool=thread_pool)
-    assert set(outcome.statuses) == {"ok"}
+    outcome = run_sweep(offline(path, tmp_path), tmp_path / "out", 1, subset=2, pool=thread_pool)
+    assert set(outcome.statuses) <= {"ok", "infeasible"}
+    assert outcome.statuses["ok"]
 
 
 def test_the_first_sweep_is_worth_its_minute(tmp_path: Path) -> None:

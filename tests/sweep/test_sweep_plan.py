@@ -150,11 +150,11 @@ def test_the_version_names_the_models_source() -> None:
             ),
         ),
         (
-            ("engines.mxu.rows:", "engines.mxu.row:"),
+            ("engines.mxu.rows:", "memories.dram.channel:"),
             (
-                "{}:7: axes.engines.mxu.row: path must end in one of a_bits, acc_bits, b_bits, "
-                "clock_mhz, cols, dataflow, kind, rows (did you mean 'rows'?), "
-                "not 'engines.mxu.row'"
+                "{}:7: axes.memories.dram.channel: path must end in one of burst_bytes, "
+                "channel_gb_per_s, channels, latency_ns, page_bytes, page_miss_ns (did you mean "
+                "'channels'?), not 'memories.dram.channel'"
             ),
         ),
         (
