@@ -12,6 +12,7 @@ from archsim.hdl.floats import FRACTION_BITS, INFINITY, NAN, Float, leading_zero
 
 EXTRA_BITS = 3  # guard, round, sticky: what rounding to nearest needs of an aligned addend
 FRAME_BITS = FRACTION_BITS + 1 + EXTRA_BITS
+GREATEST = 254  # biased exponent of a finite number
 
 
 class Fp32Adder(wiring.Component):
@@ -75,22 +76,18 @@ class Fp32Adder(wiring.Component):
         m.d.comb += limit.eq((1 << (FRAME_BITS - 1)) >> (exponent - 1)[:8])
         zeros = Signal(5)
         m.d.comb += zeros.eq(leading_zeros(total[:-1] | limit))
-        frame, field = Signal(FRAME_BITS), Signal(9)
-        with m.If(total[-1]):
-            m.d.comb += [
-                frame.eq(Cat(total[:2].any(), total[2:])),
-                field.eq(exponent + 1),
-            ]
-        with m.Else():
+        frame, field = Signal(FRAME_BITS), Signal(8)
+        with m.If(~total[-1]):
             m.d.comb += [
                 frame.eq(total[:-1] << zeros),
                 field.eq(Mux(frame[-1], exponent - zeros, 0)),
             ]
-        sticky, half, last = frame[:2].any(), frame[2], frame[3]
+        with m.Else():
+            m.d.comb += field.eq(exponent + 1)
+            with m.If(exponent != GREATEST):  # else infinite: no fraction
+                m.d.comb += frame.eq(Cat(total[:2].any(), total[2:]))
+        rest, half, last = frame[:2].any(), frame[2], frame[3]
         # rounding carries into the exponent, up to infinity
-        packed = Signal(32)
-        fraction = frame[EXTRA_BITS:-1]
-        m.d.comb += packed.eq(Cat(fraction, field) + (half & (sticky | last)))
         magnitude = Signal(31)
-        m.d.comb += magnitude.eq(Mux(packed[FRACTION_BITS:] >= 255, INFINITY, packed))
+        m.d.comb += magnitude.eq(Cat(frame[EXTRA_BITS:-1], field) + (half & (rest | last)))
         return magnitude

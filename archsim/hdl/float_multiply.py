@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,8 @@ from archsim.hdl.floats import FRACTION_BITS, INFINITY, NAN, Float, leading_zero
 
 BF16_FRACTION_BITS = 7
 BIAS = 127
+MOST_ZEROS = 14  # above the leading ones of two significands that are not zero
+ROUNDING_BITS = 2  # half a step, and whether there is more
 
 
 class Bf16Multiplier(wiring.Component):
@@ -34,57 +36,59 @@ class Bf16Multiplier(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         a, b = Float(self.a, BF16_FRACTION_BITS), Float(self.b, BF16_FRACTION_BITS)
-        # zeros at the top of both significands, counted beside the multiplication
-        zeros = Signal(4)
-        m.d.comb += zeros.eq(leading_zeros(a.significand) + leading_zeros(b.significand))
-        # exponent that the product has if its leading one is at bit 15 once the zeros are gone
-        exponent = Signal(range(-300, 400))
-        m.d.comb += exponent.eq(a.exponent + b.exponent - (BIAS - 1) - zeros)
-
-        significand = Signal(16)
-        m.d.comb += significand.eq((a.significand * b.significand) << zeros)
-        normal = self._normal(m, exponent, significand)
-        subnormal = self._subnormal(m, exponent, significand)
+        # exponent of the product's bit 15, and of its leading one, or one less
+        scale, exponent = Signal(range(-124, 383)), Signal(range(-138, 383))
+        zeros = Signal(range(MOST_ZEROS + 1))
+        subnormal = Signal()
+        m.d.comb += [
+            scale.eq(a.exponent + b.exponent - (BIAS - 1)),
+            zeros.eq(leading_zeros(a.significand) + leading_zeros(b.significand)),
+            exponent.eq(scale - zeros),
+            subnormal.eq(exponent <= 1),
+        ]
+        # the product stands left of where it can go and is shifted right, once: to have its leading
+        # one at the top of the frame, or, where that is farther, bit 15 at the scale of subnormals
+        distance = Signal(range(64))
+        with m.If(~subnormal):
+            m.d.comb += distance.eq(MOST_ZEROS - zeros)
+        with m.Elif(scale < -FRACTION_BITS):
+            m.d.comb += distance.eq(63)
+        with m.Else():
+            m.d.comb += distance.eq(MOST_ZEROS + 1 - scale)
+        low = Const(0, MOST_ZEROS + FRACTION_BITS - 15 + ROUNDING_BITS)
+        left = Cat(low, (a.significand * b.significand)[:16])
+        frame = shifted_right(m, left, distance, "product")[: FRACTION_BITS + 1 + ROUNDING_BITS]
 
         sign = a.sign ^ b.sign
         infinite = a.infinite | b.infinite
-        zero = (self.a[:-1] == 0) | (self.b[:-1] == 0)
+        zero = ~a.significand.any() | ~b.significand.any()
         with m.If(a.nan | b.nan | (infinite & zero)):
             m.d.comb += self.product.eq(NAN)
         with m.Elif(infinite):
             m.d.comb += self.product.eq(Cat(Const(INFINITY, 31), sign))
         with m.Elif(zero):
             m.d.comb += self.product.eq(Cat(Const(0, 31), sign))
-        with m.Elif(exponent > 1):
-            m.d.comb += self.product.eq(Cat(normal, sign))
+        with m.Elif(subnormal):
+            m.d.comb += self.product.eq(Cat(self._rounded(m, frame), sign))
         with m.Else():
-            m.d.comb += self.product.eq(Cat(subnormal, sign))
+            m.d.comb += self.product.eq(Cat(self._exact(m, exponent, frame), sign))
         return m
 
-    def _normal(self, m: Module, exponent: Signal, significand: Signal) -> Signal:
+    def _exact(self, m: Module, exponent: Signal, frame: Value) -> Signal:
         """Return the magnitude of a product of exponent 2 or more: exact, or infinite."""
-        magnitude = Signal(31)
-        high = significand[15]
-        field = Mux(high, exponent, exponent - 1)
-        fraction = Mux(high, significand[:15], Cat(Const(0, 1), significand[:14]))
-        exact = Cat(Const(0, FRACTION_BITS - 15), fraction, field[:8])
-        m.d.comb += magnitude.eq(Mux(field >= 255, INFINITY, exact))
+        high, magnitude = frame[-1], Signal(31)
+        fraction = Mux(high, frame[ROUNDING_BITS:-1], frame[ROUNDING_BITS - 1 : -2])
+        infinite = (exponent > 255) | (high & (exponent == 255))
+        field = Mux(high, exponent[:8], (exponent - 1)[:8])
+        m.d.comb += magnitude.eq(Mux(infinite, INFINITY, Cat(fraction, field)))
         return magnitude
 
-    def _subnormal(self, m: Module, exponent: Signal, significand: Signal) -> Signal:
+    def _rounded(self, m: Module, frame: Value) -> Signal:
         """Return the magnitude of a product of exponent 1 or less, rounded to steps of 2^-149.
 
         A carry out of the fraction makes the least normal number, as it should.
         """
-        distance = Signal(range(32))
-        with m.If(exponent < -30):
-            m.d.comb += distance.eq(31)
-        with m.Else():
-            m.d.comb += distance.eq(1 - exponent)
-        # the significand's top bit is worth 2^-126; two bits more to round with
-        frame = Cat(Const(0, 2 + FRACTION_BITS - 15), significand)
-        shifted = shifted_right(m, frame, distance, "product")
-        kept, half, rest = shifted[2:], shifted[1], shifted[0]
         magnitude = Signal(31)
+        kept, half, rest = frame[ROUNDING_BITS:], frame[1], frame[0]
         m.d.comb += magnitude.eq(kept + (half & (rest | kept[0])))
         return magnitude
