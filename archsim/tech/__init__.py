@@ -194,6 +194,10 @@ class Tech:
             f"{lanes.method}; power law in bits between {', '.join(map(str, widths))}",
         )  # fmt: skip
 
+    def measured(self, engine: str) -> bool:
+        """Return whether there is a synthesis table of an engine."""
+        return _measured(self.folder, engine)
+
     def table(self, engine: str) -> Table:
         """Return what was measured of an engine.
 
@@ -234,6 +238,11 @@ def _lanes(name: str, folder: Any) -> _Lanes:
         fix = "measure them: python -m archsim.tech.lane"
         raise InputError(f"tech {name}", "has no measured vector lanes", fix=fix)
     return _checked(_Lanes, file)
+
+
+@cache
+def _measured(folder: Any, engine: str) -> bool:
+    return bool((folder / f"{engine}.yaml").is_file())
 
 
 @cache

@@ -1,149 +1,63 @@
 """Area, clock and energy of the systolic array, from fits through syntheses of its RTL.
 
-Structure: PE x R x C, with a row multiplexer whose depth grows with R, + edges x (R + C), with skew
-registers that grow as R^2 and C^2, + control. Coefficients and their errors stand in the
-technology's table; `archsim.engines.systolic.study` says how they were measured.
+A technology has one table a dataflow and number format; `archsim.engines.systolic.terms` says what
+its fits are made of, `archsim.engines.systolic.study` how it was measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archsim.engines import Fmax, SpecBatch
+from archsim.engines import Fmax
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.tech.table import Terms
+from archsim.engines.systolic.terms import BF16, INTEGER, CostTerms, Spec, pes
+from archsim.errors import InfeasibleError
+from archsim.tech.table import Table
 
 if TYPE_CHECKING:
     from archsim.tech import Tech
 
-Spec = SystolicSpec | SpecBatch
-
-
-def pes(spec: Spec) -> Any:
-    return spec.rows * spec.cols
-
-
-def skew_bits(spec: Spec) -> Any:
-    """Bits of the triangular delay lines before the PEs: the one part quadratic in R and in C."""
-    a, b = spec.rows * (spec.rows - 1) // 2, spec.cols * (spec.cols - 1) // 2
-    return a * spec.a_bits + b * spec.b_bits
-
-
-def operand_bits(spec: Spec) -> Any:
-    return spec.rows * spec.a_bits + spec.cols * spec.b_bits
-
-
-def result_bits(spec: Spec) -> Any:
-    return spec.cols * spec.acc_bits
-
-
-def one(spec: Spec) -> Any:
-    return np.ones_like(np.asarray(spec.rows, float))
-
-
-PE_TERMS: Terms = {
-    "pe": pes,
-    "pe.a_bits*b_bits": lambda s: pes(s) * s.a_bits * s.b_bits,
-    "pe.a_bits+b_bits": lambda s: pes(s) * (s.a_bits + s.b_bits),
-    "pe.acc_bits": lambda s: pes(s) * s.acc_bits,
-}
-EDGE_TERMS: Terms = {"rows+cols": lambda s: s.rows + s.cols, "operand_bits": operand_bits}
-CONTROL_TERMS: Terms = {"1": one, "rows+cols": lambda s: s.rows + s.cols}
-
-AREA_TERMS: Mapping[str, Terms] = {
-    "pe": PE_TERMS,
-    "row_mux": {"rows*result_bits": lambda s: s.rows * result_bits(s)},
-    "skew": {"skew_bits": skew_bits},
-    "edge": EDGE_TERMS,
-    "result_port": {"result_bits": result_bits, "1": one},
-    "control": CONTROL_TERMS,
-}
-
-# leakage and clock energy are the cells' and flip-flops' of the whole array
-WHOLE_TERMS: Mapping[str, Terms] = {
-    "array": {
-        **PE_TERMS,
-        "skew_bits": skew_bits,
-        "operand_bits": operand_bits,
-        "result_bits": result_bits,
-        "1": one,
-    }
-}
-
-# ps: multiplier and adder, behind the trees that carry operand masks and enables to all PEs
-DELAY_TERMS: Mapping[str, Terms] = {
-    "pe": {
-        "1": one,
-        "log2 operand": lambda s: np.log2(np.minimum(s.a_bits, s.b_bits)),
-        "a_bits+b_bits": lambda s: s.a_bits + s.b_bits,
-        "acc_bits": lambda s: s.acc_bits,
-        "log2 acc_bits": lambda s: np.log2(s.acc_bits),
-        "log2 pes": lambda s: np.log2(pes(s)),
-        "log2 rows+cols": lambda s: np.log2(s.rows + s.cols),
-    },
-    "control": {
-        "1": one,
-        "several rows": lambda s: np.minimum(s.rows - 1, 1),
-        "log2 rows": lambda s: np.log2(s.rows),
-        "log2 result_bits": lambda s: np.log2(result_bits(s)),
-    },
-}
-
-
-def skew_line_bits(lanes: Any, bits: Any) -> Any:
-    """Bits of delay line, masks included, that a beat crosses on its way in."""
-    return lanes * (lanes + 1) / 2 * bits
-
-
-# dynamic pJ of one action, flip-flop clocks aside
-ENERGY_TERMS: Mapping[str, Terms] = {
-    "mac": {
-        "1": one,
-        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits * one(s),
-        "a_bits+b_bits": lambda s: (s.a_bits + s.b_bits) * one(s),
-        "acc_bits": lambda s: s.acc_bits * one(s),
-    },
-    "a_hop": {
-        "a_bits": lambda s: s.a_bits * one(s),
-        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits,
-    },
-    "b_hop": {
-        "b_bits": lambda s: s.b_bits * one(s),
-        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits,
-    },
-    "a_beat": {"line_bits": lambda s: skew_line_bits(s.rows, s.a_bits)},
-    "b_beat": {"line_bits": lambda s: skew_line_bits(s.cols, s.b_bits)},
-    "c_beat": {"result_bits": result_bits},
-    "result_beat": {
-        "result_bits": result_bits,
-        "log2 rows*result_bits": lambda s: np.log2(s.rows) * result_bits(s),
-    },
-    "control_cycle": {"1": one, "rows+cols": lambda s: s.rows + s.cols},
+# by dataflow and number format: the table's name, and the terms of its fits
+TABLES: Mapping[tuple[str, str], tuple[str, CostTerms]] = {
+    ("os", "int"): ("systolic", INTEGER),
+    ("os", "bf16"): ("systolic_bf16", BF16),
 }
 
 
 def area_um2(spec: Spec, tech: Tech) -> dict[str, Any]:
     """Return cell area by component."""
-    return tech.table("systolic").fit("area_um2").evaluate(AREA_TERMS, spec)
+
+    def price(spec: Spec, table: Table, terms: CostTerms) -> dict[str, Any]:
+        return table.fit("area_um2").evaluate(terms.area, spec)
+
+    return _by_table(spec, tech, price)
 
 
 def fmax_mhz(spec: Spec, tech: Tech) -> Fmax:
     """Return the clock of the longest path, rounded down to a whole MHz."""
-    table = tech.table("systolic")
-    fit = table.fit("delay_ps")
-    paths = fit.evaluate(DELAY_TERMS, spec)
-    worst = np.maximum.reduce([np.asarray(p, float) for p in paths.values()])
-    mhz = np.floor(1e6 / worst)
+    sources: list[str] = []
+
+    def price(spec: Spec, table: Table, terms: CostTerms) -> dict[str, Any]:
+        sources.append(_source(table))
+        paths = table.fit("delay_ps").evaluate(terms.delay, spec)
+        worst = np.maximum.reduce([np.asarray(p, float) for p in paths.values()])
+        mhz = np.floor(1e6 / worst)
+        return {"mhz": float(mhz) if mhz.ndim == 0 else mhz}
+
+    mhz = _by_table(spec, tech, price)["mhz"]
+    return Fmax(mhz, "; or ".join(sources))
+
+
+def _source(table: Table) -> str:
     sizes = [(r["spec"]["rows"], r["spec"]["cols"]) for r in table.rows]
     largest = "{} x {}".format(*max(sizes, key=lambda s: s[0] * s[1]))
-    return Fmax(
-        float(mhz) if mhz.ndim == 0 else mhz,
+    return (
         f"fit through {len(table.rows)} syntheses up to {largest} in {table.made['library']} "
-        f"({table.made['yosys']}), error at most {fit.max_error_percent:g} % on held-out ones; "
-        "no wires, no clock tree, typical corner",
+        f"({table.made['yosys']}), error at most {table.fit('delay_ps').max_error_percent:g} % "
+        "on held-out ones; no wires, no clock tree, typical corner"
     )
 
 
@@ -153,14 +67,55 @@ def energy_pj(spec: Spec, tech: Tech) -> dict[str, Any]:
     ``idle_cycle`` is every flip-flop's clock; ``pe_clock`` spreads the same, and the control that
     moves in an occupied cycle, over the PEs, so that a cycle costs its clock exactly once.
     """
-    table = tech.table("systolic")
-    clock = table.fit("clock_pj").evaluate(WHOLE_TERMS, spec)["array"]
-    leakage_uw = table.fit("leakage_uw").evaluate(WHOLE_TERMS, spec)["array"]
-    actions = table.fit("energy_pj").evaluate(ENERGY_TERMS, spec)
-    control = actions.pop("control_cycle")
-    return {
-        **actions,
-        "pe_clock": (clock + control) / pes(spec),
-        "idle_cycle": clock,
-        "leak_ps": leakage_uw * 1e-6,  # 1 uW is 1e-6 pJ a ps
-    }
+
+    def price(spec: Spec, table: Table, terms: CostTerms) -> dict[str, Any]:
+        clock = table.fit("clock_pj").evaluate(terms.whole, spec)["array"]
+        leakage_uw = table.fit("leakage_uw").evaluate(terms.whole, spec)["array"]
+        actions = table.fit("energy_pj").evaluate(terms.energy, spec)
+        control = actions.pop("control_cycle")
+        return {
+            **actions,
+            "pe_clock": (clock + control) / pes(spec),
+            "idle_cycle": clock,
+            "leak_ps": leakage_uw * 1e-6,  # 1 uW is 1e-6 pJ a ps
+        }
+
+    return _by_table(spec, tech, price)
+
+
+# ---------------------------------------------------------------------------------------- tables
+
+
+def _by_table(
+    spec: Spec, tech: Tech, price: Callable[[Spec, Table, CostTerms], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what ``price`` says of a spec, or of each spec of a batch by its own table."""
+    if isinstance(spec, SystolicSpec):
+        return price(spec, *_table((spec.dataflow, spec.numbers), tech))
+    kinds = list(zip(spec.dataflow.tolist(), spec.numbers.tolist(), strict=True))
+    found: dict[str, Any] = {}
+    for kind in sorted(set(kinds)):
+        rows = np.array([i for i, other in enumerate(kinds) if other == kind])
+        for name, values in price(spec.take(rows), *_table(kind, tech)).items():
+            found.setdefault(name, np.zeros(len(spec)))[rows] = values
+    return found
+
+
+def _table(kind: tuple[str, str], tech: Tech) -> tuple[Table, CostTerms]:
+    """Return what was measured of a dataflow and number format.
+
+    Raises
+    ------
+    InfeasibleError
+        When nothing was: a cost is measured or there is none.
+    """
+    name, terms = TABLES[kind]
+    if not tech.measured(name):
+        raise InfeasibleError(
+            f"the cost of a systolic array ({', '.join(kind)}) in node {tech.name}",
+            demand=1,
+            bound=0,
+            unit=f"synthesis table {name}.yaml",
+            levers=("choose a node that has it", "measure: python -m archsim.tech.characterise"),
+        )
+    return tech.table(name), terms

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from archsim.engines import GemmJobs
-from archsim.engines.systolic import beats, cost
+from archsim.engines.systolic import terms
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.errors import ArchsimError
-from archsim.tech.study import Stimulus, Study
+from archsim.engines.systolic.stimuli import run
+from archsim.engines.systolic.terms import CostTerms
+from archsim.tech.study import EnergyTerms, Study
 
 if TYPE_CHECKING:
-    from archsim.hdl.power import GateSimulator
     from archsim.hdl.synth import SynthResult
 
 TOP = "systolic"
-SIGMAS_OF_FULL_SCALE = 3.0  # operands: normal, full scale at 3 sigma, clipped
 STIMULUS = (
-    "GEMM jobs on the mapped netlist, 64 data sets side by side; operands normal, full scale at "
-    "3 sigma, clipped; ports never stall; a warm-up job first; results checked against NumPy"
+    "GEMM jobs on the mapped netlist, 64 data sets side by side; operands normal, {}; ports never "
+    "stall; a warm-up job first; results checked against NumPy"
 )
-SPEC_FIELDS = ("rows", "cols", "a_bits", "b_bits", "acc_bits")
 
 
 def _specs(*configurations: tuple[int, int, int, int, int]) -> tuple[SystolicSpec, ...]:
@@ -32,6 +26,10 @@ def _specs(*configurations: tuple[int, int, int, int, int]) -> tuple[SystolicSpe
         SystolicSpec(rows=r, cols=c, a_bits=a, b_bits=b, acc_bits=s)
         for r, c, a, b, s in configurations
     )
+
+
+def _floats(*sizes: tuple[int, int]) -> tuple[SystolicSpec, ...]:
+    return tuple(SystolicSpec(rows=r, cols=c, numbers="bf16") for r, c in sizes)
 
 
 FITTED = _specs(
@@ -95,170 +93,18 @@ def energy_group(place: str) -> str:
     return {"": "edges", "port": "port"}.get(head, "control")
 
 
-GROUP_ACTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "pe": {
-        "mac": tuple(cost.ENERGY_TERMS["mac"]),
-        "a_hop": tuple(cost.ENERGY_TERMS["a_hop"]),
-        "b_hop": tuple(cost.ENERGY_TERMS["b_hop"]),
-        "result_beat": ("result_bits",),
-    },
-    "edges": {
-        "a_beat": ("line_bits",),
-        "b_beat": ("line_bits",),
-        "result_beat": tuple(cost.ENERGY_TERMS["result_beat"]),
-    },
-    "port": {"result_beat": ("result_bits",), "c_beat": ("result_bits",)},
-    "control": {"control_cycle": tuple(cost.ENERGY_TERMS["control_cycle"])},
-}
-
-
-# ---------------------------------------------------------------------------------------- stimuli
-
-
-def run(
-    spec: SystolicSpec, simulator: GateSimulator, rng: np.random.Generator
-) -> list[tuple[Stimulus, NDArray[np.int64]]]:
-    """Run jobs that separate the actions: long and short sums, ragged edges, accumulation."""
-    rows, cols = spec.rows, spec.cols
-    shapes = [
-        ("warm-up", rows, cols, 8, False),
-        ("four folds", 2 * rows, 2 * cols, 2 * max(rows, cols) + 16, False),
-        ("short sums", 2 * rows, cols, 6, False),
-        ("accumulate", rows, 2 * cols, 16, True),
-        ("ragged", max(rows - 1, 1), max(cols // 2, 1), 24, False),
-        ("one row", 1, cols, 24, False),
-        ("one column", rows, 1, 24, False),
-    ]
-    simulator.set("rst", 1)
-    for _ in range(2):
-        simulator.settle()
-        simulator.clock()
-    simulator.set("rst", 0)
-    found = []
-    for name, m, n, k, accumulate in shapes:
-        before = simulator.toggles.copy()
-        cycles = _job(spec, simulator, rng, (m, n, k, accumulate))
-        if name != "warm-up":
-            folds = -(-m // rows) * -(-n // cols)
-            results = m * -(-n // cols)
-            counts = {
-                "mac": m * n * k,
-                "a_hop": m * k * -(-n // cols) * cols,
-                "b_hop": n * k * -(-m // rows) * rows,
-                "a_beat": folds * k,
-                "b_beat": folds * k,
-                "c_beat": results * accumulate,
-                "result_beat": results,
-                "cycle": cycles,
-            }
-            found.append((Stimulus(f"{name}: {m} x {n} x {k}", counts), simulator.toggles - before))
-    return found
-
-
-def _job(
-    spec: SystolicSpec,
-    simulator: GateSimulator,
-    rng: np.random.Generator,
-    shape: tuple[int, int, int, bool],
-) -> int:
-    """Run one job with other data in every lane, check the results, return its cycles."""
-    m, n, k, accumulate = shape
-    refs = ({"a": "a", "b": "b", "c": "c"},)
-    jobs = GemmJobs(
-        m=np.array([m]), n=np.array([n]), k=np.array([k]),
-        accumulate=np.array([accumulate]), refs=refs,
-    )  # fmt: skip
-    data = [
-        {
-            "a": _normal(rng, (m, k), spec.a_bits),
-            "b": _normal(rng, (k, n), spec.b_bits),
-            "c": _normal(rng, (m, n), spec.acc_bits),
-        }
-        for _ in range(simulator.lanes)
-    ]
-    packed = [beats.pack(spec, jobs, 0, d) for d in data]
-    streams = {
-        port: [[_word(p[port][i], bits) for p in packed] for i in range(len(packed[0][port]))]
-        for port, bits in (("a", spec.a_bits), ("b", spec.b_bits), ("c", spec.acc_bits))
+def group_actions(cost: CostTerms) -> EnergyTerms:
+    """Return which terms of which actions explain the energy of a group."""
+    every = {action: tuple(terms) for action, terms in cost.energy.items()}
+    return {
+        "pe": {
+            **{action: every[action] for action in ("mac", "a_hop", "b_hop")},
+            "result_beat": ("result_bits",),
+        },
+        "edges": {action: every[action] for action in ("a_beat", "b_beat", "result_beat")},
+        "port": {"result_beat": ("result_bits",), "c_beat": every["c_beat"]},
+        "control": {"control_cycle": every["control_cycle"]},
     }
-    results, cycles = _exchange(
-        simulator, _command(packed[0]["cmd"]), streams, m * -(-n // spec.cols)
-    )
-    for lane in (0, simulator.lanes - 1):
-        _check(spec, jobs, data[lane], [r[lane] for r in results], accumulate)
-    return cycles
-
-
-def _exchange(
-    simulator: GateSimulator, command: int, streams: Mapping[str, Sequence[Any]], results: int
-) -> tuple[list[list[int]], int]:
-    """Offer every beat as early as may be and take results at once; return them and the cycles."""
-    sent = dict.fromkeys(streams, 0)
-    got: list[list[int]] = []
-    accepted, cycles = False, 0
-    simulator.set("result__ready", 1)
-    while len(got) < results:
-        simulator.set("cmd__valid", int(not accepted))
-        simulator.set("cmd__payload", command)
-        for port, words in streams.items():
-            left = sent[port] < len(words)
-            simulator.set(f"{port}__valid", int(left))
-            if left:
-                simulator.set(f"{port}__payload", words[sent[port]])
-        simulator.settle()
-        for port, words in streams.items():
-            sent[port] += sent[port] < len(words) and simulator.get(f"{port}__ready")
-        if simulator.get("result__valid"):
-            got.append([simulator.get("result__payload", lane) for lane in range(simulator.lanes)])
-        accepted = accepted or bool(simulator.get("cmd__ready"))
-        simulator.clock()
-        cycles += accepted
-        if cycles > 100_000:
-            raise ArchsimError("the mapped netlist does not finish its job")
-    return got, cycles
-
-
-def _check(
-    spec: SystolicSpec,
-    jobs: GemmJobs,
-    data: Mapping[str, Any],
-    words: Sequence[int],
-    accumulate: bool,
-) -> None:
-    lanes = [
-        [_signed(w >> spec.acc_bits * j, spec.acc_bits) for j in range(spec.cols)] for w in words
-    ]
-    found = beats.unpack(spec, jobs, 0, {"result": np.array(lanes, object)})["result"]
-    wanted = data["a"].astype(object) @ data["b"].astype(object) + accumulate * data["c"]
-    if any(
-        _signed(int(x), spec.acc_bits) != int(y)
-        for x, y in zip(wanted.ravel(), found.ravel(), strict=True)
-    ):
-        raise ArchsimError("the mapped netlist's results differ from NumPy's")
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, int], bits: int) -> NDArray[np.int64]:
-    top = 2.0 ** (bits - 1)
-    values = np.round(rng.normal(0.0, top / SIGMAS_OF_FULL_SCALE, shape))
-    return np.clip(values, -top, top - 1).astype(np.int64)
-
-
-def _word(lanes: Sequence[int], bits: int) -> int:
-    return sum((int(x) & ((1 << bits) - 1)) << bits * i for i, x in enumerate(lanes))
-
-
-def _signed(word: int, bits: int) -> int:
-    word &= (1 << bits) - 1
-    return word - (1 << bits) if word >> (bits - 1) else word
-
-
-def _command(fields: Mapping[str, int]) -> int:
-    from archsim.hdl.gemm import COMMAND  # noqa: PLC0415
-
-    word = 0
-    for name, value in fields.items():
-        word |= value << COMMAND[name].offset
-    return word
 
 
 STUDY = Study(
@@ -273,12 +119,28 @@ STUDY = Study(
     part_components=PART_COMPONENTS,
     path_group=path_group,
     energy_group=energy_group,
-    group_actions=GROUP_ACTIONS,
-    area_terms=cost.AREA_TERMS,
-    whole_terms=cost.WHOLE_TERMS,
-    delay_terms=cost.DELAY_TERMS,
-    energy_terms=cost.ENERGY_TERMS,
+    group_actions=group_actions(terms.INTEGER),
+    area_terms=terms.INTEGER.area,
+    whole_terms=terms.INTEGER.whole,
+    delay_terms=terms.INTEGER.delay,
+    energy_terms=terms.INTEGER.energy,
     run=run,
-    stimulus=STIMULUS,
-    spec_fields=SPEC_FIELDS,
+    stimulus=STIMULUS.format("full scale at 3 sigma, clipped"),
+    spec_fields=("rows", "cols", "a_bits", "b_bits", "acc_bits"),
+)
+
+BF16 = replace(
+    STUDY,
+    engine="systolic_bf16",
+    fitted=_floats((2, 2), (4, 4), (8, 8), (2, 8), (8, 2), (1, 4), (3, 5), (4, 12), (12, 4)),
+    held_out=_floats((16, 16), (6, 10), (5, 5), (7, 3), (1, 16), (16, 1), (3, 12), (10, 6)),
+    powered=_floats((2, 2), (2, 4), (4, 2), (3, 3)),
+    powered_held_out=_floats((4, 4), (3, 2), (2, 5)),
+    group_actions=group_actions(terms.BF16),
+    area_terms=terms.BF16.area,
+    whole_terms=terms.BF16.whole,
+    delay_terms=terms.BF16.delay,
+    energy_terms=terms.BF16.energy,
+    stimulus=STIMULUS.format("of unit variance"),
+    spec_fields=("rows", "cols", "numbers"),
 )

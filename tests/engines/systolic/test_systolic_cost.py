@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from archsim import tech
 from archsim.engines import GemmJobs, SpecBatch
-from archsim.engines.systolic import ENGINE, cost
+from archsim.engines.systolic import ENGINE, cost, terms
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.timing import actions, time
 
@@ -120,7 +120,7 @@ def test_energy_of_a_simulated_job_is_predicted(name: str) -> None:
 
 def test_an_idle_second_costs_clock_and_leakage() -> None:
     energy = cost.energy_pj(spec(), NODE)
-    leakage_uw = NODE.table("systolic").fit("leakage_uw").evaluate(cost.WHOLE_TERMS, spec())
+    leakage_uw = NODE.table("systolic").fit("leakage_uw").evaluate(terms.INTEGER.whole, spec())
     assert energy["leak_ps"] * 1e12 == pytest.approx(float(leakage_uw["array"]) * 1e6)
 
 

@@ -1,0 +1,168 @@
+"""Jobs on the mapped netlist: what is switched how often, for the systolic array's energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import GemmJobs
+from archsim.engines.systolic import beats
+from archsim.engines.systolic.reference import reference
+from archsim.engines.systolic.spec import SystolicSpec
+from archsim.errors import ArchsimError
+from archsim.formats import bf16
+from archsim.tech.study import Stimulus
+
+if TYPE_CHECKING:
+    from archsim.hdl.power import GateSimulator
+
+SIGMAS_OF_FULL_SCALE = 3.0  # integers: normal, full scale at 3 sigma, clipped
+
+
+def run(
+    spec: SystolicSpec, simulator: GateSimulator, rng: np.random.Generator
+) -> list[tuple[Stimulus, NDArray[np.int64]]]:
+    """Run jobs that separate the actions: long and short sums, ragged edges, accumulation."""
+    rows, cols = spec.rows, spec.cols
+    shapes = [
+        ("warm-up", rows, cols, 8, False),
+        ("four folds", 2 * rows, 2 * cols, 2 * max(rows, cols) + 16, False),
+        ("short sums", 2 * rows, cols, 6, False),
+        ("accumulate", rows, 2 * cols, 16, True),
+        ("ragged", max(rows - 1, 1), max(cols // 2, 1), 24, False),
+        ("one row", 1, cols, 24, False),
+        ("one column", rows, 1, 24, False),
+    ]
+    simulator.set("rst", 1)
+    for _ in range(2):
+        simulator.settle()
+        simulator.clock()
+    simulator.set("rst", 0)
+    found = []
+    for name, m, n, k, accumulate in shapes:
+        before = simulator.toggles.copy()
+        cycles = _job(spec, simulator, rng, (m, n, k, accumulate))
+        if name != "warm-up":
+            folds = -(-m // rows) * -(-n // cols)
+            results = m * -(-n // cols)
+            counts = {
+                "mac": m * n * k,
+                "a_hop": m * k * -(-n // cols) * cols,
+                "b_hop": n * k * -(-m // rows) * rows,
+                "a_beat": folds * k,
+                "b_beat": folds * k,
+                "c_beat": results * accumulate,
+                "result_beat": results,
+                "cycle": cycles,
+            }
+            found.append((Stimulus(f"{name}: {m} x {n} x {k}", counts), simulator.toggles - before))
+    return found
+
+
+def _job(
+    spec: SystolicSpec,
+    simulator: GateSimulator,
+    rng: np.random.Generator,
+    shape: tuple[int, int, int, bool],
+) -> int:
+    """Run one job with other data in every lane, check the results, return its cycles."""
+    m, n, k, accumulate = shape
+    refs = ({"a": "a", "b": "b", "c": "c"},)
+    jobs = GemmJobs(
+        m=np.array([m]), n=np.array([n]), k=np.array([k]),
+        accumulate=np.array([accumulate]), refs=refs,
+    )  # fmt: skip
+    data = [
+        {
+            "a": _normal(rng, (m, k), spec, spec.a_bits),
+            "b": _normal(rng, (k, n), spec, spec.b_bits),
+            "c": _normal(rng, (m, n), spec, spec.acc_bits),
+        }
+        for _ in range(simulator.lanes)
+    ]
+    packed = [beats.pack(spec, jobs, 0, d) for d in data]
+    streams = {
+        port: [[_word(p[port][i], bits) for p in packed] for i in range(len(packed[0][port]))]
+        for port, bits in (("a", spec.a_bits), ("b", spec.b_bits), ("c", spec.acc_bits))
+    }
+    results, cycles = _exchange(
+        simulator, _command(packed[0]["cmd"]), streams, m * -(-n // spec.cols)
+    )
+    for lane in (0, simulator.lanes - 1):
+        _check(spec, jobs, data[lane], [r[lane] for r in results])
+    return cycles
+
+
+def _exchange(
+    simulator: GateSimulator, command: int, streams: Mapping[str, Sequence[Any]], results: int
+) -> tuple[list[list[int]], int]:
+    """Offer every beat as early as may be and take results at once; return them and the cycles."""
+    sent = dict.fromkeys(streams, 0)
+    got: list[list[int]] = []
+    accepted, cycles = False, 0
+    simulator.set("result__ready", 1)
+    while len(got) < results:
+        simulator.set("cmd__valid", int(not accepted))
+        simulator.set("cmd__payload", command)
+        for port, words in streams.items():
+            left = sent[port] < len(words)
+            simulator.set(f"{port}__valid", int(left))
+            if left:
+                simulator.set(f"{port}__payload", words[sent[port]])
+        simulator.settle()
+        for port, words in streams.items():
+            sent[port] += sent[port] < len(words) and simulator.get(f"{port}__ready")
+        if simulator.get("result__valid"):
+            got.append([simulator.get("result__payload", lane) for lane in range(simulator.lanes)])
+        accepted = accepted or bool(simulator.get("cmd__ready"))
+        simulator.clock()
+        cycles += accepted
+        if cycles > 100_000:
+            raise ArchsimError("the mapped netlist does not finish its job")
+    return got, cycles
+
+
+def _check(
+    spec: SystolicSpec, jobs: GemmJobs, data: Mapping[str, Any], words: Sequence[int]
+) -> None:
+    port = beats.ports(spec)["result"]
+    lanes = [
+        [_lane(w >> port.bits * j, port.bits, port.signed) for j in range(port.lanes)]
+        for w in words
+    ]
+    found = beats.unpack(spec, jobs, 0, {"result": np.array(lanes)})["result"]
+    (wanted,) = reference(spec, jobs, data)
+    if not np.array_equal(wanted["result"], found):
+        raise ArchsimError("the mapped netlist's results differ from the reference's")
+
+
+def _normal(
+    rng: np.random.Generator, shape: tuple[int, int], spec: SystolicSpec, bits: int
+) -> NDArray[np.int64]:
+    if spec.numbers == "bf16":
+        values = rng.normal(size=shape)
+        return bf16.round_to_bf16(values) if bits == 16 else bf16.to_patterns(values)
+    top = 2.0 ** (bits - 1)
+    values = np.round(rng.normal(0.0, top / SIGMAS_OF_FULL_SCALE, shape))
+    return np.clip(values, -top, top - 1).astype(np.int64)
+
+
+def _word(lanes: Sequence[int], bits: int) -> int:
+    return sum((int(x) & ((1 << bits) - 1)) << bits * i for i, x in enumerate(lanes))
+
+
+def _lane(word: int, bits: int, signed: bool) -> int:
+    word &= (1 << bits) - 1
+    return word - (1 << bits) if signed and word >> (bits - 1) else word
+
+
+def _command(fields: Mapping[str, int]) -> int:
+    from archsim.hdl.gemm import COMMAND  # noqa: PLC0415
+
+    word = 0
+    for name, value in fields.items():
+        word |= value << COMMAND[name].offset
+    return word
