@@ -39,5 +39,34 @@ def _output_stationary(shape: Shape, rows: int, cols: int) -> dict[str, int]:
     }
 
 
-_TERMS: dict[str, Callable[[Shape, int, int], dict[str, int]]] = {"os": _output_stationary}
+def _weight_stationary(shape: Shape, rows: int, cols: int) -> dict[str, int]:
+    m, k, bank = shape.m, shape.k, SystolicSpec.model_fields["acc_rows"].default
+    chunks, across, deep = -(-m // bank), -(-shape.n // cols), -(-k // rows)
+    first, last = min(k, rows), k - (deep - 1) * rows  # rows of B in the first fold, and the last
+    short = -max(0, first - (m - (chunks - 1) * bank))  # none follows the last fold
+    for count, height in ((chunks - 1, bank), (1, m - (chunks - 1) * bank)):
+        waits = (deep - 1) * max(0, first - height) + max(0, last - height)
+        short += count * across * waits
+    folds, least = chunks * across * deep, ideal(shape, rows, cols)
+    loaded, skew = chunks * across * k, rows + cols - 2
+    return {
+        "ideal": least,
+        "edges": across * deep * m - least,
+        "short": short,
+        "preload": loaded,
+        "skew": folds * skew,
+        "drain": 3,  # the input register, the levelled row, the result queue
+        "overlap": -(loaded - first) - (folds - 1) * skew,
+    }
+
+
+def _input_stationary(shape: Shape, rows: int, cols: int) -> dict[str, int]:
+    return _weight_stationary(Shape(shape.name, shape.n, shape.m, shape.k), rows, cols)
+
+
+_TERMS: dict[str, Callable[[Shape, int, int], dict[str, int]]] = {
+    "os": _output_stationary,
+    "ws": _weight_stationary,
+    "is": _input_stationary,
+}
 DATAFLOWS = tuple(_TERMS)

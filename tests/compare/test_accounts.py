@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -97,7 +98,8 @@ def test_onnxim_is_the_end_of_its_instructions(cases: list[Case]) -> None:
 
 @pytest.mark.parametrize("dataflow", ours.DATAFLOWS)
 def test_our_terms_add_up_to_what_the_engine_takes(cases: list[Case], dataflow: str) -> None:
-    for shape, rows, cols in cases[:2000]:
+    large = [(Shape("x", *mnk), 16, 8) for mnk in product((255, 256, 700), repeat=3)]
+    for shape, rows, cols in [*cases[:2000], *large]:
         (cycles,) = ours.cycles([shape], rows, cols, dataflow)
         assert ours.account(shape, rows, cols, dataflow).cycles == cycles, (shape, rows, cols)
 
