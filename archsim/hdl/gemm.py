@@ -6,10 +6,10 @@ where they are, and PE (i, j) works ``i + j`` steps behind PE (0, 0).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -321,7 +321,7 @@ class CycleAccounts(wiring.Component):
         with m.Elif(self.advance & (live_left != 0)):
             m.d.sync += live_left.eq(live_left - 1)
 
-        charge = {name: Signal(name=f"charge_{name}") for name in COUNTERS}
+        charge = charges()
         with m.If(self.advance):
             live = self.feeding | (live_left != 0)
             m.d.comb += [charge["busy"].eq(live), charge["drain"].eq(~live)]
@@ -338,13 +338,35 @@ class CycleAccounts(wiring.Component):
                 charge["stall_c"].eq(self.lacks_c),
                 charge["drain"].eq(~self.refused & ~self.lacks_c),
             ]
-        for name in COUNTERS:
-            counter = getattr(self.counters, name)
-            with m.If(self.start):
-                m.d.sync += counter.eq(int(name == "fill"))
-            with m.Else():
-                m.d.sync += counter.eq(counter + charge[name])
+        tally(m, self.start, self.counters, charge)
         return m
+
+
+def charges() -> dict[str, Signal]:
+    """Return a flag for each counter: this cycle is charged to it."""
+    return {name: Signal(name=f"charge_{name}") for name in COUNTERS}
+
+
+def tally(m: Module, start: Value, counters: Any, charge: Mapping[str, Value]) -> None:
+    """Count charges from ``start`` on, a cycle that is ``fill``."""
+    for name in COUNTERS:
+        counter = getattr(counters, name)
+        with m.If(start):
+            m.d.sync += counter.eq(int(name == "fill"))
+        with m.Else():
+            m.d.sync += counter.eq(counter + charge[name])
+
+
+def delayed(
+    m: Module, advance: Value, value: Value, steps: int, name: str, *, reset_less: bool = True
+) -> Value:
+    """Return what a value was some steps ago, kept in one register called ``name``."""
+    if not steps:
+        return value
+    held = Signal(len(value) * steps, name=name, reset_less=reset_less)
+    with m.If(advance):
+        m.d.sync += held.eq(Cat(value, held))
+    return held[-len(value) :]
 
 
 def pick(values: Sequence[Value], index: Value) -> Value:

@@ -59,9 +59,11 @@ def assumptions(spec: SystolicSpec) -> tuple[str, ...]:
 
 def build(spec: SystolicSpec) -> Any:
     """Return the array as an Amaranth component."""
-    from archsim.engines.systolic.rtl import SystolicArray  # noqa: PLC0415 (simulating needs no HDL)
+    # simulating needs no HDL
+    from archsim.engines.systolic.rtl import SystolicArray  # noqa: PLC0415
+    from archsim.engines.systolic.stationary_rtl import StationaryArray  # noqa: PLC0415
 
-    return SystolicArray(spec)
+    return SystolicArray(spec) if spec.dataflow == "os" else StationaryArray(spec)
 
 
 def peak_macs(spec: SystolicSpec) -> int:

@@ -11,20 +11,34 @@ from numpy.typing import NDArray
 from archsim.engines import Data, GemmJobs, Ints, Port
 from archsim.engines.systolic.spec import SystolicSpec
 
+TRANSPOSED = {"a": "b", "b": "a", "c": "c"}  # operands of C^T = B^T A^T
+
 
 def ports(spec: SystolicSpec) -> Mapping[str, Port]:
-    """Return the streams.
+    """Return the streams. Lanes beyond an edge carry zeros.
 
-    Beat f k + i of ``a`` and ``b`` is k-slice i of fold f: column i of the fold's rows of A, row i
-    of its columns of B. Beats of ``c`` and ``result`` are the fold's rows of C, top first. Folds
-    run n inner. Lanes beyond an edge carry zeros.
+    os: beat f k + i of ``a`` and ``b`` is k-slice i of fold f: column i of the fold's rows of A,
+    row i of its columns of B. Beats of ``c`` and ``result`` are the fold's rows of C, top first.
+    Folds run n inner.
+
+    ws: folds run over chunks of ``acc_rows`` rows of C, then n, then k innermost. Beats of ``a``
+    are the rows of the fold's part of A, top first; those of ``b`` the rows of its tile of B,
+    *bottom* first, the one that moves down furthest; a ragged tile has fewer. Beats of ``c`` and
+    ``result`` are, for each chunk and columns of n, the chunk's rows of C.
+
+    is: the same of the transposed product. Beats of ``b`` are columns of B (``rows`` lanes of k),
+    those of ``a`` columns of A (``cols`` lanes of m), last one of a tile first, those of ``c`` and
+    ``result`` columns of C (``cols`` lanes of m); chunks run along n.
 
     Lanes are two's complement, or bit patterns: of bf16 on ``a`` and ``b``, of fp32 on the others.
     """
     signed = spec.numbers == "int"
+    a_lanes, b_lanes = spec.rows, spec.cols
+    if spec.dataflow == "is":
+        a_lanes, b_lanes = b_lanes, a_lanes
     return {
-        "a": Port("in", spec.rows, spec.a_bits, signed),
-        "b": Port("in", spec.cols, spec.b_bits, signed),
+        "a": Port("in", a_lanes, spec.a_bits, signed),
+        "b": Port("in", b_lanes, spec.b_bits, signed),
         "c": Port("in", spec.cols, spec.acc_bits, signed, shares=False),
         "result": Port("out", spec.cols, spec.acc_bits, signed),
     }
@@ -32,43 +46,70 @@ def ports(spec: SystolicSpec) -> Mapping[str, Port]:
 
 def pack(spec: SystolicSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
+    if jobs.refs is None:
+        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
     m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
     accumulate = bool(jobs.accumulate[row])
-    refs = _refs(jobs, row)
-    a = _padded(data[refs["a"]], -(-m // spec.rows) * spec.rows, k)
-    b = _padded(data[refs["b"]], k, -(-n // spec.cols) * spec.cols)
-    folds_m, folds_n = len(a) // spec.rows, b.shape[1] // spec.cols
-    a_slices = a.reshape(folds_m, 1, spec.rows, k).transpose(0, 1, 3, 2)
-    b_slices = b.reshape(1, k, folds_n, spec.cols).transpose(0, 2, 1, 3)
-    shape = (folds_m, folds_n, k)
-    beats = {
-        "cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)},
-        "a": np.broadcast_to(a_slices, (*shape, spec.rows)).reshape(-1, spec.rows),
-        "b": np.broadcast_to(b_slices, (*shape, spec.cols)).reshape(-1, spec.cols),
-        "c": np.zeros((0, spec.cols), np.int64),
-    }
+    refs = jobs.refs[row]
+    operands = {port: np.asarray(data[refs[port]]) for port in "abc" if port != "c" or accumulate}
+    if spec.dataflow == "is":
+        operands = {TRANSPOSED[port]: x.T for port, x in operands.items()}
+    fold = _output_stationary if spec.dataflow == "os" else _weight_stationary
+    beats = {**fold(spec, operands["a"], operands["b"]), "c": np.zeros((0, spec.cols), np.int64)}
     if accumulate:
-        c = _padded(data[refs["c"]], m, folds_n * spec.cols)
-        rows, columns = _result_order(spec, m, n)
-        beats["c"] = c.reshape(m, folds_n, spec.cols)[rows, columns]
-    return beats
+        c = operands["c"]
+        rows, columns = _result_order(spec, *c.shape)
+        padded = _padded(c, len(c), -(-c.shape[1] // spec.cols) * spec.cols)
+        beats["c"] = padded.reshape(len(c), -1, spec.cols)[rows, columns]
+    if spec.dataflow == "is":
+        beats = {TRANSPOSED[port]: x for port, x in beats.items()}
+    return {"cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)}, **beats}
 
 
 def unpack(
     spec: SystolicSpec, jobs: GemmJobs, row: int, beats: Mapping[str, Ints]
 ) -> Mapping[str, NDArray[Any]]:
-    """Return ``result`` [m, n] of the beats [m folds_n, cols] on port ``result``."""
+    """Return ``result`` [m, n] of the beats on port ``result``."""
     m, n = int(jobs.m[row]), int(jobs.n[row])
+    if spec.dataflow == "is":
+        m, n = n, m
     rows, columns = _result_order(spec, m, n)
     c = np.empty((m, -(-n // spec.cols), spec.cols), np.int64)
     c[rows, columns] = beats["result"]
-    return {"result": c.reshape(m, -1)[:, :n]}
+    result = c.reshape(m, -1)[:, :n]
+    return {"result": result.T if spec.dataflow == "is" else result}
 
 
-def _refs(jobs: GemmJobs, row: int) -> Mapping[str, str]:
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    return jobs.refs[row]
+def _output_stationary(spec: SystolicSpec, a: Ints, b: Ints) -> dict[str, Ints]:
+    """Return the k-slices of A and B, of each fold."""
+    (m, k), n = a.shape, b.shape[1]
+    folds_m, folds_n = -(-m // spec.rows), -(-n // spec.cols)
+    a_slices = _padded(a, folds_m * spec.rows, k).reshape(folds_m, 1, spec.rows, k)
+    b_slices = _padded(b, k, folds_n * spec.cols).reshape(1, k, folds_n, spec.cols)
+    shape = (folds_m, folds_n, k)
+    return {
+        "a": np.broadcast_to(a_slices.transpose(0, 1, 3, 2), (*shape, spec.rows)).reshape(
+            -1, spec.rows
+        ),
+        "b": np.broadcast_to(b_slices.transpose(0, 2, 1, 3), (*shape, spec.cols)).reshape(
+            -1, spec.cols
+        ),
+    }
+
+
+def _weight_stationary(spec: SystolicSpec, a: Ints, b: Ints) -> dict[str, Ints]:
+    """Return the rows of A and of the tiles of B, of each fold."""
+    (m, k), n = a.shape, b.shape[1]
+    deep, across = -(-k // spec.rows), -(-n // spec.cols)
+    a_rows = _padded(a, m, deep * spec.rows).reshape(m, deep, spec.rows).transpose(1, 0, 2)
+    chunks = np.split(a_rows, range(spec.acc_rows, m, spec.acc_rows), axis=1)
+    a_beats = [np.tile(chunk.reshape(-1, spec.rows), (across, 1)) for chunk in chunks]
+    order = np.concatenate(
+        [tile[::-1] for tile in np.split(np.arange(k), range(spec.rows, k, spec.rows))]
+    )
+    b_rows = _padded(b, k, across * spec.cols).reshape(k, across, spec.cols).transpose(1, 0, 2)
+    b_beats = b_rows[:, order].reshape(-1, spec.cols)
+    return {"a": np.concatenate(a_beats), "b": np.tile(b_beats, (len(chunks), 1))}
 
 
 def _padded(matrix: NDArray[Any], rows: int, columns: int) -> Ints:
@@ -81,5 +122,6 @@ def _padded(matrix: NDArray[Any], rows: int, columns: int) -> Ints:
 def _result_order(spec: SystolicSpec, m: int, n: int) -> tuple[Ints, Ints]:
     """Return the row of C and the tile column of each result beat."""
     row, column = np.divmod(np.arange(m * -(-n // spec.cols)), -(-n // spec.cols))
-    order = np.lexsort((row, column, row // spec.rows))
+    together = spec.rows if spec.dataflow == "os" else spec.acc_rows
+    order = np.lexsort((row, column, row // together))
     return row[order], column[order]

@@ -22,6 +22,7 @@ from archsim.hdl.gemm import (
     FoldSequencer,
     ResultPort,
     RowDrain,
+    delayed,
     pick,
 )
 from archsim.hdl.mac import multiply_add
@@ -227,18 +228,11 @@ class SystolicArray(wiring.Component):
         """Add skew registers and PEs; return each row's finished sums."""
 
         def skew(lanes: Any, name: str) -> list[Value]:
-            late = []
-            for steps, lane in enumerate(lanes):
-                # bubbles enter as zeros, so that they switch nothing
-                line = Cat(Mux(folds.feeding, lane, 0))
-                bits = len(line)
-                if steps:
-                    held = Signal(bits * steps, name=f"skew_{name}_{steps}", reset_less=True)
-                    with m.If(advance):
-                        m.d.sync += held.eq(Cat(line, held))
-                    line = held[-bits:]
-                late.append(line)
-            return late
+            # bubbles enter as zeros, so that they switch nothing
+            return [
+                delayed(m, advance, Cat(Mux(folds.feeding, lane, 0)), i, f"skew_{name}_{i}")
+                for i, lane in enumerate(lanes)
+            ]
 
         first = Signal(self.spec.rows)  # bit a row, as `capture`
         begins = Signal(self.spec.rows - 1)
