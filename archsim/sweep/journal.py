@@ -95,18 +95,40 @@ def checksum(text: bytes) -> bytes:
 
 
 def read(folder: Path) -> Iterator[Row | Fault]:
-    """Yield the rows of all journals in a folder, and a fault for every line that is damaged.
+    """Yield the rows of all journals in a folder, and a fault for every line that is damaged."""
+    return Reader(folder).new()
 
-    The order of files is not the order of writing. A last line without its line end was torn by a
-    kill and is passed over.
+
+class Reader:
+    """Reads the journals of a folder, and what is added to them later.
+
+    The order of files is not the order of writing. A last line without its line end is being
+    written, or was torn by a kill: it is passed over until its end is there.
     """
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
-                check, _, text = line[:-1].partition(b"\t")
-                if check == checksum(text):
-                    yield json.loads(text)
-                else:
-                    yield Fault(f"{path}:{number}")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, tuple[int, int]] = {}  # bytes and lines of each file
+
+    def new(self) -> Iterator[Row | Fault]:
+        """Yield what was added since the last call."""
+        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+            offset, number = self._read.get(path, (0, 0))
+            if path.stat().st_size == offset:
+                continue
+            with path.open("rb") as file:
+                file.seek(offset)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    offset, number = offset + len(line), number + 1
+                    self._read[path] = offset, number
+                    yield _believed(line[:-1], f"{path}:{number}")
+
+
+def _believed(line: bytes, place: str) -> Row | Fault:
+    check, _, text = line.partition(b"\t")
+    if check != checksum(text):
+        return Fault(place)
+    row: Row = json.loads(text)
+    return row

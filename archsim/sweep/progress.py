@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from archsim.sweep.columns import OK
+
+if TYPE_CHECKING:
+    from archsim.sweep.store import SweepFolder
 
 LINE_EVERY_S = 5.0  # between lines where there is no terminal
 
@@ -26,13 +29,16 @@ class Progress:
     statuses
         Points done, by how they ended: `archsim.sweep.columns.OK` ...
     ran, seconds
-        Points that this run finished, and its time so far.
+        Points that this run finished, and its time so far, of a clock that nobody can set.
+    folder
+        Where the answers are.
     """
 
     total: int
     statuses: Mapping[str, int]
     ran: int = 0
     seconds: float = 0.0
+    folder: SweepFolder | None = None
 
     def after(self, more: Mapping[str, int], seconds: float) -> Progress:
         """Return the progress after more points, by status."""

@@ -260,6 +260,11 @@ class Sweep(_Part):
         Metric to bounds that an acceptable design keeps.
     baseline
         What the answer is compared with: a design's name or file, or a point (path to value).
+    workers
+        Processes; one a core unless given.
+    timeout_s, memory_mb
+        What one point may take, of time and of its worker's memory; a point that needs more is a
+        failed row, and runs again only under another limit.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
@@ -277,6 +282,8 @@ class Sweep(_Part):
     constraints: dict[str, Bounds] = {}
     baseline: str | dict[str, Value] | None = None
     workers: Annotated[Count, Field(ge=1, le=1024)] | None = None
+    timeout_s: Annotated[Number, Field(gt=0, le=10**6)] = 3600
+    memory_mb: Annotated[Count, Field(ge=64, le=10**6)] = 4096
 
     @field_validator("metrics")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 
 from archsim.metric import COMMON
 from archsim.sweep.columns import OK, is_breakdown, products
-from archsim.sweep.journal import Row
 from archsim.sweep.store import SweepFolder
 
 RATE_OVER_S = 60.0  # the stretch before the last finished point that the rate is of
@@ -87,30 +85,28 @@ def status(path: Path | str) -> Status:
         If the folder holds no sweep.
     """
     folder = SweepFolder(path)
-    finished = folder.finished()
-    rows = list(finished.rows.values())
-    total, done, running = len(folder.plan), len(rows), folder.is_running()
-    rate = _rate(rows)
-    reasons = dict(Counter(row["reason"] for row in rows if "reason" in row).most_common())
+    answers = folder.answers()
+    total, done, running = len(folder.plan), len(answers), folder.is_running()
+    rate = _rate(answers.ends_s)
     return Status(
         name=folder.sweep.name,
         question=folder.sweep.question,
         points=total,
         done=done,
         left=total - done,
-        statuses=dict(Counter(row["status"] for row in rows)),
+        statuses=dict(answers.statuses),
         running=running,
         rate=rate,
         left_s=(total - done) / rate if rate and running else None,
-        reasons=reasons,
-        faults=[str(fault) for fault in finished.faults],
+        reasons=dict(answers.reasons.most_common()),
+        faults=[str(fault) for fault in answers.faults],
         best=_best(folder),
     )
 
 
-def _rate(rows: Sequence[Row]) -> float | None:
+def _rate(ends_s: Sequence[float]) -> float | None:
     """Return points a second over the last stretch in which points finished."""
-    ends = sorted(float(row["at_s"]) for row in rows)
+    ends = sorted(ends_s)
     recent = [end for end in ends if end >= ends[-1] - RATE_OVER_S]
     if len(recent) < 2 or recent[-1] == recent[0]:
         return None

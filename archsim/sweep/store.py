@@ -12,49 +12,30 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archsim.design import Design, design_from
 from archsim.errors import ArchsimError, InputError
 from archsim.sweep import journal
-from archsim.sweep.plan import Plan, PlannedDesign, PlannedWorkload
+from archsim.sweep.answers import Answers
+from archsim.sweep.plan import Plan
+from archsim.sweep.plan_file import plan_text, read_identity, read_plan
 from archsim.sweep.schema import Sweep
-from archsim.sweep.table import PARTIAL, PointKey, read_parquet, table, wall_times, write_parquet
-from archsim.yaml_file import Document, validate
+from archsim.sweep.table import PARTIAL, read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SWEEP, PLAN, LOCK, JOURNAL = "sweep.yaml", "plan.json", "lock", "journal"
 RESULTS, WALL_TIMES = "results.parquet", "wall_times.parquet"
-LOCK_TRIES, LOCK_PAUSE_S = 5, 0.05
+LOCK_TRIES, LOCK_PAUSE_S, OWNER_BYTES = 5, 0.05, 300
 OWN = {SWEEP, PLAN, LOCK, JOURNAL, RESULTS, WALL_TIMES}
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What the journals of a folder say about a plan's points.
-
-    Parameters
-    ----------
-    rows
-        By point; the first where a point was run twice.
-    faults
-        Damaged lines, whose points count as not run.
-    stale
-        Rows of other versions of the model or of designs no longer asked for.
-    """
-
-    rows: Mapping[PointKey, journal.Row]
-    faults: Sequence[journal.Fault]
-    stale: int
 
 
 class SweepFolder:
@@ -68,7 +49,11 @@ class SweepFolder:
 
     def __init__(self, path: Path | str, plan: Plan | None = None) -> None:
         self.path = Path(path)
-        self.plan = plan or _read_plan(self.path)
+        if plan is None and not (self.path / PLAN).is_file():
+            raise InputError(
+                str(path), "must be a folder that `archsim sweep run` wrote; plan.json is missing"
+            )
+        self.plan = plan or read_plan(self.path / PLAN, self.path / SWEEP)
 
     @property
     def sweep(self) -> Sweep:
@@ -86,23 +71,9 @@ class SweepFolder:
                 return design_from(self.plan.tree(planned) | {"name": name})
         raise InputError(str(self.path), "design must be one of the sweep's digests", digest)
 
-    def finished(self) -> Finished:
+    def answers(self) -> Answers:
         """Return the finished points; a running sweep may add to them at any time."""
-        wanted = {(d.digest, w.label) for d in self.plan.designs for w in self.plan.workloads}
-        rows: dict[PointKey, journal.Row] = {}
-        faults: list[journal.Fault] = []
-        stale = 0
-        for row in journal.read(self.journals):
-            if isinstance(row, journal.Fault):
-                faults.append(row)
-                continue
-            key = (row["design"], row["workload"])
-            current = (row["fidelity"], row["version"]) == (self.sweep.fidelity, self.plan.version)
-            if current and key in wanted:
-                rows.setdefault(key, row)
-            else:
-                stale += 1
-        return Finished(rows, faults, stale)
+        return Answers(self.plan, journal.read(self.journals))
 
     def results(self) -> pd.DataFrame:
         """Return the table: one row a finished point, sorted by key.
@@ -112,15 +83,15 @@ class SweepFolder:
         the metrics; energy and area by component.
         """
         path = self.path / RESULTS
-        if path.exists():
-            return read_parquet(path)
-        return table(self.plan, self.finished().rows)
+        table = read_parquet(path) if path.exists() else None
+        return self.answers().table() if table is None else table
 
-    def compact(self) -> None:
+    def compact(self) -> Answers:
         """Write the table and the wall times from the journals, each by one atomic rename."""
-        rows = self.finished().rows
-        write_parquet(wall_times(rows), self.path / WALL_TIMES)
-        write_parquet(table(self.plan, rows), self.path / RESULTS)
+        answers = self.answers()
+        write_parquet(answers.wall_times(), self.path / WALL_TIMES)
+        write_parquet(answers.table(), self.path / RESULTS)
+        return answers
 
     def is_running(self) -> bool:
         """Return whether some process runs the sweep in this folder now."""
@@ -148,7 +119,7 @@ def load_results(path: Path | str) -> pd.DataFrame:
 
 def load_wall_times(path: Path | str) -> pd.DataFrame:
     """Return each finished point's key, ``wall_s``, and ``at_s``: the Unix time of its end."""
-    return wall_times(SweepFolder(path).finished().rows)
+    return SweepFolder(path).answers().wall_times()
 
 
 # ---------------------------------------------------------------------------------------- writing
@@ -172,12 +143,13 @@ def claimed(path: Path, plan: Plan) -> Iterator[SweepFolder]:
     except OSError as fault:
         raise _not_writable(path, fault) from None
     try:
-        _lock(lock, path)
+        with writing(path):
+            _lock(lock, path)
         _check_same_question(path, plan)
         with writing(path):
             (path / RESULTS).unlink(missing_ok=True)  # there is a table only of a finished sweep
             _replace(path / SWEEP, plan.text)
-            _replace(path / PLAN, _plan_text(plan))
+            _replace(path / PLAN, plan_text(plan))
         yield SweepFolder(path, plan)
     finally:
         os.close(lock)
@@ -192,13 +164,9 @@ def writing(path: Path) -> Iterator[None]:
         raise _not_writable(path, fault) from None
 
 
-def not_writable_text(fault: OSError) -> str:
-    return fault.strerror or str(fault)
-
-
 def _not_writable(path: Path, fault: OSError) -> InputError:
     return InputError(
-        str(path), f"must be a folder that can be written: {not_writable_text(fault)}",
+        str(path), f"must be a folder that can be written: {fault.strerror or fault}",
         fix="make room or choose another with -o; finished points are kept",
     )  # fmt: skip
 
@@ -211,9 +179,9 @@ def _lock(lock: int, path: Path) -> None:
             time.sleep(LOCK_PAUSE_S)  # whoever asks `is_running` holds it for a moment, too
         else:
             os.ftruncate(lock, 0)
-            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            os.pwrite(lock, f"{os.getpid()} on {socket.gethostname()}".encode(), 0)
             return
-    owner = os.pread(lock, 100, 0).decode(errors="replace").strip() or "unknown"
+    owner = os.pread(lock, OWNER_BYTES, 0).decode(errors="replace").strip() or "unknown"
     raise ArchsimError(
         f"{path}: another run (process {owner}) is at work in this folder; "
         "wait for it, stop it, or choose another folder with -o"
@@ -234,7 +202,7 @@ def _check_ours(path: Path) -> None:
 def _check_same_question(path: Path, plan: Plan) -> None:
     if not (path / PLAN).exists():
         return
-    held = _read_json(path / PLAN)["identity"]
+    held = read_identity(path / PLAN)
     differing = [part for part, digest in plan.identity.items() if held.get(part) != digest]
     if differing:
         raise InputError(
@@ -252,44 +220,3 @@ def _replace(path: Path, text: str) -> None:
         os.fsync(file.fileno())
     part.replace(path)
     journal.sync_folder(path.parent)
-
-
-# ---------------------------------------------------------------------------------------- plan
-
-
-def _plan_text(plan: Plan) -> str:
-    content = {
-        "identity": dict(plan.identity),
-        "version": plan.version,
-        "combinations": plan.combinations,
-        "base": plan.base,
-        "workloads": [asdict(w) for w in plan.workloads],
-        "designs": [asdict(d) for d in plan.designs],
-    }
-    return json.dumps(content) + "\n"
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
-        raise InputError(str(path), f"must be a readable plan of a sweep: {fault}") from None
-
-
-def _read_plan(folder: Path) -> Plan:
-    if not (folder / PLAN).is_file():
-        raise InputError(
-            str(folder), "must be a folder that `archsim sweep run` wrote; plan.json is missing"
-        )
-    content = _read_json(folder / PLAN)
-    document = Document.load(folder / SWEEP)
-    return Plan(
-        text=(folder / SWEEP).read_text("utf-8"),
-        sweep=validate(Sweep, document.value, document),
-        base=content["base"],
-        designs=tuple(PlannedDesign(**d) for d in content["designs"]),
-        workloads=tuple(PlannedWorkload(**w) for w in content["workloads"]),
-        identity=content["identity"],
-        version=content["version"],
-        combinations=content["combinations"],
-    )

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from archsim.design import Design
 from archsim.errors import InfeasibleError, InputError
 from archsim.mapper import Objective
@@ -18,7 +20,8 @@ from archsim.result import Fidelity
 from archsim.sweep import worker
 from archsim.trace import Trace
 
-RAISES, INFEASIBLE, REFUSED, KILLS = 3, 5, 6, 7  # columns of the array that make trouble
+# columns of the array that make trouble
+RAISES, INFEASIBLE, REFUSED, KILLS, HANGS, FREEZES, DEVOURS = 3, 5, 6, 7, 9, 10, 11
 
 QUESTION = """\
 name: tiny
@@ -78,6 +81,13 @@ def touchy(
         raise InputError("op 'a'", "must have an engine")
     if mxu.cols == KILLS:
         os.kill(os.getpid(), signal.SIGKILL)
+    while mxu.cols == HANGS:
+        time.sleep(0.01)
+    if mxu.cols == FREEZES:  # where no handler of Python's runs, as in a library that hangs
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        time.sleep(1000)
+    if mxu.cols == DEVOURS:
+        np.ones(1 << 40)
     return answer(design, trace, fidelity, objective)
 
 

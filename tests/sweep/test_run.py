@@ -124,9 +124,35 @@ def test_a_point_that_kills_its_worker_is_a_failed_row_and_no_other_is(tmp_path:
     failed = table[table["status"] == "failed"]
     assert set(failed["engines.mxu.cols"]) == {fakes.KILLS}
     assert set(failed["reason"]) == {
-        "its worker process died 2 times on this point: killed, or out of memory"
+        "its worker process died 3 times on this point: killed, or out of memory"
     }
     assert run_sweep(path, tmp_path / "out", 2, evaluate=touchy).resumed == 8
+
+
+def test_points_that_hang_or_devour_memory_are_failed_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archsim.sweep.dispatch.GRACE_S", 0.5)
+    monkeypatch.setattr("archsim.sweep.plan.model_version", lambda: "1")
+    columns = [2, fakes.HANGS, fakes.FREEZES, fakes.DEVOURS, 4]
+    text = QUESTION.replace("rows: [2, 4, 8]", "rows: [2, 4]") + "timeout_s: 0.5\n"
+    text = text.replace("cols: [2, 4, 8]", f"cols: {columns}")
+    path, out = write_question(tmp_path, text), tmp_path / "out"
+    outcome = run_sweep(path, out, 2, evaluate=touchy)
+    assert dict(outcome.statuses) == {"ok": 4, "failed": 6}
+    reasons = load_results(out).groupby("engines.mxu.cols")["reason"].unique().map(list).to_dict()
+    late = ["it took longer than timeout_s, 0.5 s"]
+    assert reasons == {
+        2: [""],
+        4: [""],
+        fakes.HANGS: late,
+        fakes.FREEZES: late,
+        fakes.DEVOURS: ["it needs more memory than memory_mb, 4,096 MB"],
+    }
+    assert run_sweep(path, out, 2, evaluate=touchy).resumed == 10
+    path.write_text(text.replace("timeout_s: 0.5", "timeout_s: 60"))
+    assert run_sweep(path, out, 2, evaluate=answer, pool=thread_pool).resumed == 6
+    assert set(load_results(out)["status"]) == {"ok", "failed"}
 
 
 def test_workers_that_never_start_are_an_error(tmp_path: Path) -> None:

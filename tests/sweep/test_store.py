@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -114,7 +115,8 @@ def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         assert SweepFolder(out).is_running()
-        message = f"{out}: another run (process {other.pid}) is at work in this folder; wait"
+        holder = f"process {other.pid} on {socket.gethostname()}"
+        message = f"{out}: another run ({holder}) is at work in this folder; wait"
         with pytest.raises(ArchsimError, match=f"^{re.escape(message)}"):
             run(tmp_path)
         other.kill()  # however it ends, the folder is free
@@ -127,7 +129,7 @@ def test_a_run_that_fails_frees_the_folder(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), claimed(tmp_path / "out", plan):
         raise RuntimeError
     with claimed(tmp_path / "out", plan) as folder:
-        assert len(folder.finished().rows) == 0
+        assert len(folder.answers()) == 0
 
 
 def test_a_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
