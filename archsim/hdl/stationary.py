@@ -9,12 +9,13 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from archsim.formats import Numbers
+from archsim.hdl.emit import place
 from archsim.hdl.gemm import COUNTERS_SIGNATURE, EXTENT_BITS, charges, tally
 from archsim.hdl.mac import add
+from archsim.hdl.row_memory import RowMemory
 
 ROW_TAG = data.StructLayout({"valid": 1, "top": 1, "first": 1, "last": 1})
 
@@ -192,22 +193,25 @@ class AccumulatorBank(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.rows = rows = Memory(shape=self._row, depth=self._depth, init=[])
-        write = rows.write_port()
-        read = rows.read_port(transparent_for=(write,))
+        rows = place(m, platform, "memory", "memory", RowMemory, self._depth, self._row)
         row, row_coming = Signal(range(self._depth)), Signal(range(self._depth))
+        # the row that was written in the cycle that read it
+        passed, passes = Signal(self._row, reset_less=True), Signal()
         m.d.comb += [
             row_coming.eq(Mux(self.coming.top, 0, row + 1)),
-            read.addr.eq(row_coming),
-            read.en.eq(self.advance & self.coming.valid & ~self.coming.first),
-            write.addr.eq(row),
-            write.data.eq(self.total),
-            write.en.eq(self.advance & self.landing.valid & ~self.landing.last),
+            rows.read_row.eq(row_coming),
+            rows.read.eq(self.advance & self.coming.valid & ~self.coming.first),
+            rows.write_row.eq(row),
+            rows.write_data.eq(self.total),
+            rows.write.eq(self.advance & self.landing.valid & ~self.landing.last),
         ]
         with m.If(self.advance & self.coming.valid):
             m.d.sync += row.eq(row_coming)
+        with m.If(rows.read):
+            m.d.sync += [passes.eq(rows.write & (row_coming == row)), passed.eq(self.total)]
         for j in range(self._row.length):
-            so_far = Mux(self.landing.first, 0, read.data[j])
+            held = Mux(passes, passed[j], rows.read_data[j])
+            so_far = Mux(self.landing.first, 0, held)
             total = add(m, platform, self._numbers, so_far, self.sums[j], f"adder_{j}")
             m.d.comb += self.total[j].eq(total)
         return m
