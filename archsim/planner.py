@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def plan_op(
         If no tile fits the buffer, or the given ones do not.
     """
     op, shapes = flow.trace.ops[index], flow.links[index].shapes
-    mapping = given.get(op.name) if given else None
+    mapping = given.get(f"{op.name}@{site.unit.name}", given.get(op.name)) if given else None
     key = (number, op.kind, tuple(op.attrs.items()), shapes, mapping)
     plan = memo.get(key)
     if plan is None:
@@ -179,9 +180,22 @@ def product_tiles(
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """Even slices of an op: what `Engine.lower` gets for ops that are not products."""
+    """Even slices of an op: what `Engine.lower` gets for ops that are not products.
+
+    Parameters
+    ----------
+    work, results
+        Of each slice: work in the engine's unit, and elements that it writes.
+    all_results, operands, dtypes
+        Of the whole op: elements that it writes, elements of each input, types of inputs and
+        outputs.
+    """
 
     work: Ints
+    results: Ints
+    all_results: int
+    operands: tuple[int, ...]
+    dtypes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +208,19 @@ class Whole:
         By input of the op; what it reads twice counts once.
     work
         In the engine's unit: lane operations, or elements.
+    results, operands, dtypes
+        See `Slices`.
+    element_bits
+        By direction: of what the op reads first, and of what it writes.
     """
 
     input_bytes: tuple[int, ...]
     output_bytes: int
     work: int
+    results: int
+    operands: tuple[int, ...]
+    dtypes: tuple[str, ...]
+    element_bits: Mapping[str, int]
 
     @classmethod
     def of(cls, op: Op, tensors: Tensors) -> Whole:
@@ -208,8 +230,20 @@ class Whole:
         sizes = {n: min(tensors[n].size_bytes, most or tensors[n].size_bytes) for n in op.inputs}
         inputs = tuple(sizes.pop(name, 0) for name in op.inputs)
         asked = op.attrs.get("work")
-        elements = sum(tensors[name].elements for name in op.outputs)
-        return cls(inputs, output, asked if isinstance(asked, int) else max(elements, 1))
+        elements = max(sum(tensors[name].elements for name in op.outputs), 1)
+        firsts = {"in": op.inputs[:1], "out": op.outputs[:1]}
+        return cls(
+            inputs, output, asked if isinstance(asked, int) else elements, elements,
+            tuple(tensors[name].elements for name in op.inputs),
+            tuple(tensors[name].dtype for name in (*op.inputs, *op.outputs)),
+            {way: DTYPE_BITS[tensors[n].dtype] for way, names in firsts.items() for n in names},
+        )  # fmt: skip
+
+    def slices(self, work: Ints, results: Ints) -> Slices:
+        """Return slices of so much work and so many results; an empty one counts as one."""
+        return Slices(
+            np.maximum(work, 1), np.maximum(results, 1), self.results, self.operands, self.dtypes
+        )
 
     def room_bytes(self, slices: Any) -> Any:
         """Return the buffer bytes of two slices: the one in use and the one being loaded."""
@@ -231,17 +265,17 @@ def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) 
     engine, spec, count = site.unit.engine, site.unit.spec, mapping.slices
     return _plan(
         site, mapping, count, lambda step: slice_tiles(engine, spec, op, whole, count, step),
-        whole.room_bytes(count), op_kinds()[op.kind].macs(op), None,
+        whole.room_bytes(count), op_kinds()[op.kind].macs(op), None, whole.element_bits,
     )  # fmt: skip
 
 
 def slice_tiles(engine: Engine, spec: Any, op: Op, whole: Whole, slices: Any, step: Ints) -> Tiles:
     """Return slices of an op: of one mapping, or with a spec and a number of slices for each."""
-    work = Slices(np.maximum(slice_of(whole.work, slices, step), 1))
+    own = whole.slices(slice_of(whole.work, slices, step), slice_of(whole.results, slices, step))
     loads = tuple(slice_of(size, slices, step) for size in whole.input_bytes)
     store = slice_of(whole.output_bytes, slices, step)
     ones = np.ones_like(step)
-    return Tiles(engine.lower(spec, op, work), ones, loads, 0 * ones, store, ones > 0)
+    return Tiles(engine.lower(spec, op, own), ones, loads, 0 * ones, store, ones > 0)
 
 
 def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
@@ -257,7 +291,8 @@ def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
             unit="bytes of buffer", levers=("raise memories.buffer.capacity_bytes",),
         )  # fmt: skip
     counts = counts[fits]
-    jobs = unit.engine.lower(unit.spec, op, Slices(-(-whole.work // counts)))
+    own = whole.slices(-(-whole.work // counts), -(-whole.results // counts))
+    jobs = unit.engine.lower(unit.spec, op, own)
     cycles = unit.engine.time(unit.spec, jobs, env_of(unit, site.buffer)).occupied * counts
     period = unit.clock.period_ps
     compute_ps = -(-cycles * period.numerator // period.denominator)
@@ -279,8 +314,17 @@ def _plan(
     room_bytes: int,
     macs: int,
     result_bytes: int | None,
+    element_bits: Mapping[str, int] = MappingProxyType({}),
 ) -> Plan:
-    """Return a plan of steps; ``result_bytes`` is what output ports write, if not their beats."""
+    """Return a plan of steps.
+
+    Parameters
+    ----------
+    result_bytes
+        What output ports write, if not their beats.
+    element_bits
+        By direction: of elements that the buffer extends to a lane's width or cuts from it.
+    """
     engine, spec = site.unit.engine, site.unit.spec
     if room_bytes > site.room_bytes:
         raise InfeasibleError(
@@ -294,6 +338,10 @@ def _plan(
         timing = engine.time(spec, x.jobs, env)
         cycles = timing.occupied * x.repeat
         return x, timing, Block(cycles, x.load_bytes, x.partial_bytes, x.store_bytes, x.final)
+
+    def jobs_of(step: int) -> Any:
+        x = tiles(np.array([step], np.int64))
+        return x.jobs.take(np.zeros(int(x.repeat[0]), np.int64))
 
     split: dict[str, int] = {}
     beats: dict[str, int] = {}
@@ -311,7 +359,10 @@ def _plan(
         kept = [block]
     moved = {"in": 0, "out": 0}
     for name, port in engine.lanes(spec).items():
-        moved[port.direction] += beats.get(name, 0) * port.beat_bits // 8
+        bits = min(
+            port.bits, element_bits.get(port.direction, port.bits) if port.shares else port.bits
+        )
+        moved[port.direction] += beats.get(name, 0) * port.lanes * bits // 8
     if result_bytes is not None:
         moved["out"] = result_bytes
     totals = {
@@ -326,7 +377,7 @@ def _plan(
     return Plan(
         mapping, steps,
         (lambda: kept) if steps <= BLOCK_STEPS else (lambda: (timed(first)[2] for first in starts)),
-        totals, max(kinds, key=KINDS_OF_TIME.index), room_bytes,
+        totals, max(kinds, key=KINDS_OF_TIME.index), room_bytes, jobs_of,
     )  # fmt: skip
 
 

@@ -55,3 +55,21 @@ def ready_between(rate: Rate, start: int, stop: int) -> int:
     """Return in how many of the cycles [start, stop) an output is ready."""
     start = max(start, rate.latency)
     return max(0, stop * rate.p // rate.q - start * rate.p // rate.q)
+
+
+def first_offer(port: PortEnv, beat: int, cycle: int) -> int:
+    """Return the first cycle, ``cycle`` or later, in which an input may offer a beat."""
+    if isinstance(port, Rate):
+        return max(cycle, earliest_offer(port, beat))
+    while not may_offer(port, beat, cycle):
+        cycle += 1
+    return cycle
+
+
+def first_ready(port: PortEnv, cycle: int) -> int:
+    """Return the first cycle, ``cycle`` or later, in which an output is ready."""
+    if isinstance(port, Rate):
+        return next_ready(port, cycle)
+    while not is_ready(port, cycle):
+        cycle += 1
+    return cycle

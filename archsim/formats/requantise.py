@@ -104,6 +104,7 @@ def narrowed(
         rest = product & ((np.int64(1) << below) - 1)
         half &= (rest != 0) | (kept & 1 > 0)
     most = np.int64(2 ** (acc_bits - 1) - 1)
-    # saturated before the carry is added, which could leave 64 bits
-    rounded = np.minimum(np.clip(kept, -most - 1, most) + half, most)
+    # carried only where that stays in range: nothing here may leave 64 bits
+    carry = half & (kept >= -most - 1) & (kept < most)
+    rounded = np.clip(kept, -most - 1, most) + carry
     return np.asarray(np.clip(rounded + zero_point, low, high))

@@ -66,7 +66,7 @@ def build(
     top
         ``engine``: the engine alone. ``stream``: also behind AXI4-Lite and AXI4-Stream.
     engine
-        Which of the design's engines; needed if several have RTL.
+        Which of the design's engines; None: the first one that has RTL.
 
     Raises
     ------

@@ -18,12 +18,12 @@ def no_rtl(engines: Mapping[str, Engine], spec: Any) -> str:
 
 
 def chosen_engine(design: Design, engines: Mapping[str, Engine], name: str | None) -> str:
-    """Return the engine's name in the design: the one asked for, or the only one with RTL.
+    """Return the engine's name in the design: the one asked for, or the first one with RTL.
 
     Raises
     ------
     InputError
-        If there is no such engine, it has no RTL, or several have and none was named.
+        If there is no such engine, or it has no RTL.
     """
     reasons = {n: no_rtl(engines, spec) for n, spec in design.engines.items()}
     if name is not None:
@@ -36,8 +36,6 @@ def chosen_engine(design: Design, engines: Mapping[str, Engine], name: str | Non
     if not able:
         why = "; ".join(f"{n}: {reason}" for n, reason in reasons.items())
         raise InputError(f"design {design.name!r}", "must have an engine with RTL", fix=why)
-    if len(able) > 1:
-        raise InputError("--engine", f"must be given, as {', '.join(able)} have RTL")
     return able[0]
 
 

@@ -1,8 +1,9 @@
 """Scale and round in hardware: a lane, and a row of lanes between two streams.
 
 The arithmetic is that of `archsim.formats.requantise`. A beat passes a stage a cycle: bias,
-product, (with ``reduce``: the taps of a window, added or compared), rounding, clamp. A stage moves when the next one is empty or moves, so that a row of lanes takes a beat every cycle, keeps
-what its output does not take, and closes gaps while it waits.
+product, (with ``reduce``: the taps of a window, added or compared), rounding, clamp. A stage moves
+when the next one is empty or moves, so that a row of lanes takes a beat every cycle, keeps what its
+output does not take, and closes gaps while it waits.
 """
 
 from __future__ import annotations
@@ -172,6 +173,8 @@ class Requantise(wiring.Component):
     o : out, stream of ``lanes`` values
     busy : out
         A beat is inside.
+    emptied : out
+        The last beat inside leaves in this cycle.
     """
 
     def __init__(self, lanes: int, scaling: Scaling) -> None:
@@ -193,6 +196,7 @@ class Requantise(wiring.Component):
                 "high": In(out),
                 "o": Out(stream.Signature(data.ArrayLayout(out, lanes))),
                 "busy": Out(1),
+                "emptied": Out(1),
             }
         )
 
@@ -212,6 +216,7 @@ class Requantise(wiring.Component):
             self.i.ready.eq(room),
             self.o.valid.eq(full[-1]),
             self.busy.eq(full.any()),
+            self.emptied.eq(self.o.valid & self.o.ready & ~full[:-1].any()),
         ]
         flags = Signal(data.StructLayout(dict.fromkeys(("first", "last", "maximum"), 1)))
         if scaling.reduce:

@@ -77,7 +77,7 @@ def test_engines_lists_kinds_fields_and_backing(archsim: Archsim) -> None:
     rows = {row["kind"]: row for row in archsim("engines", "--json").json["rows"]}
     assert rows["systolic"]["rtl"] is True
     assert rows["systolic"]["fields"]["rows"] == 16
-    assert rows["vector"]["model_only"]
+    assert rows["vector"]["rtl"] is True
     text = archsim("engines").out
     assert text.startswith("systolic: ")
     assert "[RTL]" in text

@@ -123,7 +123,6 @@ def test_check_fails_on_a_disagreement(archsim: Archsim, monkeypatch: pytest.Mon
     ("arguments", "message"),
     [
         ("sistolic", "engine: must be one of systolic, vector (did you mean 'systolic'?), not "),
-        ("vector", "rtl check: vector has no RTL to check: "),
         ("systolic --simulator vcs", "--simulator: must be one of verilator, amaranth, not 'vcs'"),
         ("systolic --set rows=2", "--set: must be spec.FIELD=VALUE for an engine, not 'rows'"),
         ("systolic --set spec.rows=0", "--set: spec.rows: input should be greater than or equal"),
@@ -169,7 +168,6 @@ def test_synth_prints_figures_cells_and_notes(archsim: Archsim, design: Path) ->
         (("systolic", "--target", "asic"), "target: must be one of generic, liberty, ecp5, "),
         (("systolic", "--target", "liberty"), "target liberty: a cell library goes with target "),
         (("systolic", "--pnr"), "pnr: place and route is for ecp5 and ice40, not 'generic'"),
-        (("vector",), "engine: must be one with RTL, not 'vector'; "),
         (("nowhere",), "design: must be a YAML file or one of "),
     ],
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from archsim.engines import Rtl, discover
+from archsim.engines import NoRtl, Rtl, discover
+from archsim.errors import InputError
 from archsim.verify import Row, check
 from archsim.verify.simulation import default_simulator
 
@@ -45,6 +47,12 @@ def test_component_in_amaranths_simulator(kind: str) -> None:
 def test_verilog_in_the_default_simulator(kind: str) -> None:
     rows = check(discover()[kind], 12, _seed() + 1, simulator=default_simulator())
     assert "" == _report(rows)
+
+
+def test_an_engine_without_rtl_is_refused() -> None:
+    model = dataclasses.replace(discover()["vector"], rtl=NoRtl("it is a model"))
+    with pytest.raises(InputError, match=r"^rtl check: vector has no RTL to check: it is a model$"):
+        check(model, 1)
 
 
 @pytest.mark.slow

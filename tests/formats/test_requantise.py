@@ -35,7 +35,8 @@ def cases(draw: st.DrawFn) -> tuple[tuple[int, ...], int, int, str]:
         st.integers(-top, top - 1) | st.integers(0, scale_bits - 2).map(lambda i: 2**i)
     )
     numbers = draw(value), draw(value), multiplier, draw(st.integers(0, MAX_SHIFT))
-    low, high = sorted((draw(st.integers(-128, 127)), draw(st.integers(-128, 127))))
+    limits = st.integers(-128, 127) | st.sampled_from([-edge, edge - 1])
+    low, high = sorted((draw(limits), draw(limits)))
     zero = draw(st.integers(-128, 127))
     return (
         (*numbers, zero, low, high),

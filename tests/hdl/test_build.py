@@ -80,10 +80,8 @@ def test_the_manifest_says_what_is_generated_and_what_is_modelled(tmp_path: Path
     assert manifest == json.loads(json.dumps(made.manifest))
     assert manifest["engine"] == "3x2"
     assert manifest["spec"]["acc_bits"] == 11
-    vector = discover()["vector"].rtl
-    assert isinstance(vector, NoRtl)
     assert manifest["modelled_only"] == {
-        "engines.vpu": vector.reason,
+        "engines.vpu": "not asked for: build it with --engine vpu",
         "memories.buffer": "simulated: operands come through the streams",
         "memories.dram": "simulated: not part of the engine",
         "link": "simulated: not part of the engine",
@@ -197,25 +195,34 @@ def test_refuses_a_top_that_it_has_not(tmp_path: Path) -> None:
     assert text == "--top: must be one of engine, stream, not 'axi'"
 
 
+VECTOR_MODEL = {
+    **discover(),
+    "vector": dataclasses.replace(discover()["vector"], rtl=NoRtl("it is a model")),
+}
+
+
+def test_says_of_what_the_design_has_no_rtl(tmp_path: Path) -> None:
+    made = build(design("3x2", vpu={"kind": "vector"}), VECTOR_MODEL, tmp_path)
+    assert made.manifest["modelled_only"]["engines.vpu"] == "it is a model"
+
+
 def test_refuses_a_design_without_rtl(tmp_path: Path) -> None:
-    text = message(design(vpu={"kind": "vector"}), discover(), tmp_path)
-    assert text.startswith("design 'small': must have an engine with RTL; vpu: ")
+    text = message(design(vpu={"kind": "vector"}), VECTOR_MODEL, tmp_path)
+    assert text == "design 'small': must have an engine with RTL; vpu: it is a model"
 
 
-def test_asks_which_engine_if_several_have_rtl(tmp_path: Path) -> None:
-    text = message(design("3x2", "4x4"), discover(), tmp_path)
-    assert text == "--engine: must be given, as 3x2, 4x4 have RTL"
-    assert (
-        build(design("3x2", "4x4"), discover(), tmp_path, engine="4x4").manifest["engine"] == "4x4"
-    )
+def test_takes_the_first_engine_with_rtl_unless_asked_for_another(tmp_path: Path) -> None:
+    several = design("3x2", "4x4")
+    assert build(several, discover(), tmp_path).manifest["engine"] == "3x2"
+    assert build(several, discover(), tmp_path, engine="4x4").manifest["engine"] == "4x4"
 
 
 def test_refuses_an_engine_that_is_not_there_or_has_no_rtl(tmp_path: Path) -> None:
     both = design("4x4", vpu={"kind": "vector"})
     text = message(both, discover(), tmp_path, engine="4x5")
     assert text == "--engine: must be one of 4x4, vpu (did you mean '4x4'?), not '4x5'"
-    text = message(both, discover(), tmp_path, engine="vpu")
-    assert text.startswith("--engine: must be an engine with RTL, not 'vpu'; ")
+    text = message(both, VECTOR_MODEL, tmp_path, engine="vpu")
+    assert text == "--engine: must be an engine with RTL, not 'vpu'; it is a model"
 
 
 def test_refuses_an_engine_with_other_ports(tmp_path: Path) -> None:

@@ -1,27 +1,48 @@
-"""Vector unit: element-wise work, pooling, norms and layout moves, as a model."""
+"""Vector unit: integer lanes with reference, exact timing and RTL; other functions as a model."""
 
 from __future__ import annotations
 
-from archsim.engines import Engine, NoRtl, Port
-from archsim.engines.vector import cost, timing
+from typing import Any
+
+from archsim.engines import Engine, Rtl
+from archsim.engines.vector import beats, cases, cost, timing
+from archsim.engines.vector.reference import reference
 from archsim.engines.vector.spec import VectorSpec, accepts, lower
+
+
+def assumptions(spec: VectorSpec) -> tuple[str, ...]:
+    ties = "to even" if spec.rounding == "half_even" else "up"
+    scale = f"by {spec.scale_bits}-bit multipliers and rounded once, ties {ties}"
+    counted = f"one a lane and cycle, then {timing.PIPELINE_CYCLES} cycles to empty"
+    turns = "pairs and windows take theirs in turn, windows expanded on the buffer's read side"
+    others = "functions without integer lanes (exp, division, norms) and floats"
+    return (
+        f"vector: an operand a lane and cycle; {turns}; integers are scaled {scale}",
+        f"vector: {others} are counted as lane operations, {counted}",
+        "vector: lanes for those are priced as the node's measured lane",
+    )
+
+
+def build(spec: VectorSpec) -> Any:
+    """Return the unit as an Amaranth component."""
+    from archsim.engines.vector.rtl import VectorUnit  # noqa: PLC0415 (simulating needs no HDL)
+
+    return VectorUnit(spec)
+
 
 ENGINE = Engine(
     kind="vector",
     spec=VectorSpec,
     accepts=accepts,
     lower=lower,
-    reference=timing.reference,
+    reference=reference,
     time=timing.time,
     actions=timing.actions,
     energy_pj=cost.energy_pj,
     area_um2=cost.area_um2,
     fmax_mhz=cost.fmax_mhz,
-    lanes=lambda spec: {d: Port(d, spec.lanes, spec.lane_bits) for d in ("in", "out")},
-    rtl=NoRtl("the vector unit is a throughput model: one lane operation a lane and cycle"),
-    assumptions=lambda spec: (
-        f"vector: one operation a lane and cycle, then {timing.PIPELINE_CYCLES} cycles to empty",
-        "vector: a lane is priced as the node's measured lane; what feeds the lanes is not",
-        "vector: values are not computed, only counted",
-    ),
+    lanes=beats.ports,
+    rtl=Rtl(build=build, ports=beats.ports, pack=beats.pack, unpack=beats.unpack),
+    cases=cases.cases,
+    assumptions=assumptions,
 )
