@@ -24,6 +24,7 @@ class Options:
     def __init__(self, values: Mapping[str, Value], where: str) -> None:
         self._left = dict(values)
         self.taken: dict[str, Value] = {}
+        self._known: list[str] = []
         self.where = where
 
     def count(self, key: str, default: int, *, least: int = 1, most: int = 1 << 20) -> int:
@@ -48,6 +49,15 @@ class Options:
         self.taken[key] = str(value)
         return str(value)
 
+    def text(self, key: str) -> Value:
+        """Take a value that was given, as it is."""
+        self.taken[key] = self._left.pop(key)
+        return self.taken[key]
+
+    def known(self, key: str) -> None:
+        """Let a key that was not given count as known, in messages."""
+        self._known.append(key)
+
     def has(self, key: str) -> bool:
         """Say whether a key was given and not yet taken."""
         return key in self._left
@@ -55,8 +65,9 @@ class Options:
     def done(self) -> None:
         """Refuse what nobody took."""
         for key in self._left:
-            close = difflib.get_close_matches(key, self.taken, n=1)
-            known = ", ".join(self.taken) or "none at all"
+            keys = (*self.taken, *self._known)
+            close = difflib.get_close_matches(key, keys, n=1)
+            known = ", ".join(keys) or "none at all"
             raise InputError(
                 f"{self.where}: options",
                 f"must be of {known}",
