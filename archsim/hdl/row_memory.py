@@ -1,4 +1,4 @@
-"""A memory of rows with one read and one write a cycle: a module of its own, to swap for a macro."""
+"""A memory with one read and one write a cycle: a module of its own, to swap for a macro."""
 
 from __future__ import annotations
 
