@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 sweep = typer.Typer(no_args_is_help=True, help="Run many designs, or see how a sweep stands.")
 SHOWN_REASONS = 5
+SHOWN_FRONT = 10
 
 
 @sweep.command()
@@ -55,7 +56,7 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The sweep's folder.")],
     json: Json = False,
 ) -> None:
-    """Say how a sweep stands: done, left, rate, the best so far."""
+    """Say how a sweep stands: done, left, rate, the front so far."""
     from archsim import sweep as sweeps  # noqa: PLC0415
 
     now = sweeps.status(folder)
@@ -76,12 +77,16 @@ def _print_status(now: Status) -> None:
     if now.rate is not None:
         left = "" if now.left_s is None else f", {duration(now.left_s)} left"
         typer.echo(f"{now.rate:,.1f} points/s{left}")
-    if now.best:
-        rows = []
-        for name, best in now.best.items():
-            where = " ".join(f"{path}={value}" for path, value in best.point.items())
-            rows.append((name, quantity(name).text(best.value), best.design, where))
-        show.table(("best", "value", "design", "where"), rows)
+    if now.front:
+        rows: list[tuple[show.Cell, ...]] = []
+        for placed in now.front[:SHOWN_FRONT]:
+            best = ", ".join(name for name, x in now.best.items() if x.number == placed.number)
+            values = (quantity(name).text(value) for name, value in placed.metrics.items())
+            where = " ".join(f"{path}={value}" for path, value in placed.point.items())
+            rows.append((placed.number, *values, best, where))
+        some = f", {len(rows)} shown" if len(rows) < len(now.front) else ""
+        typer.echo(f"front: {len(now.front):,} designs{some}")
+        show.table(("#", *now.front[0].metrics, "best", "where"), rows)
     if now.reasons:
         shown = list(now.reasons.items())[:SHOWN_REASONS]
         show.lines("points without a result", (f"{count:,}x {why}" for why, count in shown))

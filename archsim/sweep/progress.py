@@ -81,19 +81,15 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def shown(name: str, stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
-    """Give a callback that shows progress: a live bar on a terminal, else a line now and then."""
+    """Give a callback that shows progress: live on a terminal, else a line now and then."""
     stream = stream or sys.stderr
     if not stream.isatty():
         yield _lines(name, stream)
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from archsim.sweep.live import live  # noqa: PLC0415 (rich, pandas)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
-    with Bar(*columns, console=Console(file=stream)) as bar:
-        task = bar.add_task(name, total=None, text="")
-        yield lambda now: bar.update(task, total=now.total, completed=now.done, text=str(now))
+    with live(name, stream) as show:
+        yield show
 
 
 def _lines(name: str, stream: TextIO) -> Callable[[Progress], None]:

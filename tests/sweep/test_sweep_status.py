@@ -25,11 +25,15 @@ def test_a_finished_sweep_names_its_best_designs(tmp_path: Path) -> None:
     assert (now.name, now.question) == ("tiny", "How many PEs?")
     small, big = {"engines.mxu.rows": 2, "engines.mxu.cols": 2}, now.best["time_us"].point
     assert now.best["area_mm2"].point == small
-    assert now.best["area_mm2"].value == pytest.approx(0.004)
+    assert now.best["area_mm2"].metrics["area_mm2"] == pytest.approx(0.004)
     assert big == {"engines.mxu.rows": 8, "engines.mxu.cols": 8}
     macs = 8 * 16 * 32 + 4 * 4 * 4
-    assert now.best["time_us"].value == pytest.approx((macs / 64 + 16) / 700 * 4)  # weights 1 + 3
-    assert json.loads(json.dumps(now.to_dict()))["best"]["time_us"]["goal"] == "min"
+    assert now.best["time_us"].metrics["time_us"] == pytest.approx(
+        (macs / 64 + 16) / 700 * 4
+    )  # weights 1 + 3
+    said = json.loads(json.dumps(now.to_dict()))
+    assert said["front"][0] == said["best"]["time_us"]
+    assert [placed["number"] for placed in said["front"]] == list(range(1, len(now.front) + 1))
 
 
 def test_the_best_is_of_the_sweep_and_within_its_constraints(tmp_path: Path) -> None:
@@ -38,7 +42,7 @@ def test_the_best_is_of_the_sweep_and_within_its_constraints(tmp_path: Path) -> 
     bounded += "baseline: {engines.mxu.rows: 5, engines.mxu.cols: 4}\n"
     run_sweep(write_question(tmp_path, bounded), out, 2, evaluate=answer, pool=thread_pool)
     best = status(out).best
-    assert best["area_mm2"].value == pytest.approx(0.008)  # not the 0.004 of 2 x 2
+    assert best["area_mm2"].metrics["area_mm2"] == pytest.approx(0.008)  # not the 0.004 of 2 x 2
     assert math.prod(best["time_us"].point.values()) == 16  # not the baseline's 20 PEs
 
 
