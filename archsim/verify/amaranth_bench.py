@@ -24,7 +24,7 @@ def run(
     records: list[list[JobRecord]] = []
 
     async def testbench(context: SimulatorContext) -> None:
-        pins = _AmaranthPins(context, component, domain)
+        pins = AmaranthPins(context, component, domain)
         for jobs in cases:
             records.append(await run_case(pins, jobs, counters, widths))
 
@@ -35,7 +35,9 @@ def run(
     return records
 
 
-class _AmaranthPins:
+class AmaranthPins:
+    """Pins of a component in Amaranth's simulator."""
+
     def __init__(
         self, context: SimulatorContext, component: wiring.Component, domain: ClockDomain
     ) -> None:

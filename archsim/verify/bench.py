@@ -16,7 +16,7 @@ from archsim.verify.drive import run_case
 from archsim.verify.plan import PLAN_FILE, RECORDS_FILE, jobs_from_json
 
 
-class _CocotbPins:
+class CocotbPins:
     """Pins of the simulated top; the clock is driven here, an edge a tick."""
 
     def __init__(self, top: Any, inputs: list[str], outputs: list[str]) -> None:
@@ -55,7 +55,7 @@ class _CocotbPins:
 @cocotb.test()
 async def run_plan(top: Any) -> None:
     plan = json.loads(Path(os.environ[PLAN_FILE]).read_text())
-    pins = _CocotbPins(top, plan["inputs"], plan["outputs"])
+    pins = CocotbPins(top, plan["inputs"], plan["outputs"])
     top.clk.value = 0
     records = []
     for case in plan["cases"]:

@@ -1,0 +1,62 @@
+"""The sizes of the system that a design describes, and why a design has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.design import Design
+from archsim.errors import InputError
+from archsim.hdl.descriptors import Geometry
+
+# of the room for tiles: activations, weights, the rest sums, which are the widest
+A_SHARE, B_SHARE = 0.25, 0.25
+BITS = 8
+
+
+def engine_of(design: Design) -> str:
+    """Return the name of the engine that the system is built around: the design's array.
+
+    Raises
+    ------
+    InputError
+        If the design has none that a system feeds, or several.
+    """
+    able = {name: _reason(spec) for name, spec in design.engines.items()}
+    good = [name for name, reason in able.items() if not reason]
+    if len(good) != 1:
+        why = "; ".join(f"{name}: {reason}" for name, reason in able.items() if reason)
+        raise InputError(
+            "--top", "axi takes a design with one output-stationary systolic array", tuple(able),
+            fix=why or "give a design with one of them",
+        )  # fmt: skip
+    return good[0]
+
+
+def _reason(spec: Any) -> str:
+    """Return why a system cannot be built around an engine; empty if it can."""
+    if spec.kind != "systolic":
+        return f"a system feeds arrays with the ports of a product, not a {spec.kind} engine"
+    for name, wanted in (("dataflow", "os"), ("numbers", "int"), ("a_bits", 8), ("b_bits", 8)):
+        if getattr(spec, name, wanted) != wanted:
+            return f"{name} must be {wanted}, not {getattr(spec, name)}"
+    if spec.acc_bits not in (16, 32):
+        return f"acc_bits must be 16 or 32, not {spec.acc_bits}"
+    for name in ("rows", "cols"):
+        if getattr(spec, name) not in (2, 4, 8, 16, 32, 64, 128):
+            return f"{name} must be a power of two from 2 to 128, not {getattr(spec, name)}"
+    return ""
+
+
+def geometry_of(design: Design, engine: str) -> Geometry:
+    """Return a system's sizes: the buffer's bytes as its memories, in fixed shares."""
+    spec: Any = design.engines[engine]
+    word = spec.cols * BITS // 8
+    capacity, share = design.memories.buffer.capacity_bytes, design.memories.buffer.tile_share
+    tiles = int(capacity * share)
+    bank, row = spec.rows * word, spec.cols * spec.acc_bits // 8
+    c_bytes = tiles - int(tiles * A_SHARE) - int(tiles * B_SHARE)
+    return Geometry(
+        spec.rows, spec.cols, BITS, spec.acc_bits,
+        a_depth=max(int(tiles * A_SHARE) // bank, 1), b_depth=max(int(tiles * B_SHARE) // word, 1),
+        c_depth=max(c_bytes // row, 1), kept_depth=max((capacity - tiles) // bank, 1),
+    )  # fmt: skip
