@@ -1,6 +1,6 @@
 """Run all benchmarks, each in a process of its own; write ``last.json`` and the README's table.
 
-python benchmarks/run.py [--scalesim PYTHON]
+python benchmarks/run.py [--scalesim PYTHON] [--zigzag PYTHON] [--only SCRIPT ...]
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "calibrate", "mapping_search", "batch_points", "event_kernel", "scalesim", "worker_memory",
+    "calibrate", "mapping_search", "batch_points", "event_kernel", "scalesim", "zigzag",
+    "worker_memory",
 )  # fmt: skip
+PEERS = ("scalesim", "zigzag")
 PACKAGES = ("archsim", "numpy", "simpy")
 BEGIN, END = "<!-- figures: written by run.py -->", "<!-- end of figures -->"
 
@@ -45,17 +47,23 @@ def table(last: dict[str, Any]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scalesim", help="a Python that has SCALE-Sim 3.0.0: see scalesim.py")
-    python = parser.parse_args().scalesim
-    skipped = [] if python else ["scalesim"]
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, help="keep the others' last figures")
+    for peer in PEERS:
+        parser.add_argument(f"--{peer}", help=f"a Python that has the peer: see {peer}.py")
+    asked = vars(parser.parse_args())
+    options = {peer: [f"--{peer}", asked[peer]] for peer in PEERS if asked[peer]}
+    wanted = asked["only"] or SCRIPTS
+    skipped = [peer for peer in PEERS if peer in wanted and peer not in options]
+    kept = json.loads((HERE / "last.json").read_text("utf-8"))["figures"] if asked["only"] else {}
+    taken = {
+        script: measure(script, options.get(script, []))
+        for script in wanted
+        if script not in skipped
+    }
     last: dict[str, Any] = {
         "versions": {"Python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
         "not_run": skipped,
-        "figures": {
-            script: measure(script, ["--scalesim", python] if script == "scalesim" else [])
-            for script in SCRIPTS
-            if script not in skipped
-        },
+        "figures": {s: (kept | taken)[s] for s in SCRIPTS if s in kept | taken},
     }
     (HERE / "last.json").write_text(json.dumps(last, indent=1) + "\n", "utf-8")
     readme = HERE / "README.md"
