@@ -4,50 +4,98 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.machinery
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
+from typing import Any
 
 from archsim.engines import Engine, Rtl
-from archsim.engines.systolic import ENGINE
+
+REPLACED = (
+    "archsim.engines.systolic",
+    "archsim.engines.vector",
+    "archsim.hdl.",
+    "archsim.formats.",
+)
+
+
+class Mutation:
+    """Finder of one module, whose source it gives with ``old`` replaced by ``new``."""
+
+    def __init__(self, module: str, old: str, new: str) -> None:
+        self.module, self._old, self._new = module, old, new
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if name != self.module:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        assert spec is not None and spec.origin is not None
+        source = Path(spec.origin).read_text()
+        assert source.count(self._old) == 1, (
+            f"{name} has {source.count(self._old)} times {self._old!r}"
+        )
+        spec.loader = _Loader(name, spec.origin, source.replace(self._old, self._new))
+        return spec
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, name: str, path: str, source: str) -> None:
+        super().__init__(name, path)
+        self._changed = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._changed, f"mutant of {fullname}", "exec")
+
+
+@contextmanager
+def in_place(mutation: Mutation) -> Iterator[None]:
+    """Import engines, and the parts they are made of, anew with the mutation; then undo it."""
+    saved = {name: m for name, m in sys.modules.items() if name.startswith(REPLACED)}
+    for name in saved:
+        del sys.modules[name]
+    sys.meta_path.insert(0, mutation)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(mutation)
+        for name in [name for name in sys.modules if name.startswith(REPLACED)]:
+            del sys.modules[name]
+        sys.modules.update(saved)
+        for name, module in saved.items():
+            parent, _, child = name.rpartition(".")
+            setattr(sys.modules[parent], child, module)
 
 
 def mutant(module: str, old: str, new: str) -> ModuleType:
     """Return a module whose source has ``old`` replaced; ``old`` must stand there exactly once."""
-    original = importlib.import_module(module)
-    assert original.__file__ is not None
-    source = Path(original.__file__).read_text()
-    assert source.count(old) == 1, f"{module} has {source.count(old)} times {old!r}"
-    changed = ModuleType(module)  # the same name, so that dataclasses find their annotations
-    exec(compile(source.replace(old, new), f"mutant of {module}", "exec"), changed.__dict__)
-    return changed
+    with in_place(Mutation(module, old, new)):
+        return importlib.import_module(module)
 
 
 def systolic_with(module: str, old: str, new: str) -> Engine:
-    """Return the systolic engine with a fault in one of its modules or in hardware that it uses."""
-    changed = mutant(module, old, new)
-    rtl = ENGINE.rtl
-    assert isinstance(rtl, Rtl)
-    name = module.removeprefix("archsim.engines.systolic.")
-    if name == "timing":
-        return dataclasses.replace(ENGINE, time=changed.time)
-    if name in ("cycle_loop", "recurrence", "folds", "paced"):
-        timing = mutant("archsim.engines.systolic.timing", "PORTS = (", "PORTS = (")
-        what = {"folds": "folds_of", "paced": "closed_form"}.get(name)
-        setattr(timing, what or name, getattr(changed, what) if what else changed)
-        return dataclasses.replace(ENGINE, time=timing.time)
-    if name == "reference":
-        return dataclasses.replace(ENGINE, reference=changed.reference)
-    if name == "beats":
-        return dataclasses.replace(
-            ENGINE, rtl=dataclasses.replace(rtl, pack=changed.pack, unpack=changed.unpack)
-        )
-    array = changed
-    if name != "rtl":  # shared hardware: hand its classes to the array, or to what hands them on
-        array = mutant("archsim.engines.systolic.rtl", "class SystolicArray", "class SystolicArray")
-        if module == "archsim.hdl.fifo":
-            gemm = mutant("archsim.hdl.gemm", "EXTENT_BITS = 24", "EXTENT_BITS = 24")
-            gemm.PairFifo = changed.PairFifo
-            changed = gemm
-        for part in ("FoldSequencer", "RowDrain", "ResultPort", "CycleAccounts"):
-            setattr(array, part, getattr(changed, part))
-    return dataclasses.replace(ENGINE, rtl=dataclasses.replace(rtl, build=array.SystolicArray))
+    """Return the systolic engine with a fault in a module of it, or in hardware that it uses."""
+    package = "archsim.engines.systolic"
+    with in_place(Mutation(module, old, new)):
+        engine: Engine = importlib.import_module(package).ENGINE
+        os_array = importlib.import_module(f"{package}.rtl").SystolicArray
+        ws_array = importlib.import_module(f"{package}.stationary_rtl").StationaryArray
+        assert module in sys.modules, f"the engine does not use {module}"
+    assert isinstance(engine.rtl, Rtl)
+
+    def build(spec: Any) -> Any:  # the engine's own would import the arrays when it is called
+        return os_array(spec) if spec.dataflow == "os" else ws_array(spec)
+
+    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=build))
+
+
+def vector_with(module: str, old: str, new: str) -> Engine:
+    """Return the vector engine with a fault in a module of it, or in hardware that it uses."""
+    with in_place(Mutation(module, old, new)):
+        engine: Engine = importlib.import_module("archsim.engines.vector").ENGINE
+        unit = importlib.import_module("archsim.engines.vector.rtl").VectorUnit
+        assert module in sys.modules, f"the engine does not use {module}"
+    assert isinstance(engine.rtl, Rtl)
+    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=unit))

@@ -87,7 +87,8 @@ def _parameters(rng: Rng, spec: VectorSpec, sets: int) -> Ints:
 
 def _tensor(rng: Rng, spec: VectorSpec) -> Ints:
     """Return bias and multiplier of odd taps, zero point, least and greatest result."""
-    bits = int(rng.choice([width for width in (4, 8, 16, 32) if width <= spec.lane_bits]))
+    widths = [width for width in (4, 8, 16, 32) if width < spec.lane_bits]
+    bits = int(rng.choice([*widths, spec.lane_bits]))
     bias, zero_point = _values(rng, (2,), bits)
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     if rng.random() < 0.5:  # ReLU
