@@ -3,17 +3,20 @@
 Published: parameters and operations of torchvision's model pages (ResNet-50 25,557,032 and
 4.09 G; MobileNetV2 3,504,872 and 0.30 G; ViT-B/16 86,567,656 and 17.56 G, one multiplication and
 addition counted as one); BERT-base 109,482,240 and GPT-2 124,439,808 parameters, which their
-reference implementations count with pooler and with tied head.
+reference implementations count with pooler and with tied head; of Llama 2 7B, Llama 3 8B and
+Mixtral 8x7B the parameter counts of their model pages (6.74, 8.03 and 46.7 B).
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from math import prod
 
 import pytest
 
+from archsim.errors import InputError
 from archsim.frontends import load, names
-from archsim.trace import BASE_OP_KINDS, Trace, as_gemm, check_trace
+from archsim.trace import BASE_OP_KINDS, Gemm, Trace, as_gemm, check_trace
 
 
 def weights(trace: Trace) -> int:
@@ -42,7 +45,9 @@ def test_cnns_have_the_published_totals(model: str, total: int, published_g: flo
     ("model", "total"),
     [
         ("vit_b16", 86_567_656), ("bert_base", 109_482_240), ("gpt2_prefill", 124_439_808),
-        ("gpt2_decode", 124_439_808),
+        ("gpt2_decode", 124_439_808), ("llama_decode", 6_738_415_616),
+        ("llama_decode@shape=llama3_8b", 8_030_261_248), ("llama_prefill", 6_738_415_616),
+        ("moe_prefill", 46_702_792_704),
     ],
 )  # fmt: skip
 def test_transformers_have_the_published_parameters(model: str, total: int) -> None:
@@ -94,7 +99,27 @@ def encoder_macs(tokens: int, *, keys: int | None = None, width: int = 768) -> i
     return tokens * 12 * width**2 + 2 * tokens * (keys or tokens) * width
 
 
+def llama_macs(
+    tokens: int, keys: int, *, hidden: int = 4096, ffn: int = 11008, kv: int = 32, experts: int = 1
+) -> int:
+    """Return multiply-accumulates of one block: q, o; k, v; attention; gate, up and down."""
+    linear = 2 * hidden**2 + 2 * hidden * kv * 128 + 3 * hidden * ffn * experts
+    return tokens * (linear + 2 * keys * hidden)
+
+
 FORMULAS = {
+    "llama_decode": 32 * llama_macs(1, 1024) + 4096 * 32000,
+    "llama_decode@kv=5,batch=3": 3 * (32 * llama_macs(1, 5) + 4096 * 32000),
+    "llama_decode@shape=llama3_8b": 32 * llama_macs(1, 1024, ffn=14336, kv=8) + 4096 * 128256,
+    "llama_decode@layers=2,hidden=512,heads=4,kv_heads=2,ffn=96,vocabulary=50,kv=9": (
+        2 * llama_macs(1, 9, hidden=512, ffn=96, kv=2) + 512 * 50
+    ),
+    "llama_prefill@seq=77": 32 * llama_macs(77, 77) + 4096 * 32000,
+    # Mixtral's router and two experts a token
+    "moe_decode": 32 * (llama_macs(1, 1024, ffn=14336, kv=8, experts=2) + 4096 * 8) + 4096 * 32000,
+    "moe_prefill@seq=50": (
+        32 * (llama_macs(50, 50, ffn=14336, kv=8, experts=2) + 50 * 4096 * 8) + 4096 * 32000
+    ),
     "resnet50": resnet50_macs(224),
     "resnet50@image=160": resnet50_macs(160),
     "mobilenet_v2": mobilenet_v2_macs(224),
@@ -119,7 +144,10 @@ def test_macs_equal_the_formula(model: str) -> None:
 def test_batch_multiplies_work_and_not_weights(model: str) -> None:
     one, four = load(model), load(model, batch=4)
     assert four.macs() == 4 * one.macs()
-    assert four.weight_bytes() == one.weight_bytes()
+    if model == "moe_decode":  # more tokens touch more experts
+        assert four.weight_bytes() > one.weight_bytes()
+    else:
+        assert four.weight_bytes() == one.weight_bytes()
 
 
 @pytest.mark.parametrize("model", names())
@@ -197,3 +225,51 @@ def test_what_was_decided_is_said() -> None:
     assert (
         "causal attention computes the full square of scores, masked half included" in trace.notes
     )
+
+
+# ------------------------------------------------------------------------------------------ experts
+
+
+def experts(trace: Trace) -> list[tuple[int, int]]:
+    """Return how many experts take how many tokens."""
+    found = [as_gemm(op) for op in trace.ops if op.name.endswith(".down") and "experts" in op.name]
+    return [(product.groups, product.m) for product in found]
+
+
+@pytest.mark.parametrize("batch", range(1, 40))
+def test_touched_experts_are_those_expected_of_even_choices(batch: int) -> None:
+    """Against the probability that none of the tokens chooses an expert, expert by expert."""
+    trace = load(f"moe_decode@batch={batch}")
+    parts = experts(trace)
+    assert sum(n * m for n, m in parts) == 2 * batch
+    untouched = sum(Fraction(6, 8) ** batch for _ in range(8))
+    assert abs(sum(n for n, _ in parts) - (8 - untouched)) <= Fraction(1, 2)
+    assert max(m for _, m in parts) - min(m for _, m in parts) <= 1
+
+
+def test_one_token_touches_its_experts_exactly() -> None:
+    trace = load("moe_decode@experts=64,top_k=6")
+    assert experts(trace) == [(6, 1)]
+    assert any("6 of 64 experts a layer are touched (exactly)" in note for note in trace.notes)
+
+
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [
+        ("llama_decode@heads=30", "llama_decode: heads: must divide hidden = 4,096, not 30"),
+        ("llama_decode@kv_heads=5", "llama_decode: kv_heads: must divide heads = 32, not 5"),
+        ("moe_decode@top_k=9", "moe_decode: top_k: must be at most experts = 8, not 9"),
+        ("llama_decode@shape=llama9", "llama_decode: shape: must be one of llama2_7b, llama3_8b, "),
+        ("llama_decode@experts=8", "llama_decode: options: must be of dtype, shape, layers, "),
+    ],
+)
+def test_sizes_that_make_no_decoder_are_refused(model: str, fault: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load(model)
+    assert str(caught.value).startswith(fault)
+
+
+def test_query_heads_that_share_keys_are_rows_of_a_product() -> None:
+    ops = {op.name: op for op in load("llama_decode@shape=llama3_8b,batch=2,kv=100").ops}
+    assert as_gemm(ops["decoder.attention.scores"]) == Gemm(4, 100, 128, 16)
+    assert as_gemm(ops["decoder.attention.context"]) == Gemm(4, 128, 100, 16)

@@ -110,6 +110,27 @@ class Layers(TraceBuilder):
         self.vector("layer_norm", name, (x, gamma, beta), (out,), prod(self.shape(x)))
         return out
 
+    def rms_norm(self, name: str, x: str) -> str:
+        gamma = self.tensor(f"{name}.weight", (self.shape(x)[-1],), "weight")
+        out = self.tensor(f"{name}.out", self.shape(x))
+        self.vector("rms_norm", name, (x, gamma), (out,), prod(self.shape(x)))
+        return out
+
+    def rotate(self, name: str, x: str, tables: Sequence[str]) -> str:
+        """Turn pairs of features by their positions: ``x cos + swapped(x) sin``.
+
+        Halves are swapped by address.
+        """
+        out = self.tensor(f"{name}.out", self.shape(x))
+        elements = prod(self.shape(x))
+        self.vector("mul", name, (x, *tables), (out,), elements, epilogue=("mul", "add"))
+        return out
+
+    def mul(self, name: str, x: str, y: str) -> str:
+        out = self.tensor(f"{name}.out", self.shape(x))
+        self.vector("mul", name, (x, y), (out,), prod(self.shape(x)))
+        return out
+
     def softmax(self, name: str, x: str, *, mask: str = "") -> str:
         """Add a softmax over the last axis; ``causal`` masks it without a tensor."""
         out = self.tensor(f"{name}.out", self.shape(x))
