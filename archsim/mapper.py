@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import GemmJobs, Ints
+from archsim.engines import Blocks, GemmJobs, Ints
 from archsim.errors import InfeasibleError
 from archsim.mapping import (
     HELD,
@@ -25,7 +25,6 @@ from archsim.mapping import (
     GemmMapping,
     GemmMappings,
     ceil_bytes,
-    depth_extents,
     tile_extents,
 )
 from archsim.product import Product
@@ -35,12 +34,12 @@ Objective = Literal["time", "energy", "edp"]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the objective needs of a design: lanes, room, speeds and prices.
+    """What the objective needs of a design: blocks, room, speeds and prices.
 
     Parameters
     ----------
-    rows, cols
-        Lanes of the array: the units that m and n are multiples of.
+    blocks
+        What tiles are multiples of along m, n and k; see `engines.Engine.blocks`.
     capacity_bytes
         Room for the op's tiles.
     occupied
@@ -53,8 +52,7 @@ class Machine:
         Prices of DRAM traffic, of work, and of time, for the energy objectives.
     """
 
-    rows: int
-    cols: int
+    blocks: Blocks
     capacity_bytes: int
     occupied: Callable[[GemmJobs], Ints]
     ps_per_byte: Fraction
@@ -209,9 +207,7 @@ def footprints_bytes(product: Product, mappings: GemmMappings) -> Ints:
 def candidates(product: Product, machine: Machine) -> tuple[Ints, Ints, Ints]:
     """Return the tile extents (m, n, k) of the space, in order of enumeration."""
     g = product.gemm
-    axes = (
-        tile_extents(g.m, machine.rows), tile_extents(g.n, machine.cols), depth_extents(g.k),
-    )  # fmt: skip
+    axes = map(tile_extents, (g.m, g.n, g.k), machine.blocks)
     m, n, k = (x.ravel() for x in np.meshgrid(*map(np.array, axes), indexing="ij"))
     return m, n, k
 

@@ -1,10 +1,11 @@
 """How an op is cut into buffer tiles: the space of mappings, and what the tiles of one move.
 
-The space, for a product ``C[M,N] = A[M,K] B[K,N]`` on an array of R x C lanes: ``m`` and ``n`` in
-{power-of-two multiples of R and C below the extent} and the full extent, ``k`` in
-``ceil(K / 2^i)``, six loop orders, each operand resident (all of it stays in the buffer) or
-streamed (two tiles of it). `mapper.search` takes the cheapest by the objective, ties by DRAM bytes,
-then by order of enumeration.
+The space, for a product ``C[M,N] = A[M,K] B[K,N]``: along an axis that the engine cuts into blocks
+(`engines.Engine.blocks`), the power-of-two multiples of a block below the extent and the full
+extent; along an axis that it streams, ``ceil(extent / 2^i)``; six loop orders, each operand
+resident (all of it stays in the buffer) or streamed (two tiles of it). An output-stationary array
+of R x C PEs has blocks of R and C along m and n, and streams k. `mapper.search` takes the cheapest
+by the objective, ties by DRAM bytes, then by order of enumeration.
 """
 
 from __future__ import annotations
@@ -111,21 +112,19 @@ class SliceMapping:
 Mapping = GemmMapping | SliceMapping
 
 
-def tile_extents(extent: int, lanes: int) -> tuple[int, ...]:
-    """Return power-of-two multiples of the lanes below the extent, then the extent."""
-    tiles = []
-    size = lanes
-    while size < extent:
-        tiles.append(size)
-        size *= 2
-    return (*tiles, extent)
+def tile_extents(extent: int, block: int | None) -> tuple[int, ...]:
+    """Return the sizes of tiles along an axis, the extent itself among them.
 
-
-def depth_extents(k: int) -> tuple[int, ...]:
-    """Return ``ceil(K / 2^i)``, largest first, each once."""
-    sizes = [k]
-    while sizes[-1] > 1:
-        sizes.append(-(-k // 2 ** len(sizes)))
+    They are power-of-two multiples of a block, ascending; without blocks ``ceil(extent / 2^i)``,
+    descending.
+    """
+    sizes = []
+    if block is not None:
+        while (size := block << len(sizes)) < extent:
+            sizes.append(size)
+        return (*sizes, extent)
+    while not sizes or sizes[-1] > 1:
+        sizes.append(-(-extent // 2 ** len(sizes)))
     return tuple(dict.fromkeys(sizes))
 
 

@@ -117,7 +117,7 @@ def machine_of(site: Site) -> Machine:
         energy = unit.engine.energy_pj(unit.spec, tech)
         prices = (8 * tech.dram().pj_per_bit, energy.get("mac", 0.0), energy.get("leak_ps", 0.0))
     return Machine(
-        unit.spec.rows, unit.spec.cols, site.room_bytes, occupied, site.dram.ps_per_byte,
+        unit.engine.blocks(unit.spec), site.room_bytes, occupied, site.dram.ps_per_byte,
         site.dram.latency_ps, unit.clock.period_ps, *prices,
     )  # fmt: skip
 

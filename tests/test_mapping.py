@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archsim.engines import GemmJobs
+from archsim.engines import Blocks, GemmJobs
 from archsim.errors import InfeasibleError
 from archsim.mapper import Machine, candidates, evaluate, footprint_bytes, search
 from archsim.mapping import (
     ORDERS,
     RESIDENT,
     GemmMapping,
-    depth_extents,
     steps,
     tile_extents,
 )
@@ -35,10 +34,12 @@ def occupied(jobs: GemmJobs) -> np.ndarray:
     return folds * np.maximum(jobs.k, ROWS) + jobs.k + 7 + 3 * jobs.accumulate
 
 
-def machine(capacity_bytes: int, ps_per_byte: int = 50) -> Machine:
-    return Machine(
-        ROWS, COLS, capacity_bytes, occupied, Fraction(ps_per_byte), 1000, Fraction(1000)
-    )
+OS, WS, IS = (ROWS, COLS, None), (None, COLS, ROWS), (COLS, None, ROWS)
+blocks = st.sampled_from([OS, OS, WS, IS])
+
+
+def machine(capacity_bytes: int, ps_per_byte: int = 50, blocks: Blocks = OS) -> Machine:
+    return Machine(blocks, capacity_bytes, occupied, Fraction(ps_per_byte), 1000, Fraction(1000))
 
 
 # ---------------------------------------------------------------------------- the brute force
@@ -156,15 +157,17 @@ def time_ps(problem: Product, op: Op | None, mapping: GemmMapping, m: Machine) -
 def brute_force(problem: Product, op: Op | None, m: Machine) -> GemmMapping | None:
     g = problem.gemm
 
-    def extents(extent: int, lanes: int) -> list[int]:
-        return [lanes * 2**i for i in range(40) if lanes * 2**i < extent] + [extent]
+    def extents(extent: int, block: int | None) -> list[int]:
+        if block is None:
+            return sorted({math.ceil(extent / 2**i) for i in range(40)}, reverse=True)
+        return [block * 2**i for i in range(40) if block * 2**i < extent] + [extent]
 
-    ks = sorted({math.ceil(g.k / 2**i) for i in range(40)}, reverse=True)
+    of_m, of_n, of_k = m.blocks
     space = [
         GemmMapping(tm, tn, tk, "".join(order), resident)
-        for tm in extents(g.m, m.rows)
-        for tn in extents(g.n, m.cols)
-        for tk in ks
+        for tm in extents(g.m, of_m)
+        for tn in extents(g.n, of_n)
+        for tk in extents(g.k, of_k)
         for order in permutations("mnk")
         for resident in ("", "a", "b", "c", "ab", "ac", "bc", "abc")
     ]
@@ -220,8 +223,10 @@ convs = st.builds(
 )  # fmt: skip
 
 
-def check(problem: Product, op: Op | None, capacity_bytes: int, ps_per_byte: int) -> None:
-    m = machine(capacity_bytes, ps_per_byte)
+def check(
+    problem: Product, op: Op | None, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
+) -> None:
+    m = machine(capacity_bytes, ps_per_byte, blocks)
     expected = brute_force(problem, op, m)
     if expected is None:
         with pytest.raises(InfeasibleError, match="bytes of buffer"):
@@ -233,31 +238,31 @@ def check(problem: Product, op: Op | None, capacity_bytes: int, ps_per_byte: int
 
 
 @settings(max_examples=25, deadline=None)
-@given(products, st.sampled_from([30, 100, 300, 1000]), st.sampled_from([5, 500, 5000]))
+@given(products, st.sampled_from([30, 100, 300, 1000]), st.sampled_from([5, 500, 5000]), blocks)
 def test_search_equals_brute_force_on_small_products(
-    gemm: Gemm, capacity_bytes: int, ps_per_byte: int
+    gemm: Gemm, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
 ) -> None:
-    check(Product(gemm, 8, 8, 8, 32), None, capacity_bytes, ps_per_byte)
+    check(Product(gemm, 8, 8, 8, 32), None, capacity_bytes, ps_per_byte, blocks)
 
 
 @settings(max_examples=10, deadline=None)
-@given(convs, st.sampled_from([60, 200, 1000]), st.sampled_from([5, 5000]))
+@given(convs, st.sampled_from([60, 200, 1000]), st.sampled_from([5, 5000]), blocks)
 def test_search_equals_brute_force_on_small_convolutions(
-    op: Op, capacity_bytes: int, ps_per_byte: int
+    op: Op, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
 ) -> None:
-    check(conv_problem(op), op, capacity_bytes, ps_per_byte)
+    check(conv_problem(op), op, capacity_bytes, ps_per_byte, blocks)
 
 
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(products, convs), st.integers(20, 1500), st.sampled_from([5, 50, 500, 5000]))
+@given(
+    st.one_of(products, convs), st.integers(20, 1500), st.sampled_from([5, 50, 500, 5000]), blocks
+)
 def test_search_equals_brute_force_on_200_cases(
-    case: Gemm | Op, capacity_bytes: int, ps_per_byte: int
+    case: Gemm | Op, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
 ) -> None:
-    if isinstance(case, Gemm):
-        check(Product(case, 8, 8, 8, 32), None, capacity_bytes, ps_per_byte)
-    else:
-        check(conv_problem(case), case, capacity_bytes, ps_per_byte)
+    problem = Product(case, 8, 8, 8, 32) if isinstance(case, Gemm) else conv_problem(case)
+    check(problem, case if isinstance(case, Op) else None, capacity_bytes, ps_per_byte, blocks)
 
 
 @settings(max_examples=60, deadline=None)
@@ -271,7 +276,7 @@ def test_steps_move_what_the_closed_form_says(
     mapping = GemmMapping(
         data.draw(st.sampled_from(tile_extents(g.m, ROWS))),
         data.draw(st.sampled_from(tile_extents(g.n, COLS))),
-        data.draw(st.sampled_from(depth_extents(g.k))),
+        data.draw(st.sampled_from(tile_extents(g.k, None))),
         order, resident,
     )  # fmt: skip
     tiles = steps(problem, mapping)
@@ -286,10 +291,12 @@ def test_steps_move_what_the_closed_form_says(
 
 
 @settings(max_examples=40, deadline=None)
-@given(products, st.sampled_from([200, 1000, 10**6]))
-def test_never_worse_than_a_fixed_stationary_choice(gemm: Gemm, capacity_bytes: int) -> None:
+@given(products, st.sampled_from([200, 1000, 10**6]), blocks)
+def test_never_worse_than_a_fixed_stationary_choice(
+    gemm: Gemm, capacity_bytes: int, blocks: Blocks
+) -> None:
     """Output, weight or input stationary: k, m or n innermost at every tile size that fits."""
-    problem, m = Product(gemm, 8, 8, 8, 32), machine(capacity_bytes)
+    problem, m = Product(gemm, 8, 8, 8, 32), machine(capacity_bytes, blocks=blocks)
     tm, tn, tk = candidates(problem, m)
     for order in ("mnk", "nkm", "mkn"):
         fixed = evaluate(problem, m, tm, tn, tk, np.ones_like(tm), (order,), ("",))
@@ -306,7 +313,7 @@ def test_candidates_follow_the_definition() -> None:
     assert tile_extents(100, 16) == (16, 32, 64, 100)
     assert tile_extents(16, 16) == (16,)
     assert tile_extents(3, 16) == (3,)
-    assert depth_extents(9) == (9, 5, 3, 2, 1)
+    assert tile_extents(9, None) == (9, 5, 3, 2, 1)
 
 
 def test_infeasible_names_demand_room_and_lever() -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Data = Mapping[str, NDArray[Any]]  # operand values by the refs that jobs carry
+Blocks = tuple[int | None, int | None, int | None]  # along m, n and k
 
 # ---------------------------------------------------------------------------------------- jobs
 
@@ -289,6 +290,9 @@ class Engine:
         ``(spec) -> bits`` of a partial sum in the buffer. It makes the engine one that takes
         products (`OpKind.tiling` ``gemm``) as tiles of m, n and k; `lower` then gets the steps of a
         mapping, and their jobs are of GEMM engines. None: it takes every op in even slices.
+    blocks
+        ``(spec) -> (m, n, k)``: the extents that the engine itself cuts a product into, for tiles
+        to be multiples of; None along an axis that streams, where any extent suits it.
     cases
         ``(rng, spec or None, count) -> [Case]``: conformance cases; None means the engine's choice
         of at most 6 distinct specs that cover every PE and dataflow.
@@ -323,6 +327,7 @@ class Engine:
     dtypes: Callable[[Any], frozenset[str]] | None = None
     peak_macs: Callable[[Any], int] = lambda spec: 0
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
+    blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     op_kinds: tuple[OpKind, ...] = ()
     metrics: tuple[Metric, ...] = ()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from archsim.design import Design, design_from
 from archsim.formats.requantise import requantise
-from archsim.mapping import GemmMapping, depth_extents, tile_extents
+from archsim.mapping import GemmMapping, tile_extents
 from archsim.program import Scales
 from archsim.program.placement import is_narrow
 from archsim.trace import Op, Tensor, Trace, as_gemm
@@ -259,7 +259,7 @@ def _mapped(layer: Layer, rng: Rng) -> Layer:
         return layer
     g = as_gemm(_op(0, layer, "x"))
     m, n = (int(rng.choice(tile_extents(x, SIDE)[-3:])) for x in (g.m, g.n))
-    k = int(rng.choice(depth_extents(g.k)[:2]))
+    k = int(rng.choice(tile_extents(g.k, None)[:2]))
     order = "mnk" if k < g.k else str(rng.choice(["mnk", "nmk", "kmn", "knm"]))
     resident = str(rng.choice(["", "a", "b", "ab"]))
     return replace(layer, mapping=GemmMapping(m, n, k, order, resident))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from archsim.engines import Data, Engine, GemmJobs, Reason, Rtl
+from archsim.engines import Blocks, Data, Engine, GemmJobs, Reason, Rtl
 from archsim.engines.systolic import beats, cases, cost, timing
 from archsim.engines.systolic.reference import reference
-from archsim.engines.systolic.spec import MAX_EXTENT, SystolicSpec
+from archsim.engines.systolic.spec import MAX_EXTENT, Dataflow, SystolicSpec
 from archsim.errors import InfeasibleError
 from archsim.formats import Numbers
 from archsim.trace import DTYPE_BITS, Op
@@ -48,13 +48,33 @@ def lower(spec: SystolicSpec, op: Op, mapping: Any, data: Data | None = None) ->
 
 
 def assumptions(spec: SystolicSpec) -> tuple[str, ...]:
-    return (
-        "systolic: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
+    folds = (
         "systolic: a fold begins max(k, rows, cols) cycles after the one before it",
         "systolic: no preload, both operands stream; PEs beyond a ragged edge idle",
+    )
+    if spec.dataflow != "os":
+        streamed, stationary = ("A", "B") if spec.dataflow == "ws" else ("B", "A")
+        folds = (
+            f"systolic: a tile of {stationary} loads while {streamed} streams past the one before",
+            f"systolic: {spec.acc_rows} rows add up over k at a time; more load {stationary} again",
+        )
+    return (
+        "systolic: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
+        *folds,
         "systolic: im2col happens on the buffer's read side and costs no cycles",
         *NUMBER_ASSUMPTIONS[spec.numbers],
     )
+
+
+def blocks(spec: SystolicSpec) -> Blocks:
+    """Return the extents of what stays in the PEs; the axis that it does not span streams."""
+    rows, cols = spec.rows, spec.cols
+    stationary: Mapping[Dataflow, Blocks] = {
+        "os": (rows, cols, None),
+        "ws": (None, cols, rows),
+        "is": (cols, None, rows),
+    }
+    return stationary[spec.dataflow]
 
 
 def build(spec: SystolicSpec) -> Any:
@@ -87,5 +107,6 @@ ENGINE = Engine(
     dtypes=dtypes,
     peak_macs=peak_macs,
     sum_bits=lambda spec: spec.acc_bits,
+    blocks=blocks,
     assumptions=assumptions,
 )

@@ -104,9 +104,8 @@ def _weight_stationary(spec: SystolicSpec, a: Ints, b: Ints) -> dict[str, Ints]:
     a_rows = _padded(a, m, deep * spec.rows).reshape(m, deep, spec.rows).transpose(1, 0, 2)
     chunks = np.split(a_rows, range(spec.acc_rows, m, spec.acc_rows), axis=1)
     a_beats = [np.tile(chunk.reshape(-1, spec.rows), (across, 1)) for chunk in chunks]
-    order = np.concatenate(
-        [tile[::-1] for tile in np.split(np.arange(k), range(spec.rows, k, spec.rows))]
-    )
+    tiles = np.split(np.arange(k), range(spec.rows, k, spec.rows))
+    order = np.concatenate([tile[::-1] for tile in tiles])
     b_rows = _padded(b, k, across * spec.cols).reshape(k, across, spec.cols).transpose(1, 0, 2)
     b_beats = b_rows[:, order].reshape(-1, spec.cols)
     return {"a": np.concatenate(a_beats), "b": np.tile(b_beats, (len(chunks), 1))}

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 from archsim.engines import Case, Env, GemmJobs, Ints, PortEnv, Rate, Stalls
 from archsim.engines.systolic.spec import PORTS, SystolicSpec
 
-# square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap at once; floats
+# every dataflow; square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap
+# at once; floats, of one fold a sum and of several; banks that small jobs fill more than once
 SPECS = (
     SystolicSpec(rows=4, cols=4),
-    SystolicSpec(rows=2, cols=5, a_bits=4, b_bits=4, acc_bits=10),
-    SystolicSpec(rows=5, cols=3, a_bits=8, b_bits=4, acc_bits=16),
-    SystolicSpec(rows=1, cols=4, a_bits=3, b_bits=8, acc_bits=12),
+    SystolicSpec(rows=5, cols=3, a_bits=8, b_bits=4, acc_bits=16, dataflow="ws", acc_rows=6),
     SystolicSpec(rows=6, cols=1, a_bits=16, b_bits=16, acc_bits=64),
+    SystolicSpec(rows=2, cols=5, a_bits=3, b_bits=8, acc_bits=12, dataflow="is", acc_rows=3),
     SystolicSpec(rows=3, cols=4, numbers="bf16"),
+    SystolicSpec(rows=3, cols=2, numbers="bf16", dataflow="ws", acc_rows=4),
 )
 MAX_JOBS = 3
+LARGE_BANK = 256  # rows; cases do not fill larger ones
 Rng = np.random.Generator
 Shape = Callable[[Rng, SystolicSpec], tuple[int, int, int]]
 
@@ -32,9 +34,10 @@ def cases(rng: Rng, spec: SystolicSpec | None = None, count: int = 24) -> list[C
 
 
 def _case(rng: Rng, index: int, spec: SystolicSpec) -> Case:
-    # every shape meets every environment within 49 cases, every spec as well within 294
+    # their numbers having no common factor, every shape meets every environment within 77 cases,
+    # and every spec as well within 462
     shape_name = list(SHAPES)[index % len(SHAPES)]
-    env_name = list(ENVS)[(index + index // len(SHAPES)) % len(ENVS)]
+    env_name = list(ENVS)[index % len(ENVS)]
     count = int(rng.integers(1, MAX_JOBS + 1))
     extents = np.array([SHAPES[shape_name](rng, spec) for _ in range(count)], np.int64)
     accumulate = rng.integers(0, 2, count).astype(bool)
@@ -52,8 +55,14 @@ def _case(rng: Rng, index: int, spec: SystolicSpec) -> Case:
 
 def _length(spec: SystolicSpec, m: int, n: int, k: int) -> int:
     """Return about how many cycles a job takes, to size its stall vectors."""
-    folds = -(-m // spec.rows) * -(-n // spec.cols)
-    return folds * max(k, spec.rows, spec.cols) + spec.rows + spec.cols
+    rows, cols = spec.rows, spec.cols
+    if spec.dataflow == "is":
+        m, n = n, m
+    if spec.dataflow == "os":
+        folds, beats = -(-m // rows) * -(-n // cols), max(k, rows, cols)
+    else:
+        folds, beats = -(-k // rows) * -(-n // cols), max(m, rows)
+    return folds * beats + rows + cols
 
 
 def _values(rng: Rng, shape: tuple[int, int], spec: SystolicSpec, bits: int) -> Ints:
@@ -93,6 +102,12 @@ def _upto(rng: Rng, limit: int) -> int:
     return int(rng.integers(1, limit + 1))
 
 
+def _past_the_bank(rng: Rng, spec: SystolicSpec) -> int:
+    """Return an extent that takes several folds or chunks, unless the bank is very large."""
+    piece = spec.rows if spec.dataflow == "os" else min(spec.acc_rows, LARGE_BANK)
+    return piece + _upto(rng, min(2 * piece, 12))
+
+
 SHAPES: Mapping[str, Shape] = {
     "ragged": lambda rng, s: (
         _upto(rng, 3 * s.rows + 1), _upto(rng, 3 * s.cols + 1), _upto(rng, s.rows + s.cols + 2),
@@ -107,6 +122,14 @@ SHAPES: Mapping[str, Shape] = {
         _upto(rng, s.rows + 1), _upto(rng, 2 * s.cols), s.rows + s.cols + _upto(rng, 40),
     ),
     "one": lambda rng, s: (_upto(rng, 2), _upto(rng, 2), _upto(rng, 2)),
+    "long_m": lambda rng, s: (
+        _past_the_bank(rng, s), _upto(rng, 2 * s.cols + 1), _upto(rng, 3 * s.rows),
+    ),
+    "long_n": lambda rng, s: (
+        _upto(rng, 2 * s.cols + 1), _past_the_bank(rng, s), _upto(rng, 3 * s.rows),
+    ),
+    "short_m": lambda rng, s: (_upto(rng, 2), _upto(rng, 4 * s.cols), _upto(rng, 4 * s.rows)),
+    "short_n": lambda rng, s: (_upto(rng, 4 * s.cols), _upto(rng, 2), _upto(rng, 4 * s.rows)),
 }  # fmt: skip
 
 
