@@ -13,6 +13,7 @@ from archsim.cli.arguments import DesignName, Json, Set
 if TYPE_CHECKING:
     from archsim.hdl.synth import SynthResult
     from archsim.verify import Row
+    from archsim.verify.system import SystemRow
 
 rtl = typer.Typer(no_args_is_help=True, help="Write Verilog, or prove it equal to the model.")
 EngineName = Annotated[
@@ -47,7 +48,9 @@ def build(
 
 @rtl.command()
 def check(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="Kind of engine.")],
+    engine: Annotated[
+        str, typer.Argument(metavar="ENGINE|system", help="Kind of engine, or a whole system.")
+    ],
     cases: Annotated[int, typer.Option(min=1, max=100_000)] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the cases.")] = 0,
     settings: Set = None,
@@ -57,16 +60,25 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run random jobs on the generated Verilog and compare values and cycles with the model."""
+    """Run random jobs on the generated Verilog and compare values and cycles with the model.
+
+    `system`: layers and chains of them on DMA, scratchpad and engine, against the event fidelity.
+    """
     from archsim.design import one_of  # noqa: PLC0415
     from archsim.engines import discover  # noqa: PLC0415
     from archsim.errors import InputError  # noqa: PLC0415
 
     known = discover()
-    if engine not in known:
-        raise InputError("engine", f"must be {one_of(known, engine)}", engine)
+    if engine not in (*known, "system"):
+        raise InputError("engine", f"must be {one_of([*known, 'system'], engine)}", engine)
     if simulator not in (None, "verilator", "amaranth"):
         raise InputError("--simulator", "must be one of verilator, amaranth", simulator)
+    if engine == "system":
+        if settings:
+            raise InputError("--set", "is for the specs of engines; a system's cases have designs")
+        need("amaranth", "rtl")
+        _check_system(cases, seed, simulator, case, json)
+        return
     spec = arguments.spec(engine, settings) if settings else None
     need("amaranth", "rtl")
     from archsim import verify  # noqa: PLC0415
@@ -78,6 +90,43 @@ def check(
         _print_verdict(engine, rows)
     if not all(row.ok for row in rows):
         raise typer.Exit(1)
+
+
+def _check_system(
+    cases: int, seed: int, simulator: str | None, case: str | None, json: bool
+) -> None:
+    from archsim.verify.system import check_system  # noqa: PLC0415
+
+    rows = check_system(cases, seed, simulator, case)  # type: ignore[arg-type]
+    if json:
+        show.as_json({"rows": [row.as_dict() for row in rows]})
+    else:
+        _print_system(rows)
+    if not all(row.ok for row in rows):
+        raise typer.Exit(1)
+
+
+def _print_system(rows: list[SystemRow]) -> None:
+    show.table(
+        ("case", "event", "RTL", "more", "bound", "transfers", "jobs"),
+        [
+            (
+                row.case, row.event_cycles, row.rtl_cycles,
+                None if row.rtl_cycles is None else row.rtl_cycles - row.event_cycles,
+                row.bound_cycles, row.transfers, row.jobs,
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+    bad = [row for row in rows if not row.ok]
+    for row in bad:
+        typer.echo(f"{row.case}: {row.command}")
+        for text in row.disagreements:
+            typer.echo(f"  {text}")
+    verdict = f"{len(rows)} cases agree in values, and in cycles within their bounds"
+    if bad:
+        verdict = f"{len(bad)} of {len(rows)} cases disagree"
+    typer.echo(f"system: {verdict} ({rows[0].simulator}, seed {rows[0].seed})")
 
 
 def _print_verdict(engine: str, rows: list[Row]) -> None:

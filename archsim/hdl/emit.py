@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,13 @@ from archsim.hdl import yosys
 
 # operators are sized by the HDL and its optimiser, where Verilog extends and cuts by itself
 _WAIVERS = ("/* verilator lint_off WIDTHEXPAND */", "/* verilator lint_off WIDTHTRUNC */")
+
+# the HDL starts every memory at zero; a chip's memories start with anything, and Verilog that says
+# otherwise is a line a row
+_ZEROED = re.compile(
+    r"  cell \$meminit_v2 .*\n(?:    parameter .*\n)+"
+    r"    connect \\ADDR .*\n    connect \\DATA \d+'0+\n    connect \\EN .*\n  end\n"
+)
 
 
 class VerilogTarget:
@@ -97,13 +105,15 @@ def to_verilog(component: wiring.Component, name: str) -> str:
     """Return the Verilog of a component whose top module is called ``name``.
 
     Clock ``clk``, synchronous reset ``rst``; a stream ``x`` is ``x__payload``, ``x__valid``,
-    ``x__ready``, arrays with element 0 lowest.
+    ``x__ready``, arrays with element 0 lowest. Memories that start at zero are undefined until they
+    are written.
     """
     target = VerilogTarget(name)
     top = rtlil.convert(component, name=name, platform=target, emit_src=False)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "design.il").write_text("\n".join([*target.rtlil.values(), top]))
+        rtlil_text = "\n".join([*target.rtlil.values(), top])
+        (folder / "design.il").write_text(_ZEROED.sub("", rtlil_text))
         yosys.run(
             [
                 "read_rtlil design.il",

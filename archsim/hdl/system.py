@@ -17,6 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.hdl.descriptors import COUNT_BITS, JOB, SLOT_BITS, TAP, WORD_BITS, Geometry, Table
 from archsim.hdl.dma import TRANSFER_LAYOUT, DescriptorReader, Dma, memory_port
+from archsim.hdl.emit import VerilogTarget, reference
 from archsim.hdl.operands import PixelFeeder, RowFeeder
 from archsim.hdl.requantise import Requantise, Scaling
 from archsim.hdl.scratchpad import LaneBanks, RowMemory
@@ -46,6 +47,9 @@ class System(wiring.Component):
         ``counters``, whose lanes and widths are the geometry's.
     geometry
         Sizes.
+    module
+        Name of the engine's own Verilog module, for Verilog that instantiates it; empty: the engine
+        is part of the system's.
 
     Members
     -------
@@ -59,19 +63,11 @@ class System(wiring.Component):
     ar, r, aw, w, b : memory port, in words of ``cols`` elements
     """
 
-    def __init__(self, engine: wiring.Component, geometry: Geometry) -> None:
-        self._engine, self._geometry = engine, geometry
-        write = wiring.Signature(
-            {
-                "enable": Out(1),
-                "table": Out(2),
-                "address": Out(PROGRAM_ADDRESS_BITS),
-                "word": Out(WORD_BITS),
-            }
-        )
+    def __init__(self, engine: wiring.Component, geometry: Geometry, module: str = "") -> None:
+        self._engine, self._geometry, self._module = engine, geometry, module
         super().__init__(
             {
-                "program": In(write),
+                "program": In(self.program_signature()),
                 "start": In(1),
                 "transfers": In(COUNT_BITS),
                 "jobs": In(COUNT_BITS),
@@ -84,10 +80,26 @@ class System(wiring.Component):
             }
         )
 
+    @staticmethod
+    def program_signature() -> wiring.Signature:
+        """Return what writes the tables, as its source has it."""
+        return wiring.Signature(
+            {
+                "enable": Out(1),
+                "table": Out(2),
+                "address": Out(PROGRAM_ADDRESS_BITS),
+                "word": Out(WORD_BITS),
+            }
+        )
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         g = self._geometry
-        m.submodules.engine = self._engine
+        engine = self._engine
+        if self._module and isinstance(platform, VerilogTarget):
+            engine, m.submodules.engine = reference(self._module, engine.signature, "engine")
+        else:
+            m.submodules.engine = engine
         m.submodules.dma = dma = Dma(g)
         m.submodules.tiles = tiles = LaneBanks(g.rows, g.a_depth, g.word_bits)
         m.submodules.kept = kept = LaneBanks(g.rows, g.kept_depth, g.word_bits)
@@ -115,8 +127,8 @@ class System(wiring.Component):
         m.d.comb += reader.count.eq(self.jobs)
         jobs = _Jobs(reader.rows.p, Signal(name="go"), Signal(name="ended"))
         running = Signal()
-        self._feed(m, jobs, reader, running, tables["taps"], tiles, kept, weights, sums)
-        self._results(m, jobs, tables["scales"], kept, sums, biases)
+        self._feed(m, engine, jobs, reader, running, tables["taps"], tiles, kept, weights, sums)
+        self._results(m, engine, jobs, tables["scales"], kept, sums, biases)
 
         with m.If(jobs.go):
             m.d.sync += running.eq(1)
@@ -159,6 +171,7 @@ class System(wiring.Component):
     def _feed(
         self,
         m: Module,
+        engine: Any,
         jobs: _Jobs,
         reader: DescriptorReader,
         running: Signal,
@@ -169,7 +182,7 @@ class System(wiring.Component):
         sums: RowMemory,
     ) -> None:
         """Start jobs when what they wait for has been, and feed the engine's operand ports."""
-        g, job, engine = self._geometry, jobs.descriptor, self._engine
+        g, job = self._geometry, jobs.descriptor
         m.submodules.pixels = pixels = PixelFeeder(g, JOB_LAYOUT, TAP_LAYOUT)
         m.submodules.rows = rows = RowFeeder(g)
         tap = taps.read_port(domain="comb")
@@ -212,6 +225,7 @@ class System(wiring.Component):
     def _results(
         self,
         m: Module,
+        engine: Any,
         jobs: _Jobs,
         scales: Memory,
         kept: LaneBanks,
@@ -219,7 +233,7 @@ class System(wiring.Component):
         biases: RowMemory,
     ) -> None:
         """Write result rows where the job wants them: as sums, or scaled and rounded."""
-        g, engine = self._geometry, self._engine
+        g = self._geometry
         job = Signal(JOB_LAYOUT, reset_less=True)
         with m.If(jobs.go):
             m.d.sync += job.eq(jobs.descriptor)

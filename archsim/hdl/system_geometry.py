@@ -48,10 +48,24 @@ def _reason(spec: Any) -> str:
 
 
 def geometry_of(design: Design, engine: str) -> Geometry:
-    """Return a system's sizes: the buffer's bytes as its memories, in fixed shares."""
+    """Return a system's sizes: the buffer's bytes as its memories, in fixed shares.
+
+    Raises
+    ------
+    InputError
+        If the design's buffer feeds the array more slowly than the scratchpad does.
+    """
     spec: Any = design.engines[engine]
     word = spec.cols * BITS // 8
-    capacity, share = design.memories.buffer.capacity_bytes, design.memories.buffer.tile_share
+    buffer = design.memories.buffer
+    wanted = max(spec.rows * BITS // 8 + word, spec.cols * spec.acc_bits // 8)
+    if buffer.port_bytes < wanted:
+        raise InputError(
+            "memories.buffer",
+            f"must move {wanted} bytes a cycle (banks x bank_width_bytes): the system's scratchpad "
+            "has a bank a lane, and never makes the array wait", buffer.port_bytes,
+        )  # fmt: skip
+    capacity, share = buffer.capacity_bytes, buffer.tile_share
     tiles = int(capacity * share)
     bank, row = spec.rows * word, spec.cols * spec.acc_bits // 8
     c_bytes = tiles - int(tiles * A_SHARE) - int(tiles * B_SHARE)
