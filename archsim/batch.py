@@ -2,7 +2,8 @@
 
 Designs that run each op on the same kind of engine go together: residency and prefetch are decided,
 and the recurrence is run, for all of them in each NumPy call. What comes out is what `simulate`
-says of each design alone, exactly.
+says of each design alone, exactly, unless several engines wait for DRAM: who asks first differs
+from design to design, so each engine has the DRAM to itself here, and the time is a lower bound.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from archsim.assignment import first_of
 from archsim.design import Clock, Design
 from archsim.engines import Fmax, Ints, SpecBatch, discover
 from archsim.errors import InputError
@@ -25,8 +27,8 @@ from archsim.memory import DramBatch, DramTiming
 from archsim.plan import Unit
 from archsim.planner import env_of
 from archsim.recurrence import Pipe, advance
+from archsim.residency import resident_tensors, room_of
 from archsim.rows import Cut, Rows, UnitBatch, cut, rows_of
-from archsim.schedule import assign, resident_tensors, room_of
 from archsim.simulate import simulate, units_of
 from archsim.trace import Op, Trace
 
@@ -43,7 +45,8 @@ class BatchResult:
     Parameters
     ----------
     time_ps, cycles, dram_bytes
-        As in `archsim.result.Metrics`.
+        As in `archsim.result.Metrics`; the times are lower bounds where several engines wait for
+        DRAM.
     occupied_ps
         Time that jobs hold engines, all engines together.
     """
@@ -58,6 +61,8 @@ def evaluate(
     designs: Sequence[Design], trace: Trace, mappings: Sequence[Mapping[str, OpMapping]]
 ) -> BatchResult:
     """Return what `simulate` says of each design with its mappings, in the order of the designs.
+
+    A design whose policy is not ``first`` is simulated by itself.
 
     Parameters
     ----------
@@ -79,11 +84,21 @@ def evaluate(
             wrong = min(given.keys() ^ names)
             raise InputError("mappings", f"must name each op of trace {trace.name!r}, once", wrong)
     found = np.zeros((4, len(designs)), np.int64)
+    together = [i for i, design in enumerate(designs) if design.policy == "first"]
+    for i in sorted(set(range(len(designs))) - set(together)):
+        found[:, i] = _alone(designs[i], trace, mappings[i])
     units = _units(designs)
-    for alike in _groups(trace, designs, units):
+    for alike in _groups(trace, designs, units, together):
         for some in np.array_split(alike, -(-len(alike) // MAX_DESIGNS)):
             _evaluate(trace, designs, units, mappings, some.tolist(), found)
     return BatchResult(*found)
+
+
+def _alone(design: Design, trace: Trace, mappings: Mapping[str, OpMapping]) -> Ints:
+    """Return the column of a `BatchResult` of one design."""
+    found = simulate(design, trace, mappings=mappings)
+    time_ps, occupied = found.per_resource[0].total_ps, (row.occupied_ps for row in found.per_op)
+    return np.array([time_ps, found.metrics.cycles, found.metrics.dram_bytes, sum(occupied)])
 
 
 def _evaluate(
@@ -133,9 +148,9 @@ def _units(designs: Sequence[Design]) -> list[tuple[Unit, ...]]:
 
 
 def _groups(
-    trace: Trace, designs: Sequence[Design], units: list[tuple[Unit, ...]]
+    trace: Trace, designs: Sequence[Design], units: list[tuple[Unit, ...]], some: list[int]
 ) -> Iterable[list[int]]:
-    """Return the designs in groups that differ in numbers only, not in which engine runs what."""
+    """Return some designs in groups that differ in numbers only, not in which engine runs what."""
     distinct: dict[Any, Op] = {}
     for op in trace.ops:
         dtypes = tuple(trace.tensors[name].dtype for name in (*op.inputs, *op.outputs))
@@ -143,7 +158,8 @@ def _groups(
     ops = replace(trace, ops=tuple(distinct.values()))
     runs: dict[Any, tuple[str, ...]] = {}
     groups: dict[Any, list[int]] = {}
-    for i, (design, mine) in enumerate(zip(designs, units, strict=True)):
+    for i in some:
+        design, mine = designs[i], units[i]
         specs = tuple((unit.name, unit.spec) for unit in mine)
         if specs not in runs:
             runs[specs] = tuple(unit.name for unit in _assigned(design, mine, ops))
@@ -157,8 +173,8 @@ def _groups(
 def _assigned(design: Design, units: tuple[Unit, ...], trace: Trace) -> list[Unit]:
     """Return the unit of each op, the fallback host being the last of the units if there is one."""
     if design.fallback is None:
-        return assign(units, None, trace)
-    return assign(units[:-1], units[-1], trace)
+        return first_of(units, None, trace)
+    return first_of(units[:-1], units[-1], trace)
 
 
 def _stacked(units: Sequence[Unit], design: Design) -> UnitBatch:

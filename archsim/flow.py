@@ -45,12 +45,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A tensor that may stay on chip while ops [start, stop) run."""
+    """A tensor that may stay on chip while ops [start, stop) run; ``users`` read it."""
 
     name: str
     start: int
     stop: int
     size_bytes: int
+    users: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +147,6 @@ def _lives(
         if tensor.role != "activation" or not users or producer[tensor.name] != i:
             continue
         if min(users) > i and all(segment_of[u] is segment_of[i] for u in users):
-            lives.append(Life(tensor.name, i, max(users) + 1, tensor.size_bytes))
+            life = Life(tensor.name, i, max(users) + 1, tensor.size_bytes, tuple(users))
+            lives.append(life)
     return tuple(lives)

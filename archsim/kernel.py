@@ -2,13 +2,17 @@
 
 Each engine has a DMA process, which serves its transfers in their static order, and a compute
 process, which runs its jobs; they wait for each other through events, one a tile. All DMAs queue
-for the DRAM in order of arrival: that contention is what this fidelity adds to `analytic`.
+for the DRAM in order of arrival, ties in the order of the design's engines. An engine that declares
+a process of its own (`Engine.process`) runs its jobs as that says: contention inside a job is what
+this fidelity adds to `analytic`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import heapq
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import simpy
@@ -18,6 +22,49 @@ from archsim.schedule import Program, Run
 from archsim.timeline import Execution, Timeline
 
 Process = Generator[Any, Any, None]
+LATE = 2  # the priority of what comes after all that happens at a time; SimPy's others are 0 and 1
+
+
+def _after_all(sim: simpy.Environment, callback: Callable[[simpy.Event], None]) -> None:
+    """Call back after all other events of the present time."""
+    event = sim.event()
+    event._ok, event._value = True, None  # triggered, as SimPy's own events do it
+    event.callbacks.append(callback)
+    sim.schedule(event, priority=LATE)
+
+
+class _Dram:
+    """The DRAM: one transfer at a time, the one that was asked for first.
+
+    Of those asked for at one time, the engine that the design names first; so the choice is made
+    when nothing else can happen at that time any more.
+    """
+
+    def __init__(self, sim: simpy.Environment) -> None:
+        self.sim = sim
+        self._queue: list[tuple[int, int, int, simpy.Event]] = []
+        self._number = count()
+        self._busy = self._choosing = False
+
+    def request(self, order: int) -> simpy.Event:
+        """Return what happens when it is the engine's turn."""
+        granted = self.sim.event()
+        heapq.heappush(self._queue, (self.sim.now, order, next(self._number), granted))
+        self._choose()
+        return granted
+
+    def release(self) -> None:
+        self._busy = False
+        self._choose()
+
+    def _choose(self) -> None:
+        if self._queue and not self._busy and not self._choosing:
+            self._choosing = True
+            _after_all(self.sim, self._grant)
+
+    def _grant(self, event: simpy.Event) -> None:
+        self._choosing, self._busy = False, True
+        heapq.heappop(self._queue)[-1].succeed()
 
 
 @dataclass(slots=True)
@@ -58,19 +105,19 @@ class _Job:
         return self.stored[-1] if store_ps else self.ended[-1]
 
 
-def run(program: Program, repeats: Mapping[int, int]) -> Timeline:
-    """Return the timeline of a program, segments repeated as often as ``repeats`` says."""
-    return _System(program, repeats).timeline()
+def run(program: Program, repeats: Mapping[int, int], items: int | None = None) -> Timeline:
+    """Return the timeline of a program: see `Program.runs`."""
+    return _System(program, program.runs(repeats, items)).timeline()
 
 
 class _System:
-    def __init__(self, program: Program, repeats: Mapping[int, int]) -> None:
+    def __init__(self, program: Program, runs: list[Run]) -> None:
         self.latency_ps = program.dram.latency_ps
         self.sim = simpy.Environment()
-        self.dram = simpy.Resource(self.sim)
+        self.dram = _Dram(self.sim)
+        self.orders = {unit.name: order for order, unit in enumerate(program.units)}
         self.spans: list[Span] = []
         self.fetched: dict[int, simpy.Event] = {}  # prefetched weights, by position of their run
-        runs = program.runs(repeats)
         self.jobs = _jobs(self.sim, runs, self.fetched)
         for unit in program.units:
             mine = [i for i, r in enumerate(runs) if r.placed.unit.name == unit.name]
@@ -114,10 +161,10 @@ class _System:
 
     def _transfer(self, name: str, job: _Job, what: str, duration_ps: int) -> Process:
         asked_ps = self.sim.now
-        with self.dram.request() as grant:
-            yield grant
-            start_ps = self.sim.now
-            yield self.sim.timeout(duration_ps)
+        yield self.dram.request(self.orders[name])
+        start_ps = self.sim.now
+        yield self.sim.timeout(duration_ps)
+        self.dram.release()
         job.execution.dma_wait_ps["dram"] += start_ps - asked_ps
         if what == "load 0":
             job.execution.start_ps = start_ps
@@ -170,10 +217,37 @@ class _System:
                     job.execution.start_ps = begin_ps
                 late = slot is not None and (arrival is None or slot.value > arrival.value)
                 job.execution.wait_ps["store" if late else "load"] += begin_ps - idle_ps
-                yield self.sim.timeout(clock.edge_ps(edge + cycles) - self.sim.now)
+                planned_ps = clock.edge_ps(edge + cycles)
+                if job.run.placed.unit.engine.process is None:
+                    yield self.sim.timeout(planned_ps - self.sim.now)
+                else:
+                    yield self.sim.timeout(begin_ps - self.sim.now)
+                    yield from self._contended(name, job, step, planned_ps)
                 self.spans.append(Span(name, f"{op_name} {step}", begin_ps, self.sim.now))
                 job.execution.occupied_ps += self.sim.now - begin_ps
                 job.ended[step].succeed(self.sim.now)
+
+    def _contended(self, name: str, job: _Job, step: int, planned_ps: int) -> Process:
+        """Run a step as the engine's own process does, which never takes less than its `time`."""
+        unit = job.run.placed.unit
+
+        def hold(duration_ps: int) -> Process:
+            yield self.dram.request(self.orders[name])
+            yield self.sim.timeout(duration_ps)
+            self.dram.release()
+            job.execution.inside_ps += duration_ps
+
+        process = unit.engine.process
+        assert process is not None
+        yield from process(self.sim, unit.spec, job.run.placed.plan.jobs(step), {"dram": hold})
+        end_ps = unit.clock.edge_ps(unit.clock.next_edge(self.sim.now))
+        if end_ps < planned_ps:
+            raise ValueError(
+                f"engine {unit.engine.kind!r}: process() took {planned_ps - end_ps} ps less than "
+                "time(), which must be a lower bound"
+            )
+        yield self.sim.timeout(end_ps - self.sim.now)
+        job.execution.stretched_ps += end_ps - planned_ps
 
     def _until(self, events: list[simpy.Event]) -> Process:
         for event in events:
@@ -187,8 +261,6 @@ def _jobs(sim: simpy.Environment, runs: list[Run], fetched: dict[int, simpy.Even
     latest: dict[str, _Job] = {}
     arrival: dict[str, simpy.Event | None] = {}
     store: dict[str, simpy.Event | None] = {}
-    done: dict[int, simpy.Event] = {}
-    iterations: dict[tuple[int, int], list[simpy.Event]] = {}
     for position, run in enumerate(runs):
         name, moves, steps = run.placed.unit.name, run.placed.moves, list(run.steps())
         loaded, ended, stored = ([sim.event() for _ in steps] for _ in range(3))
@@ -203,15 +275,13 @@ def _jobs(sim: simpy.Environment, runs: list[Run], fetched: dict[int, simpy.Even
             frees.append(store.get(name))
         for step in range(max(len(stored) - 2, 0), len(stored)):
             store[name] = stored[step] if steps[step][1] else store.get(name)
-        inputs = [done[p] for p in run.placed.after]
-        if run.placed.carried and run.iteration:
-            inputs += iterations[run.segment, run.iteration - 1]
-        execution = Execution(run.segment, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps)
+        inputs = [jobs[p].done for p in run.needs]
+        execution = Execution(
+            run.item, run.stretch, run.iteration, run.placed.index, dma_busy_ps=run.dma_ps
+        )
         previous = latest.get(name)
         opened = previous.ended[-1] if previous else None
         job = _Job(run, steps, execution, arrives, frees, loaded, ended, stored, inputs, opened)
         latest[name] = job
-        done[run.placed.index] = job.done
-        iterations.setdefault((run.segment, run.iteration), []).append(job.done)
         jobs.append(job)
     return jobs

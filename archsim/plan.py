@@ -91,8 +91,8 @@ class Moves:
         last store.
     first_ps, whole_first_ps
         Load of the first step, without what can be prefetched, and with it.
-    dma_ps
-        All loads and stores but that first load.
+    dma_ps, last_ps
+        All loads and stores but that first load; the last of the stores.
     blocks
         Load, store (0 where a result stays on chip) and cycles of the engine, of each step.
     """
@@ -102,6 +102,7 @@ class Moves:
     first_ps: int
     whole_first_ps: int
     dma_ps: int
+    last_ps: int
     read_bytes: int
     write_bytes: int
     blocks: Callable[[], Iterable[tuple[Ints, Ints, Ints]]]
@@ -132,6 +133,8 @@ class Plan:
         See `Timing.kind`.
     buffer_bytes
         Room that the tiles take.
+    jobs
+        The engine's jobs of a step, one row an execution.
     """
 
     mapping: OpMapping
@@ -140,6 +143,7 @@ class Plan:
     totals: Mapping[str, Mapping[str, int]]
     kind_of_time: TimingKind
     buffer_bytes: int
+    jobs: Callable[[int], Any]
     _moves: dict[Hashable, Moves] = field(default_factory=dict)
 
     def moves(
@@ -154,6 +158,14 @@ class Plan:
         if key not in self._moves:
             self._moves[key] = self._make_moves(*key, dram)
         return self._moves[key]
+
+    def alone_ps(self, clock: Clock, dram: DramTiming) -> int:
+        """Return the op's time with nothing on chip and no other engine: see `mapper`."""
+        inputs = len(next(iter(self.blocks())).load_bytes)
+        moves = self.moves((False,) * inputs, False, (False,) * inputs, dram)
+        compute_ps = clock.edge_ps(sum(self.totals["split"].values()))
+        ends_ps = moves.whole_first_ps + moves.last_ps + dram.latency_ps
+        return ends_ps + max(compute_ps, moves.dma_ps - moves.last_ps)
 
     def _make_moves(
         self,
@@ -189,7 +201,7 @@ class Plan:
         prefetch_ps, first_ps, whole_first_ps = dram.transfer_ps(sizes).tolist()
         return Moves(
             prefetch_ps, prefetch_bytes, first_ps, whole_first_ps, dma_ps - whole_first_ps,
-            read_bytes, write_bytes,
+            int(kept[-1][1][-1]), read_bytes, write_bytes,
             (lambda: kept) if self.steps <= BLOCK_STEPS else (lambda: map(timed, self.blocks())),
         )  # fmt: skip
 

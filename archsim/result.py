@@ -25,7 +25,15 @@ class Metrics:
     cycles
         Total time in cycles of the design's first engine, rounded up.
     time_us, energy_pj, area_mm2, power_mw
-        Of one run of the trace; power is energy over time.
+        Of the whole stream: one run of the trace, unless more were asked for. Power is energy over
+        time.
+    latency_us
+        Until the first item of the stream was done; without a stream, the time.
+    throughput_per_s
+        Items a second between the end of the first and the end of the last; of a single item, one
+        over its time.
+    energy_per_item_pj
+        Energy over items.
     macs
         Multiply-accumulates done.
     utilisation
@@ -47,6 +55,9 @@ class Metrics:
     macs: int
     utilisation: float
     dram_bytes: int
+    latency_us: float
+    throughput_per_s: float
+    energy_per_item_pj: float
     tied_percent: float
     fidelity: Fidelity
     extra: Mapping[str, float] = field(default_factory=dict)
@@ -60,10 +71,12 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class OpRow:
-    """One op, all its repeats together.
+    """One op, all its repeats and all items together.
 
     Parameters
     ----------
+    why
+        What the design's policy went by.
     start_ps, end_ps
         Of its first execution: from when its engine was free for it to its last store.
     time_ps
@@ -106,6 +119,7 @@ class OpRow:
     kind_of_time: str
     on_chip: tuple[str, ...] = ()  # operands that did not go through DRAM
     counts: Mapping[str, int] = field(default_factory=dict)
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

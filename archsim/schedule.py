@@ -7,53 +7,72 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
-import numpy as np
-
+from archsim.assignment import Part, assigned
 from archsim.design import Design
-from archsim.engines import Ints, Reason, op_kinds
-from archsim.errors import ArchsimError
-from archsim.flow import Flow, Segment
+from archsim.flow import Flow
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
 from archsim.plan import Memo, Moves, Plan, Site, Unit
 from archsim.planner import plan_op
+from archsim.residency import hazards, resident_tensors, room_of
 from archsim.trace import Op, Trace
-
-MAX_REFUSED = 20  # ops that an error names
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An op in the program.
+    """An op in the program, or the rounds of it that one stage runs.
 
     Parameters
     ----------
-    unit
-        The engine instance that runs it.
+    unit, why
+        The engine instance that runs it, and what the policy went by.
     plan
         Its tiles, jobs and bytes.
     moves
         What DMA really does for it, given what stays on chip.
+    repeat
+        Executions for one item.
     after
-        Indices of ops whose results must exist before it may touch its inputs.
+        Ops of other engines that must be done before it may touch its inputs or write its result:
+        position in the program, and how many items before.
     held_inputs, held_output
         Operands that do not pass through DRAM.
     carried
-        Whether it reads what the block's previous repeat left behind.
+        Whether it reads what the block's previous round left behind.
     """
 
     index: int
     op: Op
     unit: Unit
+    why: str
     plan: Plan
     moves: Moves
-    after: tuple[int, ...]
+    repeat: int
+    after: tuple[tuple[int, int], ...]
     held_inputs: tuple[str, ...]
     held_output: bool
     carried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Ops [start, stop) of the program, run together ``repeat`` times for each item.
+
+    Parameters
+    ----------
+    stage
+        Of a pipeline.
+    continues
+        Whether the rounds go on from those of the stretch before.
+    """
+
+    start: int
+    stop: int
+    repeat: int
+    stage: int
+    continues: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,10 @@ class Run:
 
     Parameters
     ----------
+    item, stretch, iteration
+        Which of all executions it is.
+    needs
+        Runs that must be done before it may touch its inputs, by position in the order of runs.
     fetched
         Whether its weights were fetched before its other loads.
     opening_ps
@@ -70,9 +93,11 @@ class Run:
         Weights of the engine's next op that are fetched ahead of this op's last store.
     """
 
-    segment: int
+    item: int
+    stretch: int
     iteration: int
     placed: Placed
+    needs: tuple[int, ...]
     fetched: bool
     opening_ps: int
     prefetch_next_ps: int
@@ -93,38 +118,80 @@ class Run:
         return self.placed.moves.steps(self.first_load_ps)
 
 
+Place = tuple[int, int, int, Placed]  # item, stretch, iteration
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The static program of a trace on a design."""
+    """The static program of a trace on a design, for a stream of ``items``."""
 
     units: tuple[Unit, ...]
     ops: tuple[Placed, ...]
-    segments: tuple[Segment, ...]
+    stretches: tuple[Stretch, ...]
     dram: DramTiming
     room_bytes: int
+    items: int = 1
 
-    def runs(self, repeats: Mapping[int, int]) -> list[Run]:
-        """Return every execution in order, each segment repeated as often as ``repeats`` says."""
-        order = [
-            (number, iteration, placed)
-            for number, segment in enumerate(self.segments)
-            for iteration in range(repeats.get(number, segment.repeat))
-            for placed in self.ops[segment.start : segment.stop]
-        ]
+    @property
+    def stages(self) -> int:
+        return max((s.stage for s in self.stretches), default=0) + 1
+
+    def order(self, repeats: Mapping[int, int], items: int) -> list[Place]:
+        """Return the static order of all executions.
+
+        In a pipeline, stage s works on item i while stage s + 1 works on item i - 1. What several
+        stages give to one engine stands in the order of the time that has passed in the stage, by
+        the plans' own times.
+        """
+        stages: list[list[tuple[int, int, int, Placed]]] = [[] for _ in range(self.stages)]
+        passed_ps = [0] * len(stages)
+        several = len(stages) > 1
+        for number, stretch in enumerate(self.stretches):
+            mine = self.ops[stretch.start : stretch.stop]
+            for iteration in range(repeats.get(number, stretch.repeat)):
+                for placed in mine:
+                    stage = stretch.stage
+                    stages[stage].append((passed_ps[stage], number, iteration, placed))
+                    if several:
+                        passed_ps[stage] += placed.plan.alone_ps(placed.unit.clock, self.dram)
+        order: list[Place] = []
+        for slot in range(items + len(stages) - 1):
+            rows = [
+                (at_ps, stage, slot - stage, number, iteration, placed)
+                for stage, runs in enumerate(stages)
+                if 0 <= slot - stage < items
+                for at_ps, number, iteration, placed in runs
+            ]
+            if several:
+                rows.sort(key=lambda row: row[:2])
+            order += [row[2:] for row in rows]
+        return order
+
+    def runs(self, repeats: Mapping[int, int], items: int | None = None) -> list[Run]:
+        """Return every execution in order.
+
+        Parameters
+        ----------
+        repeats
+            By stretch: how often it is repeated, where that is not as often as it says.
+        """
+        order = self.order(repeats, self.items if items is None else items)
         ahead_ps = [0] * len(order)
         latest: dict[str, int] = {}  # the position of each engine's latest run
+        needs = _Needs(self)
         runs = []
-        for position, (segment, iteration, placed) in enumerate(order):
+        for position, (item, number, iteration, placed) in enumerate(order):
             running = latest.get(placed.unit.name)
             latest[placed.unit.name] = position
             moves, opening_ps, fetched = placed.moves, 0, True
             if running is None:
                 opening_ps = moves.prefetch_ps
-            elif self._fits_ahead(order[running][2], placed):
+            elif self._fits_ahead(order[running][3], placed):
                 ahead_ps[running] = moves.prefetch_ps
             else:
                 fetched = False
-            runs.append((segment, iteration, placed, fetched, opening_ps))
+            needed = needs.of(position, item, number, iteration, placed)
+            runs.append((item, number, iteration, placed, needed, fetched, opening_ps))
         return [Run(*run, ahead) for run, ahead in zip(runs, ahead_ps, strict=True)]
 
     def _fits_ahead(self, running: Placed, follower: Placed) -> bool:
@@ -132,48 +199,33 @@ class Program:
         return need <= self.room_bytes
 
 
-def assign(units: tuple[Unit, ...], fallback: Unit | None, trace: Trace) -> list[Unit]:
-    """Return each op's engine: the first that accepts it, else the fallback.
+class _Needs:
+    """The runs that each run waits for, found in the order of the program."""
 
-    Raises
-    ------
-    ArchsimError
-        If there is neither, with every such op and every engine's reason.
-    """
-    chosen, refused = [], []
-    known = {unit.name: unit.engine.dtypes and unit.engine.dtypes(unit.spec) for unit in units}
-    kinds = op_kinds()
-    for op in trace.ops:
-        operands = op.inputs[:2] if kinds[op.kind].tiling == "gemm" else op.inputs
-        dtypes = {trace.tensors[name].dtype for name in operands}
-        reasons: list[str] = []
-        takers = (u for u in units if _takes(u, op, dtypes, known[u.name], reasons))
-        unit = next(takers, fallback)
-        if unit is None:
-            refused.append(f"  {op.name} ({op.kind}): " + "; ".join(reasons))
-        else:
-            chosen.append(unit)
-    if refused:
-        more = f"\n  and {len(refused) - MAX_REFUSED} more" if len(refused) > MAX_REFUSED else ""
-        raise ArchsimError(
-            f"{len(refused)} of {len(trace.ops)} ops have no engine that accepts them, and the "
-            "design names no fallback:\n" + "\n".join(refused[:MAX_REFUSED]) + more
-        )
-    return chosen
+    def __init__(self, program: Program) -> None:
+        self._stretches = program.stretches
+        self._latest: dict[tuple[int, int], int] = {}  # by op and item
+        self._rounds: dict[tuple[int, int], list[list[int]]] = {}  # by item and stretch
+
+    def of(
+        self, position: int, item: int, number: int, iteration: int, placed: Placed
+    ) -> tuple[int, ...]:
+        """Return the positions that a run needs; it has the one given."""
+        keys = ((index, item - lag) for index, lag in placed.after)
+        needs = [self._latest[key] for key in keys if key[1] >= 0]
+        rounds = self._rounds.setdefault((item, number), [])
+        if placed.carried and iteration:
+            needs += rounds[iteration - 1]
+        elif placed.carried and self._stretches[number].continues:
+            needs += self._rounds[item, number - 1][-1]
+        self._latest[placed.index, item] = position
+        if len(rounds) == iteration:
+            rounds.append([])
+        rounds[iteration].append(position)
+        return tuple(needs)
 
 
-def _takes(
-    unit: Unit, op: Op, dtypes: set[str], known: frozenset[str] | None, reasons: list[str]
-) -> bool:
-    verdict = unit.engine.accepts(unit.spec, op)
-    if isinstance(verdict, Reason):
-        reasons.append(f"{unit.name}: {verdict.text}")
-        return False
-    if known is not None and not dtypes <= known:
-        wrong = ", ".join(sorted(dtypes - known))
-        reasons.append(f"{unit.name}: computes on {', '.join(sorted(known))}, not {wrong}")
-        return False
-    return True
+# ---------------------------------------------------------------------------------------- building
 
 
 def build(
@@ -185,8 +237,9 @@ def build(
     objective: Any = "time",
     given: Mapping[str, OpMapping] | None = None,
     memo: Memo | None = None,
+    items: int = 1,
 ) -> Program:
-    """Return the program of a trace on a design.
+    """Return the program of a stream of items, each of them the trace, on a design.
 
     Parameters
     ----------
@@ -206,60 +259,39 @@ def build(
     for unit in every:
         site = Site(unit, design.memories.buffer, dram, room, design.node, objective)
         sites[unit.name] = (site, memo.site(site))
-    chosen = []
     flow = memo.flow(trace)
-    for i, unit in enumerate(assign(units, fallback, trace)):
-        site, number = sites[unit.name]
-        chosen.append((unit, plan_op(site, number, flow, i, given, memo)))
-    held = frozenset(name for name, kept in resident_tensors(flow, store_room).items() if kept)
-    ops = _placed(flow, chosen, held, dram)
-    return Program(every, ops, flow.segments, dram, room)
 
+    def planned(unit: Unit, index: int) -> Plan:
+        return plan_op(*sites[unit.name], flow, index, given, memo)
 
-def room_of(design: Design) -> tuple[int, int]:
-    """Return the buffer's bytes for one engine's tiles, and for results that stay on chip."""
-    buffer = design.memories.buffer
-    tiles = int(buffer.capacity_bytes * buffer.tile_share) // len(design.engines)
-    return tiles, buffer.capacity_bytes - tiles * len(design.engines)
-
-
-def resident_tensors(flow: Flow, room_bytes: int | Ints) -> dict[str, Any]:
-    """Return whether each tensor that may stay on chip does: first come, first kept.
-
-    For an array of rooms the answers are arrays.
-    """
-    most: Any = max if isinstance(room_bytes, int) else np.maximum
-    in_use: list[Any] = [0] * len(flow.links)
-    held = {}
-    for life in flow.lives:
-        span = range(life.start, life.stop)
-        fits = reduce(most, (in_use[i] for i in span)) + life.size_bytes <= room_bytes
-        for i in span:
-            in_use[i] = in_use[i] + fits * life.size_bytes
-        held[life.name] = fits
-    return held
+    parts = assigned(design.policy, units, fallback, flow, planned, dram)
+    stages = [{i for p in parts if p.stage == s for i in range(p.start, p.stop)}
+              for s in range(max((p.stage for p in parts), default=0) + 1)]  # fmt: skip
+    kept = resident_tensors(flow, store_room, stages)
+    held = frozenset(name for name, stays in kept.items() if stays)
+    ops, stretches = _placed(flow, parts, held, dram)
+    return Program(every, ops, stretches, dram, room, items)
 
 
 def _placed(
-    flow: Flow, chosen: list[tuple[Unit, Plan]], held: frozenset[str], dram: DramTiming
-) -> tuple[Placed, ...]:
-    several = len({unit.name for unit, _ in chosen}) > 1
-    placed = []
-    used_up: dict[str, int] = {}  # by unit: its latest op that was the last to use a kept tensor
-    for i, (op, link) in enumerate(zip(flow.trace.ops, flow.links, strict=True)):
-        unit, plan = chosen[i]
-        held_inputs = tuple(name for name in op.inputs if name in held)
-        held_output = bool(op.outputs) and op.outputs[0] in held
-        after: tuple[int, ...] = ()
-        if several:
-            # room for a result on chip is free only once the tensors that had it are used up
-            before = {*link.producers, *(used_up.values() if held_output else ())}
-            after = tuple(sorted(p for p in before if chosen[p][0].name != unit.name))
-        on_chip = tuple(name in held for name in op.inputs)
-        moves = plan.moves(on_chip, held_output, link.weights, dram)
-        placed.append(
-            Placed(i, op, unit, plan, moves, after, held_inputs, held_output, link.carried)
-        )
-        if not held.isdisjoint(link.last_uses):
-            used_up[unit.name] = i
-    return tuple(placed)
+    flow: Flow, parts: tuple[Part, ...], held: frozenset[str], dram: DramTiming
+) -> tuple[tuple[Placed, ...], tuple[Stretch, ...]]:
+    after = hazards(flow, parts, held)
+    placed: list[Placed] = []
+    stretches = []
+    for part in parts:
+        start = len(placed)
+        for i, choice in zip(range(part.start, part.stop), part.choices, strict=True):
+            op, link, index = flow.trace.ops[i], flow.links[i], len(placed)
+            on_chip = tuple(name in held for name in op.inputs)
+            held_output = bool(op.outputs) and op.outputs[0] in held
+            placed.append(
+                Placed(
+                    index, op, choice.unit, choice.why, choice.plan,
+                    choice.plan.moves(on_chip, held_output, link.weights, dram), part.repeat,
+                    after[index], tuple(name for name in op.inputs if name in held), held_output,
+                    link.carried,
+                )
+            )  # fmt: skip
+        stretches.append(Stretch(start, len(placed), part.repeat, part.stage, part.continues))
+    return tuple(placed), tuple(stretches)

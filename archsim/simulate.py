@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
@@ -22,7 +23,7 @@ from archsim.mapping import Mapping as OpMapping
 from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.score import scored
-from archsim.timeline import fold_repeats
+from archsim.timeline import Folded, fold_repeats
 from archsim.trace import Trace
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PS_PER_S = 10**12
 _RUNS = {"analytic": analytic.run, "event": kernel.run}
+MAX_STEPS = {"analytic": 50_000_000, "event": 5_000_000}  # buffer tiles: about a minute of each
 
 CONVENTIONS = (
     "fold overlap: folds of one job overlap, jobs of one engine do not",
@@ -49,18 +51,21 @@ def simulate(
     objective: Objective = "time",
     mappings: Mapping[str, OpMapping] | None = None,
     memo: Memo | None = None,
+    batches: int = 1,
 ) -> Result:
     """Return what a trace costs on a design.
 
     Parameters
     ----------
     fidelity
-        ``analytic``: exact for one engine, a lower bound for several. ``event``: SimPy, with
-        contention for DRAM.
+        ``analytic``: the recurrence of tiles and transfers. ``event``: the same program in SimPy,
+        with timelines; it differs where an engine has contention inside its jobs, and is later.
     objective
-        What the mapping search minimises.
+        What the mapping search minimises, for each op by itself.
     mappings
-        By op name: mappings that replace the search.
+        By op name, or NAME@ENGINE: mappings that replace the search.
+    batches
+        Items of a stream: the trace is run so many times, one behind the other on each engine.
     memo
         Plans kept from earlier calls; results do not depend on it.
 
@@ -78,18 +83,20 @@ def simulate(
     tech = load(design.node)
     memo = Memo() if memo is None else memo
     units, notes = units_of(design, tech, _limits(design, tech, memo))
-    unknown = sorted(set(mappings or {}) - {op.name for op in trace.ops})
+    if type(batches) is not int or batches < 1:
+        raise InputError("batches", "must be a positive integer", batches)
+    names = {op.name for op in trace.ops}
+    unknown = sorted(n for n in mappings or {} if not {n, n.rpartition("@")[0]} & names)
     if unknown:
         raise InputError("mapping", f"must name ops of trace {trace.name!r}", unknown[0])
     host = None if design.fallback is None else fallback_unit(design.fallback)
     program = schedule.build(
-        design, trace, units, host, objective=objective, given=mappings, memo=memo
+        design, trace, units, host, objective=objective, given=mappings, memo=memo, items=batches
     )
-    run = _RUNS[fidelity]
-    folded = fold_repeats(program, lambda repeats: run(program, repeats))
+    folded = fold_repeats(program, partial(_RUNS[fidelity], program), MAX_STEPS[fidelity])
     books = tables.close(design, program, folded, tech, memo)
     result = Result(
-        metrics=_metrics(design, program, books, folded.total_ps, fidelity),
+        metrics=_metrics(program, books, folded, fidelity),
         per_op=books.per_op,
         per_resource=books.per_resource,
         energy_pj=books.energy_pj,
@@ -99,8 +106,8 @@ def simulate(
             "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
         },
         assumptions=(*_assumptions(units, host), *notes, *tech.assumptions),
-        provenance=_provenance(design, trace, units, tech, objective),
-        mappings={p.op.name: p.plan.mapping for p in program.ops},
+        provenance=_provenance(design, trace, units, tech, objective) | {"batches": batches},
+        mappings=_mappings(program),
         spans=folded.timeline.spans,
         engines={unit.name: unit.engine.kind for unit in units},
     )
@@ -189,14 +196,22 @@ def _peak(unit: Unit) -> int:
     return unit.engine.peak_macs(unit.spec)
 
 
+def _mappings(program: schedule.Program) -> dict[str, OpMapping]:
+    """Return the mapping of each op, by NAME@ENGINE where rounds of it run on several."""
+    times = Counter(placed.op.name for placed in program.ops)
+    return {
+        p.op.name if times[p.op.name] == 1 else f"{p.op.name}@{p.unit.name}": p.plan.mapping
+        for p in program.ops
+    }
+
+
 def _metrics(
-    design: Design,
-    program: schedule.Program,
-    books: tables.Books,
-    total_ps: int,
-    fidelity: Fidelity,
+    program: schedule.Program, books: tables.Books, folded: Folded, fidelity: Fidelity
 ) -> Metrics:
     energy_pj = sum(books.energy_pj.values())
+    total_ps, items = folded.total_ps, program.items
+    steady_ps = total_ps - folded.latency_ps
+    rate = (items - 1, steady_ps) if steady_ps else (items, total_ps)
     macs = sum(row.macs for row in books.per_op)
     first = program.units[0].clock
     possible = sum(_peak(u) * total_ps / u.clock.period_ps for u in program.units)
@@ -209,6 +224,9 @@ def _metrics(
         macs=macs,
         utilisation=float(macs / possible) if possible else 0.0,
         dram_bytes=sum(row.dram_read_bytes + row.dram_write_bytes for row in books.per_op),
+        latency_us=folded.latency_ps / 1e6,
+        throughput_per_s=rate[0] * PS_PER_S / rate[1] if rate[1] else 0.0,
+        energy_per_item_pj=energy_pj / items,
         tied_percent=books.tied_percent,
         fidelity=fidelity,
     )

@@ -45,9 +45,12 @@ def close(design: Design, program: Program, folded: Folded, tech: Tech, memo: Me
     memory = memo.cost(("memory", design.node, buffer), partial(_memory_price, buffer, tech))
     tallies = _tallies(folded)
     per_op = tuple(
-        _op_row(placed, tallies[placed.index], prices[placed.unit.name], memory)
+        _op_row(
+            placed, placed.repeat * program.items, tallies[placed.index],
+            prices[placed.unit.name], memory,
+        )
         for placed in program.ops
-    )
+    )  # fmt: skip
     per_resource = tuple(_resource_rows(program, folded.total_ps, tallies))
     occupied = {row.name: 0 for row in per_resource}
     tied = 0
@@ -139,7 +142,9 @@ class _Tally:
 
     first: Execution
     occupied_ps: int
+    stretched_ps: int
     dma_busy_ps: int
+    inside_ps: int
     wait_ps: dict[str, int]
     dma_wait_ps: dict[str, int]
 
@@ -149,9 +154,11 @@ def _tallies(folded: Folded) -> dict[int, _Tally]:
     for run, weight in folded.weighted():
         tally = tallies.get(run.op)
         if tally is None:
-            tally = tallies[run.op] = _Tally(run, 0, 0, {}, {})
+            tally = tallies[run.op] = _Tally(run, 0, 0, 0, 0, {}, {})
         tally.occupied_ps += run.occupied_ps * weight
+        tally.stretched_ps += run.stretched_ps * weight
         tally.dma_busy_ps += run.dma_busy_ps * weight
+        tally.inside_ps += run.inside_ps * weight
         _add(tally.wait_ps, run.wait_ps, weight)
         _add(tally.dma_wait_ps, run.dma_wait_ps, weight)
     return tallies
@@ -162,8 +169,11 @@ def _add(total: dict[str, int], part: Mapping[str, int], weight: int = 1) -> Non
         total[name] = total.get(name, 0) + value * weight
 
 
-def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) -> OpRow:
-    repeat, totals, moves = placed.op.repeat, placed.plan.totals, placed.moves
+def _op_row(
+    placed: Placed, repeat: int, tally: _Tally, price: _Price, memory: _MemoryPrice
+) -> OpRow:
+    """Return the row of an op that is run ``repeat`` times."""
+    totals, moves = placed.plan.totals, placed.moves
     moved, work = totals["moved_bytes"], totals["work"]
     read, write = moved["in"] + moves.write_bytes, moved["out"] + moves.read_bytes
     engine_pj = sum(
@@ -198,6 +208,7 @@ def _op_row(placed: Placed, tally: _Tally, price: _Price, memory: _MemoryPrice) 
         kind_of_time=placed.plan.kind_of_time,
         on_chip=(*placed.held_inputs, *(placed.op.outputs if placed.held_output else ())),
         counts={name: number * repeat for name, number in totals["counts"].items()},
+        why=placed.why,
     )
 
 
@@ -233,24 +244,28 @@ def _resource_rows(
         engine: dict[str, int] = {}
         dma: dict[str, int] = {}
         split: dict[str, int] = {}
-        occupied = dma_busy = dma_bytes = buffer_bytes = 0
+        occupied = stretched = dma_busy = inside_busy = dma_bytes = buffer_bytes = 0
         for placed in program.ops:
             if placed.unit.name != unit.name:
                 continue
-            repeat, tally = placed.op.repeat, tallies[placed.index]
+            repeat, tally = placed.repeat * program.items, tallies[placed.index]
             moves, totals = placed.moves, placed.plan.totals
             occupied += tally.occupied_ps
+            stretched += tally.stretched_ps
+            inside_busy += tally.inside_ps
             dma_busy += tally.dma_busy_ps
             _add(engine, tally.wait_ps)
             _add(dma, tally.dma_wait_ps)
             _add(split, totals["split"], repeat)
             dma_bytes += (moves.read_bytes + moves.write_bytes) * repeat
             buffer_bytes += sum(totals["moved_bytes"].values()) * repeat
-        inside = _split_ps(unit, split, occupied)
+        inside = _split_ps(unit, split, occupied - stretched)
         busy_ps = inside.pop("busy", 0)
+        if stretched:
+            inside["contention"] = stretched
         yield _row(unit.name, "engine", total_ps, busy_ps, inside | engine, buffer_bytes)
         yield _row(f"{unit.name}.dma", "dma", total_ps, dma_busy, dma, dma_bytes)
-        dram_busy += dma_busy
+        dram_busy += dma_busy + inside_busy
         dram_bytes += dma_bytes
     yield _row("dram", "dram", total_ps, dram_busy, {}, dram_bytes)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from archsim.errors import ArchsimError
 from archsim.result import Span
 from archsim.schedule import Program
 
@@ -26,8 +28,10 @@ class Execution:
         Of its first load or job, prefetched weights aside.
     occupied_ps
         Time that jobs hold the engine.
-    dma_busy_ps
-        Time that its transfers, and the prefetch for the next op, hold the DRAM.
+    stretched_ps
+        That part of it which contention inside jobs adds (`Engine.process`).
+    dma_busy_ps, inside_ps
+        Time that its transfers, and the prefetch for the next op, hold the DRAM; and its jobs.
     wait_ps
         Engine time lost before its steps: on ``load``, ``store`` (a full result buffer), ``input``.
     dma_wait_ps
@@ -35,19 +39,30 @@ class Execution:
         or ``dram`` (another DMA has it).
     """
 
-    segment: int
+    item: int
+    stretch: int
     iteration: int
     op: int
     begin_ps: int = 0
     start_ps: int = 0
     end_ps: int = 0
     occupied_ps: int = 0
+    stretched_ps: int = 0
     dma_busy_ps: int = 0
+    inside_ps: int = 0
     wait_ps: dict[str, int] = field(default_factory=lambda: {"load": 0, "store": 0, "input": 0})
     dma_wait_ps: dict[str, int] = field(
         default_factory=lambda: {"buffer": 0, "input": 0, "dram": 0}
     )
     tail_ps: tuple[int, ...] = ()  # what of the engine and its DMA can still delay what follows
+
+    def shape(self, start_ps: int) -> tuple[object, ...]:
+        """Return all that happened, relative to a time."""
+        times = (self.begin_ps, self.start_ps, self.end_ps, *self.tail_ps)
+        return (
+            self.op, tuple(t - start_ps for t in times), self.occupied_ps, self.stretched_ps,
+            self.inside_ps, self.wait_ps, self.dma_wait_ps,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,9 @@ class Timeline:
     spans: tuple[Span, ...] = ()
 
 
+Runner = Callable[[Mapping[int, int], int], Timeline]  # of repeats and items: see `Program.runs`
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """A timeline in which long repeats were run a few times and then counted.
@@ -66,78 +84,178 @@ class Folded:
     Parameters
     ----------
     skipped
-        By segment: iterations that were not run, each like the `STEADY` one.
-    total_ps
-        End of the whole run, skipped iterations included.
+        By stretch: iterations that were not run, each like the `STEADY` one.
+    skipped_items
+        Items of the stream that were not run, each like the `STEADY` one.
+    total_ps, latency_ps
+        End of the whole run, what was skipped included, and of the first item.
     """
 
     timeline: Timeline
     skipped: Mapping[int, int]
+    skipped_items: int
     total_ps: int
+    latency_ps: int
 
     def weighted(self) -> Iterator[tuple[Execution, int]]:
         """Yield executions with how many runs each stands for."""
-        for execution in self.timeline.executions:
-            stands = execution.iteration == STEADY
-            yield execution, 1 + self.skipped.get(execution.segment, 0) if stands else 1
+        for each in self.timeline.executions:
+            weight = 1 + (self.skipped.get(each.stretch, 0) if each.iteration == STEADY else 0)
+            if each.item == STEADY:
+                weight *= 1 + self.skipped_items
+            yield each, weight
 
 
-def fold_repeats(program: Program, run: Callable[[Mapping[int, int]], Timeline]) -> Folded:
-    """Run a program with each repeated segment shortened where that provably changes nothing.
+def fold_repeats(program: Program, run: Runner, most_steps: int) -> Folded:
+    """Run a program with repeats shortened where that provably changes nothing.
 
     A repeat is periodic if its second and third iterations run alike, relative to their start, down
     to the state that they leave behind, and if the period is a whole number of cycles of every
     clock. Nothing else may run beside it: what stands before it must have ended, what stands after
-    it must start later. If any of this does not hold, the program is run in full.
+    it must start later, and where several engines share it, each iteration must have ended before
+    the next one starts. If any of this does not hold, the program is run in full. So with the items
+    of a stream, if all ops are one engine's: those of several engines overlap.
+
+    Raises
+    ------
+    ArchsimError
+        If more than ``most_steps`` steps would have to be run.
     """
     long = {
         number: RUN_ITERATIONS
-        for number, segment in enumerate(program.segments)
-        if segment.repeat > RUN_ITERATIONS
+        for number, stretch in enumerate(program.stretches)
+        if stretch.repeat > RUN_ITERATIONS and (program.stages == 1 or program.items == 1)
     }
-    timeline = run(long)
-    shift_ps = 0
-    for number in long:
-        period_ps = _period_ps(program, timeline, number)
-        if period_ps is None:
-            return _folded(run({}), {}, 0)
-        shift_ps += period_ps * (program.segments[number].repeat - RUN_ITERATIONS)
-    skipped = {n: program.segments[n].repeat - RUN_ITERATIONS for n in long}
-    return _folded(timeline, skipped, shift_ps)
+    one_engine = len({placed.unit.name for placed in program.ops}) == 1
+    few = min(program.items, RUN_ITERATIONS) if one_engine else program.items
+    attempts = [(long, few), ({}, few), (long, program.items), ({}, program.items)]
+    for repeats, items in attempts:
+        _check_steps(program, repeats, items, most_steps)
+        folded = _folded(program, run(repeats, items), repeats, items)
+        if folded is not None:
+            return folded
+    raise AssertionError("a program that is run in full needs no folding")
 
 
-def _folded(timeline: Timeline, skipped: Mapping[int, int], shift_ps: int) -> Folded:
-    """Close a timeline; one DRAM serves all transfers, which bounds its length from below too."""
-    folded = Folded(timeline, skipped, timeline.total_ps + shift_ps)
-    dram_ps = sum(execution.dma_busy_ps * weight for execution, weight in folded.weighted())
-    return Folded(timeline, skipped, max(folded.total_ps, dram_ps))
+def _check_steps(program: Program, repeats: Mapping[int, int], items: int, most: int) -> None:
+    steps = items * sum(
+        placed.plan.steps * repeats.get(number, stretch.repeat)
+        for number, stretch in enumerate(program.stretches)
+        for placed in program.ops[stretch.start : stretch.stop]
+    )
+    if steps > most:
+        raise ArchsimError(
+            f"{steps:,} buffer tiles would have to be run, and at most {most:,} are; "
+            "raise memories.buffer.capacity_bytes, ask for fewer batches, or for analytic"
+        )
 
 
-def _period_ps(program: Program, timeline: Timeline, segment: int) -> int | None:
-    _, steady, following, last = (
-        [e for e in timeline.executions if e.segment == segment and e.iteration == i]
-        for i in range(RUN_ITERATIONS)
+def _folded(
+    program: Program, timeline: Timeline, repeats: Mapping[int, int], items: int
+) -> Folded | None:
+    """Return a timeline with what was left out counted; None if that is not all alike."""
+    skipped = {n: program.stretches[n].repeat - RUN_ITERATIONS for n in repeats}
+    rounds: dict[tuple[int, int, int], list[Execution]] = {}
+    for each in timeline.executions:
+        rounds.setdefault((each.item, each.stretch, each.iteration), []).append(each)
+    shift_ps: dict[tuple[int, int], int] = {}  # by item and stretch: of what follows it
+    for number in repeats:
+        for item in range(items):
+            period_ps = _period_ps(program, timeline, rounds, item, number)
+            if period_ps is None:
+                return None
+            shift_ps[item, number] = period_ps * skipped[number]
+    skipped_items = program.items - items
+    between_ps = 0
+    if skipped_items:
+        between = _items_period_ps(program, timeline, shift_ps)
+        if between is None:
+            return None
+        between_ps = between * skipped_items
+    _shift(timeline.executions, shift_ps, between_ps)
+    ends = [each.end_ps for each in timeline.executions]
+    first = [each.end_ps for each in timeline.executions if each.item == 0]
+    total_ps, latency_ps = max(ends, default=0), max(first, default=0)
+    return Folded(timeline, skipped, skipped_items, total_ps, latency_ps)
+
+
+def _shift(
+    executions: Iterable[Execution], shift_ps: Mapping[tuple[int, int], int], between_ps: int
+) -> None:
+    """Put executions where they are once what was left out before them is counted."""
+    ahead = dict(shift_ps)
+    if between_ps:
+        ahead[STEADY + 1, -1] = between_ps
+    later_ps = 0
+    for each in executions:
+        if each.iteration == STEADY + 1:
+            later_ps += ahead.pop((each.item, each.stretch), 0)
+        later_ps += ahead.pop((each.item, -1), 0)
+        each.begin_ps += later_ps
+        each.start_ps += later_ps
+        each.end_ps += later_ps
+
+
+def _period_ps(
+    program: Program,
+    timeline: Timeline,
+    rounds: Mapping[tuple[int, int, int], list[Execution]],
+    item: int,
+    number: int,
+) -> int | None:
+    """Return how much later each iteration of a stretch is than the last, if all are alike."""
+    mine = [rounds[item, number, i] for i in range(RUN_ITERATIONS)]
+    _, steady, following, last = mine
+    base_ps, end_ps = steady[0].begin_ps, last[-1].end_ps
+    period_ps = following[0].begin_ps - base_ps
+    for each in timeline.executions:
+        if (each.item, each.stretch) < (item, number):
+            if max(each.end_ps, *each.tail_ps) > base_ps:
+                return None
+        elif (each.item, each.stretch) > (item, number) and (
+            each.start_ps < end_ps or each.begin_ps < last[0].begin_ps
+        ):
+            return None
+    if any(e.end_ps > end_ps for e in last) or not _whole(program, period_ps):
+        return None
+    if len({program.ops[e.op].unit.name for e in steady}) > 1:
+        for one, two in pairwise(mine):
+            ends_ps = max(max(e.end_ps, e.tail_ps[0]) for e in one)
+            if ends_ps > min(_touched_ps(program, e) for e in two):
+                return None
+    again_ps = following[0].begin_ps
+    alike = [e.shape(base_ps) for e in steady] == [e.shape(again_ps) for e in following]
+    return period_ps if alike else None
+
+
+def _touched_ps(program: Program, execution: Execution) -> int:
+    """Return a time before which an execution does nothing, prefetched weights aside."""
+    moves = program.ops[execution.op].moves
+    early = moves.first_ps == 0 and moves.dma_ps > moves.last_ps  # a load may be ahead of step 0
+    return execution.begin_ps if early else execution.start_ps
+
+
+def _items_period_ps(
+    program: Program, timeline: Timeline, shift_ps: Mapping[tuple[int, int], int]
+) -> int | None:
+    """Return how much later each item is than the one before, if all are alike."""
+    steady, following = (
+        [e for e in timeline.executions if e.item == item] for item in (STEADY - 1, STEADY)
     )
     base_ps, again_ps = steady[0].begin_ps, following[0].begin_ps
-    period_ps = again_ps - base_ps
-    whole = all((period_ps / unit.clock.period_ps).denominator == 1 for unit in program.units)
-    before = [e for e in timeline.executions if e.segment < segment]
-    after = [e for e in timeline.executions if e.segment > segment]
-    end_ps = last[-1].end_ps
-    alone = (
-        all(max(e.end_ps, *e.tail_ps) <= base_ps for e in before)
-        and all(e.start_ps >= end_ps and e.begin_ps >= last[0].begin_ps for e in after)
-        and all(e.end_ps <= end_ps for e in last)
-    )
+    inside = [
+        sorted((n, ps) for (item, n), ps in shift_ps.items() if item == x)
+        for x in (STEADY - 1, STEADY)
+    ]
+    if inside[0] != inside[1]:
+        return None
+    if [e.shape(base_ps) for e in steady] != [e.shape(again_ps) for e in following]:
+        return None
+    period_ps = again_ps - base_ps + sum(ps for _, ps in inside[0])
+    return period_ps if _whole(program, period_ps) else None
 
-    def shape(executions: list[Execution], start_ps: int) -> list[object]:
-        return [
-            (
-                e.begin_ps - start_ps, e.start_ps - start_ps, e.end_ps - start_ps, e.occupied_ps,
-                e.wait_ps, e.dma_wait_ps, [t - start_ps for t in e.tail_ps],
-            )
-            for e in executions
-        ]  # fmt: skip
 
-    alike = shape(steady, base_ps) == shape(following, again_ps)
-    return period_ps if whole and alone and alike else None
+def _whole(program: Program, period_ps: int) -> bool:
+    """Return whether a time is a whole number of cycles of every clock."""
+    clocks = {unit.clock for unit in program.units}
+    return all((period_ps / clock.period_ps).denominator == 1 for clock in clocks)

@@ -190,6 +190,9 @@ def result(fidelity: Fidelity = "event", workload: str = "resnet50", ops: int = 
         macs=macs,
         utilisation=macs / (seconds * PEAK_MACS_PER_S),
         dram_bytes=sum(each.dram_read_bytes + each.dram_write_bytes for each in rows),
+        latency_us=total_ps / 1e6,
+        throughput_per_s=1 / seconds,
+        energy_per_item_pj=sum(energy_pj.values()),
         tied_percent=96.5,
         fidelity=fidelity,
     )
