@@ -67,7 +67,7 @@ def register_map(engine: wiring.Component) -> tuple[Register, ...]:
     fixed = (
         Register(0x00, "ID", "ro", f"0x{ID:08X}, the letters ARCH"),
         Register(0x04, "VERSION", "ro", f"of this register map: 0x{VERSION:08X}"),
-        Register(0x08, "GEOMETRY", "ro", "[15:0] lanes of a, [31:16] lanes of b, c and result"),
+        Register(0x08, "GEOMETRY", "ro", _GEOMETRY[engine.across]),
         Register(0x0C, "WIDTHS", "ro", "bits of a lane: [7:0] a, [15:8] b, [23:16] c and result"),
         Register(0x10, "CONTROL", "wo", "[0] START: queue the command of the registers below"),
         Register(
@@ -92,6 +92,13 @@ def register_map(engine: wiring.Component) -> tuple[Register, ...]:
     return (*fixed, *fields, *counts)
 
 
+# by the extent of a product that lies across the lanes of a result
+_GEOMETRY = {
+    "n": "[15:0] lanes of a, [31:16] lanes of b, c and result",
+    "m": "[15:0] lanes of a, c and result, [31:16] lanes of b",
+}
+
+
 def command_layout(engine: wiring.Component) -> Any:
     """Return the layout of an engine's command."""
     return engine.cmd.payload.shape()
@@ -113,8 +120,8 @@ class StreamTop(wiring.Component):
     Parameters
     ----------
     engine
-        Component with streams ``cmd`` {m, n, k, accumulate}, ``a``, ``b``, ``c``, ``result`` and
-        ``counters``.
+        Component with streams ``cmd`` {m, n, k, accumulate}, ``a``, ``b``, ``c``, ``result``,
+        ``counters``, and ``across``: the extent, n or m, that lies across the lanes of a result.
     module
         Name of the engine's own Verilog module, which the wrapper instantiates.
 
@@ -139,7 +146,7 @@ class StreamTop(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        engine = self._place_engine(m, platform)
+        engine, across = self._place_engine(m, platform), self._engine.across
         for name, axis in self._axes.items():
             if axis.into:
                 self._stream_in(m, axis, getattr(engine, name))
@@ -159,8 +166,8 @@ class StreamTop(wiring.Component):
             registers.cmd.ready.eq(engine.cmd.ready),
             registers.finished.eq(finished),
             results.start.eq(engine.cmd.valid & engine.cmd.ready),
-            results.m.eq(engine.cmd.p.m),
-            results.n.eq(engine.cmd.p.n),
+            results.m.eq(engine.cmd.p["m" if across == "n" else "n"]),
+            results.n.eq(engine.cmd.p[across]),
             results.beat.eq(engine.result.valid & engine.result.ready),
         ]
         for name in engine.signature.members["counters"].signature.members:
@@ -213,7 +220,7 @@ class ResultCounter(wiring.Component):
     Members
     -------
     start, m, n : in
-        A job starts, and its extents.
+        A job starts, and the extents of its result; n lies across the lanes.
     beat : in
         A result beat passes in this cycle.
     last : out

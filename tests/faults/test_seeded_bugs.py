@@ -350,7 +350,7 @@ TRANSPOSED = {
     ),
     "extents of is not exchanged": (
         "stationary_rtl",
-        '("m", "n") if dataflow == "ws" else ("n", "m")',
+        '("m", "n") if spec.dataflow == "ws" else ("n", "m")',
         '("m", "n")',
         "",
     ),

@@ -25,8 +25,16 @@ from archsim.verify import verilator
 ENGINES = {
     "3x2": {"kind": "systolic", "rows": 3, "cols": 2, "a_bits": 5, "b_bits": 4, "acc_bits": 11},
     "4x4": {"kind": "systolic", "rows": 4, "cols": 4},
+    "ws": {
+        "kind": "systolic", "rows": 3, "cols": 2, "a_bits": 5, "b_bits": 4, "acc_bits": 11,
+        "dataflow": "ws", "acc_rows": 5,
+    },
+    "is": {
+        "kind": "systolic", "rows": 2, "cols": 3, "a_bits": 5, "b_bits": 4, "acc_bits": 11,
+        "dataflow": "is", "acc_rows": 4,
+    },
     "1x1": {"kind": "systolic", "rows": 1, "cols": 1, "a_bits": 2, "b_bits": 2, "acc_bits": 4},
-}
+}  # fmt: skip
 
 
 def design(*engines: str, **more: Any) -> Design:
@@ -136,6 +144,13 @@ def test_the_bench_passes_as_delivered(built: Built) -> None:
         "test_stream on small_3x2_stream (archsim): passed",
     ], done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("engine", ["ws", pytest.param("is", marks=pytest.mark.slow)])
+def test_the_bench_passes_where_an_operand_stays(engine: str, tmp_path: Path) -> None:
+    build(design(engine), discover(), tmp_path, top="stream")
+    done = run_bench(tmp_path)
+    assert verdicts(done) == (0, ["passed", "passed"]), done.stderr
 
 
 def test_the_bench_says_what_it_needs(built: Built) -> None:

@@ -158,6 +158,8 @@ class SystolicArray(wiring.Component):
         the last result. They stay until the next command.
     """
 
+    across = "n"  # the extent that lies across the lanes of a result
+
     def __init__(self, spec: SystolicSpec) -> None:
         self.spec = spec
         row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))

@@ -161,6 +161,8 @@ class StationaryArray(wiring.Component):
 
     def __init__(self, spec: SystolicSpec) -> None:
         self.spec = spec
+        # the extents of the result: apart in beats, and across the lanes of a beat
+        self.down, self.across = ("m", "n") if spec.dataflow == "ws" else ("n", "m")
         self._row = data.ArrayLayout(signed(spec.acc_bits), spec.cols)
         streamed, stationary = operand_bits(spec)
         lanes = {
@@ -190,7 +192,6 @@ class StationaryArray(wiring.Component):
         wiring.connect(m, port.result, wiring.flipped(self.result))
         operands, advance, start, goes_out = Signal(), Signal(), Signal(), Signal()
         lacks_tile, blocked = Signal(), Signal()
-        down, across = ("m", "n") if dataflow == "ws" else ("n", "m")
         m.d.comb += [
             lacks_tile.eq(windows.loading & ~stationary.valid),
             operands.eq(~lacks_tile & (~windows.feeding | streamed.valid)),
@@ -202,8 +203,8 @@ class StationaryArray(wiring.Component):
             streamed.ready.eq(advance & windows.feeding),
             stationary.ready.eq(advance & windows.loading),
             windows.start.eq(start),
-            windows.m.eq(self.cmd.p[down]),
-            windows.n.eq(self.cmd.p[across]),
+            windows.m.eq(self.cmd.p[self.down]),
+            windows.n.eq(self.cmd.p[self.across]),
             windows.k.eq(self.cmd.p.k),
             windows.advance.eq(advance),
             windows.finish.eq(port.emptied),

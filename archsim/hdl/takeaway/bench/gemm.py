@@ -10,6 +10,9 @@ from typing import Any
 
 MANIFEST: dict[str, Any] = json.loads((Path(__file__).parents[1] / "manifest.json").read_text())
 PORTS: dict[str, Any] = MANIFEST["streams"]
+SPEC: dict[str, Any] = MANIFEST["spec"]
+DATAFLOW: str = SPEC["dataflow"]
+LARGE_BANK = 512  # rows; jobs do not fill larger ones
 SEED = int(os.environ.get("SEED", "1"))
 Matrix = list[list[int]]
 
@@ -39,6 +42,7 @@ class Job:
             return [[value() for _ in range(cols)] for _ in range(rows)]
 
         self.a, self.b, self.c = draw(m, k, "a"), draw(k, n, "b"), draw(m, n, "c")
+        self.result = [[self._element(i, j) for j in range(n)] for i in range(m)]
 
     def __repr__(self) -> str:
         return f"{self.m}x{self.n}x{self.k}{' accumulating' if self.accumulate else ''}"
@@ -51,52 +55,85 @@ class Job:
             shift += field["bits"]
         return payload
 
-    def folds(self) -> list[tuple[range, range]]:
-        """Return each fold's rows and columns of C, in order: m outer, n inner."""
-        rows, cols = PORTS["a"]["lanes"], PORTS["b"]["lanes"]
-        return [
-            (range(i, min(i + rows, self.m)), range(j, min(j + cols, self.n)))
-            for i in range(0, self.m, rows)
-            for j in range(0, self.n, cols)
-        ]
-
-    def beats(self, port: str) -> list[int]:
-        """Return the beats that an input port takes: a k-slice each, or a row of C."""
-        bits = PORTS[port]["bits"]
-        if port == "c":
-            if not self.accumulate:
-                return []
-            return [pack([self.c[i][j] for j in cols], bits)
-                    for rows, cols in self.folds() for i in rows]  # fmt: skip
-        return [
-            pack(
-                [self.a[i][t] for i in rows] if port == "a" else [self.b[t][j] for j in cols], bits
-            )
-            for rows, cols in self.folds()
-            for t in range(self.k)
-        ]
-
-    def results(self) -> list[tuple[int, int]]:
-        """Return the result beats, and masks of their lanes inside C."""
-        bits = PORTS["result"]["bits"]
-        return [
-            (pack([self._element(i, j) for j in cols], bits), (1 << bits * len(cols)) - 1)
-            for rows, cols in self.folds()
-            for i in rows
-        ]
-
     def _element(self, i: int, j: int) -> int:
         total = sum(self.a[i][t] * self.b[t][j] for t in range(self.k))
         return wrap(total + (self.c[i][j] if self.accumulate else 0), PORTS["result"]["bits"])
 
+    def beats(self, port: str) -> list[int]:
+        """Return the beats that an input port takes."""
+        if port == "c":
+            return [beat for beat, _ in self._rows(self.c, "c")] if self.accumulate else []
+        bits = PORTS[port]["bits"]
+        if DATAFLOW == "os":  # of each fold its k-slices
+            return [
+                pack(
+                    [self.a[i][t] for i in down] if port == "a" else [self.b[t][j] for j in across],
+                    bits,
+                )
+                for down, across in self._folds()
+                for t in range(self.k)
+            ]
+        # of each fold the rows that stream past, and the rows of the tile that stays, bottom first
+        streams, stays = _turned(self.a, self.b)
+        stationary = port == ("b" if DATAFLOW == "ws" else "a")
+        return [
+            pack(
+                [stays[x][j] for j in across] if stationary else [streams[x][t] for t in depth],
+                bits,
+            )
+            for down, across in self._folds()
+            for depth in pieces(self.k, SPEC["rows"])
+            for x in (reversed(depth) if stationary else down)
+        ]
+
+    def results(self) -> list[tuple[int, int]]:
+        """Return the result beats, and masks of their lanes inside C."""
+        return self._rows(self.result, "result")
+
+    def _rows(self, matrix: Matrix, port: str) -> list[tuple[int, int]]:
+        """Return a matrix like C as beats, with masks of their lanes inside it."""
+        bits = PORTS[port]["bits"]
+        rows, _ = _turned(matrix, matrix)
+        return [
+            (pack([rows[i][j] for j in across], bits), (1 << bits * len(across)) - 1)
+            for down, across in self._folds()
+            for i in down
+        ]
+
+    def _folds(self) -> list[tuple[range, range]]:
+        """Return the rows and columns of C that come out together, in order; of C^T for is."""
+        down, across = (self.n, self.m) if DATAFLOW == "is" else (self.m, self.n)
+        return [
+            (rows, columns)
+            for rows in pieces(down, SPEC["rows"] if DATAFLOW == "os" else SPEC["acc_rows"])
+            for columns in pieces(across, SPEC["cols"])
+        ]
+
+
+def pieces(extent: int, size: int) -> list[range]:
+    """Return 0 ... extent - 1 cut into ranges of a size."""
+    return [range(i, min(i + size, extent)) for i in range(0, extent, size)]
+
+
+def _turned(left: Matrix, right: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the factors of the product that the array computes: of the transposed one for is."""
+    if DATAFLOW != "is":
+        return left, right
+    return [list(row) for row in zip(*right, strict=True)], [
+        list(row) for row in zip(*left, strict=True)
+    ]
+
 
 def jobs(rng: random.Random, count: int) -> list[Job]:
     """Return jobs of every kind of raggedness: single lanes, full folds, several folds, long k."""
-    rows, cols = PORTS["a"]["lanes"], PORTS["b"]["lanes"]
+    rows, cols = SPEC["rows"], SPEC["cols"]
     directed = [
         (1, 1, 1), (rows, cols, 1), (1, 2 * cols + 1, 2), (2 * rows + 1, 1, 3),
         (rows + 1, cols + 1, max(rows, cols)), (2 * rows, 2 * cols, 2 * max(rows, cols) + 1),
     ]  # fmt: skip
+    if DATAFLOW != "os" and SPEC["acc_rows"] <= LARGE_BANK:  # more rows than the bank holds
+        more = SPEC["acc_rows"] + 1
+        directed.insert(0, (more, cols, rows + 1) if DATAFLOW == "ws" else (cols, more, rows + 1))
     random_ones = [
         (rng.randint(1, 3 * rows), rng.randint(1, 3 * cols), rng.randint(1, 3 * (rows + cols)))
         for _ in range(count)
