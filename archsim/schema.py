@@ -71,12 +71,13 @@ def trace() -> dict[str, Any]:
         },
     )  # fmt: skip
     sampled = _record({"ref": text, "scale": {"type": "number"}}, {})
+    histogram = _record({"histogram": text}, {})
     tensor = _record(
         {"tensor": text, "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}}},
         {
             "dtype": {"enum": list(DTYPE_BITS)},
             "role": {"enum": list(get_args(Role))},
-            "data": {"oneOf": [text, sampled]},
+            "data": {"oneOf": [text, sampled, histogram]},
         },
     )
     ops = [_op(name, kind.attrs) for name, kind in op_kinds().items()]

@@ -24,7 +24,7 @@ from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.score import scored
 from archsim.timeline import Folded, fold_repeats
-from archsim.trace import Trace
+from archsim.trace import Sampled, Trace
 
 if TYPE_CHECKING:
     from archsim.tech import Tech
@@ -105,13 +105,21 @@ def simulate(
             "macs_per_s": float(sum(_peak(u) * PS_PER_S / u.clock.period_ps for u in units)),
             "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
         },
-        assumptions=(*_assumptions(units, host), *notes, *tech.assumptions),
+        assumptions=(*_assumptions(units, host), *_samples(trace), *notes, *tech.assumptions),
         provenance=_provenance(design, trace, units, tech, objective) | {"batches": batches},
         mappings=_mappings(program),
         spans=folded.timeline.spans,
         engines={unit.name: unit.engine.kind for unit in units},
     )
     return scored(result, units, trace)
+
+
+def _samples(trace: Trace) -> list[str]:
+    """Return what a result rests on where a trace holds parts of its operands' values."""
+    cut = sum(isinstance(tensor.data, Sampled) for tensor in trace.tensors.values())
+    if not cut:
+        return []
+    return [f"samples: {cut} operands are known by samples; what depends on values rests on them"]
 
 
 def _limits(design: Design, tech: Tech, memo: Memo) -> dict[str, Fmax]:

@@ -16,6 +16,7 @@ from archsim.errors import InputError
 
 SCHEMA_VERSION = 1
 MAX_NAME = 1024  # characters of an op's or tensor's name
+MAX_MACS = 1 << 48  # of one run of an op, so that its times fit 64 bits
 
 DTYPE_BITS: Mapping[str, int] = MappingProxyType(
     {
@@ -37,6 +38,17 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
+class Histogram:
+    """How often each integer occurs: ``ref`` names the side file's array of counts.
+
+    Counts stand in the order of the integers, from the tensor's type's least on; those of int32 by
+    the bit length of the magnitude, 0 to 32.
+    """
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """A value that flows between ops.
 
@@ -47,7 +59,7 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str = "int8"
     role: Role = "activation"
-    data: str | Sampled | None = None
+    data: str | Sampled | Histogram | None = None
 
     @property
     def elements(self) -> int:
@@ -351,6 +363,8 @@ def check_op(
         raise InputError(f"{where}: repeat", "must be a positive integer", op.repeat)
     if op.kind == "conv":
         _check_conv(op, where)
+    if kind.macs(op) > MAX_MACS:
+        raise InputError(where, f"must take at most {MAX_MACS:,} MACs", kind.macs(op))
 
 
 _ATTR_WORDS = {

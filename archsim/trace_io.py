@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.errors import InputError
+from archsim.files import check_file
 from archsim.trace import (
     BASE_OP_KINDS,
     DTYPE_BITS,
     MAX_NAME,
     SCHEMA_VERSION,
     Attr,
+    Histogram,
     Op,
     OpKind,
     Sampled,
@@ -76,6 +78,8 @@ def trace_lines(trace: Trace, side_file: str = "") -> Iterator[str]:
         line: Line = {"tensor": t.name, "shape": list(t.shape), "dtype": t.dtype, "role": t.role}
         if isinstance(t.data, Sampled):
             line["data"] = {"ref": t.data.ref, "scale": float(t.data.scale)}
+        elif isinstance(t.data, Histogram):
+            line["data"] = {"histogram": t.data.ref}
         elif t.data is not None:
             line["data"] = t.data
         yield _dumps(line)
@@ -149,10 +153,24 @@ def read_operands(path: Path | str) -> dict[str, NDArray[Any]]:
     try:
         if file.resolve().parent != path.parent.resolve():
             raise InputError(f"{place}: operands", "must not be a link out of the folder", side)
+    except (OSError, RuntimeError) as fault:
+        raise InputError(f"{place}: operands", f"must be a file: {fault}", side) from None
+    return read_arrays(file)
+
+
+def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an ``.npz`` file that nobody vouches for, by name.
+
+    Raises
+    ------
+    InputError
+        It is none, unpacks to too much, or holds anything but plain arrays.
+    """
+    try:
         _check_archive(file)
         with np.load(file, allow_pickle=False) as archive:
             return dict(archive.items())
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as fault:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as fault:
         raise InputError(str(file), f"must be an .npz file of plain arrays: {fault}") from None
 
 
@@ -178,9 +196,7 @@ def _check_archive(file: Path) -> None:
 def _lines(path: Path) -> Iterator[tuple[str, Line]]:
     """Yield each line's place and object; blank lines are skipped."""
     try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise InputError(str(path), f"must be at most {MAX_FILE_BYTES:,} bytes", size)
+        check_file(path, MAX_FILE_BYTES)
         with path.open("rb") as stream:
             for number in range(1, MAX_LINES + 2):
                 raw = stream.readline(MAX_LINE_BYTES + 1)
@@ -308,12 +324,16 @@ def _tensor(line: Line, place: str) -> Tensor:
     return Tensor(name, tuple(shape), dtype, role, _data(data, f"{place}: data"))  # type: ignore[arg-type]
 
 
-def _data(value: Any, place: str) -> str | Sampled | None:
+def _data(value: Any, place: str) -> str | Sampled | Histogram | None:
     if value is None or (isinstance(value, str) and value):
         return value
     if not isinstance(value, dict):
-        raise InputError(place, "must be an array's name, or ref and scale", value)
+        raise InputError(place, "must be an array's name, ref and scale, or histogram", value)
     fields = _Fields(value, place)
+    if "histogram" in value:
+        counts = Histogram(fields.name("histogram"))
+        fields.done("a histogram takes histogram")
+        return counts
     ref, scale = fields.name("ref"), fields.take("scale", float, "a number", 1.0)
     fields.done("a sample takes ref, scale")
     if not (math.isfinite(scale) and scale > 0):

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from archsim.result import Result
     from archsim.trace import Trace
 
-OBJECTIVES = ("time", "energy", "edp")
+OBJECTIVES = ("time", "energy", "dram_bytes", "edp")
 ModelName = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A trace, .onnx, .csv or zoo name; options as NAME@key=value,..."
+        metavar="MODEL",
+        help="A trace, .onnx, .csv, package.module:factory or zoo name; then @key=value,...",
     ),
 ]
 
@@ -30,18 +31,37 @@ def trace(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Trace to write; - is stdout."),
     ] = None,
+    with_data: Annotated[
+        bool,
+        typer.Option("--with-data", help="Run the model once; keep what its products read."),
+    ] = False,
+    inputs: Annotated[
+        Path | None,
+        typer.Option("--inputs", metavar="FILE.npz", help="Inputs by name; random unless given."),
+    ] = None,
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="values|histogram", help="What to keep of operands.")
+    ] = "values",
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, help="Elements to keep of an operand at most.")
+    ] = 65536,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of inputs and samples.")] = 0,
     json: Json = False,
 ) -> None:
     """Turn a model into a trace, and say what is in it."""
     from archsim.trace_io import trace_lines, write_trace  # noqa: PLC0415
 
-    loaded = _load(model)
+    operands: dict[str, Any] = {}
+    if with_data:
+        loaded, operands = _recorded(model, output, inputs, keep, sample, seed)
+    else:
+        loaded = _load(model)
     if output == Path("-"):
         for line in trace_lines(loaded):
             typer.echo(line)
         return
     if output is not None:
-        _try_to_write(output, lambda: write_trace(loaded, output))
+        _try_to_write(output, lambda: write_trace(loaded, output, operands))
     summary = _summary(loaded)
     if json:
         show.as_json(summary)
@@ -54,6 +74,26 @@ def _load(model: str) -> Trace:
     from archsim.engines import op_kinds  # noqa: PLC0415
 
     return frontends.load(model, op_kinds())
+
+
+def _recorded(
+    model: str, output: Path | None, inputs: Path | None, keep: str, sample: int, seed: int
+) -> tuple[Trace, dict[str, Any]]:
+    """Return a model's trace and its operands' values."""
+    from archsim.engines import op_kinds  # noqa: PLC0415
+    from archsim.errors import InputError  # noqa: PLC0415
+    from archsim.frontends.data import Recording, load_with_data  # noqa: PLC0415
+    from archsim.trace_io import read_arrays  # noqa: PLC0415
+
+    if keep not in ("values", "histogram"):
+        raise InputError("--keep", "must be values or histogram", keep)
+    if output is None or output == Path("-"):
+        raise InputError("--with-data", "must have a file to write beside", fix="say -o FILE.jsonl")
+    if inputs is not None and inputs.resolve() == output.with_suffix(".npz").resolve():
+        raise InputError("--inputs", "must not be the file that operands go to", str(inputs))
+    given = read_arrays(inputs) if inputs is not None else {}
+    recording = Recording(keep, given, seed, sample)  # type: ignore[arg-type]
+    return load_with_data(model, op_kinds(), recording)
 
 
 def _summary(trace: Trace) -> dict[str, Any]:
@@ -90,8 +130,15 @@ def simulate(
     settings: Set = None,
     fidelity: Annotated[str, typer.Option(metavar="analytic|event")] = "analytic",
     objective: Annotated[
-        str, typer.Option(metavar="time|energy|edp", help="What the mapping search minimises.")
+        str,
+        typer.Option(
+            metavar="time|energy|dram_bytes|edp", help="What the mapping search minimises, op by op."
+        ),
     ] = "time",
+    batches: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="Items of a stream: latency, throughput, energy."),
+    ] = 1,
     mapping: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="YAML or JSON: op name to m, n, k, order, resident."),
@@ -117,6 +164,7 @@ def simulate(
         fidelity,  # type: ignore[arg-type]
         objective=objective,  # type: ignore[arg-type]
         mappings=read_mappings(mapping) if mapping else None,
+        batches=batches,
     )
     if output is not None:
         _try_to_write(output, lambda: _save(result, output))

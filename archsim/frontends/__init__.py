@@ -14,10 +14,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from archsim.errors import InputError
 from archsim.frontends.options import Options, Value
 from archsim.trace import BASE_OP_KINDS, OpKind, Trace, check_trace
+
+if TYPE_CHECKING:
+    from archsim.frontends.data import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +40,16 @@ class Frontend:
         ``(model, options, kinds) -> Trace``; takes every option that it knows.
     names
         Names that need no file.
+    run
+        ``(model, options, run) -> (values by name, what ran it)``, for models that have values;
+        see `archsim.frontends.data`.
     """
 
     takes: str
     accepts: Callable[[str], bool]
     load: Callable[[str, Options, Mapping[str, OpKind]], Trace]
     names: Callable[[], Iterator[str]] = lambda: iter(())
+    run: Callable[[str, Options, Run], tuple[Mapping[str, NDArray[Any]], str]] | None = None
 
 
 @cache
@@ -77,14 +87,20 @@ def load(model: str | Path, kinds: Mapping[str, OpKind] = BASE_OP_KINDS, **optio
     InputError
         Nobody takes such a model, an option is not known to it, or the model is faulty.
     """
+    frontend, name, given = find(model, options)
+    left = Options(given, name)
+    trace = frontend.load(name, left, kinds)
+    left.done()
+    check_trace(trace, kinds, lambda op: f"{name}: {op}")
+    return trace
+
+
+def find(model: str | Path, options: Mapping[str, Value]) -> tuple[Frontend, str, dict[str, Value]]:
+    """Return who takes a model, its name without options, and all its options."""
     name, given = _split(str(model))
     for frontend in discover():
         if frontend.accepts(name):
-            left = Options(given | options, name)
-            trace = frontend.load(name, left, kinds)
-            left.done()
-            check_trace(trace, kinds, lambda op: f"{name}: {op}")
-            return trace
+            return frontend, name, given | dict(options)
     known = names()
     close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""

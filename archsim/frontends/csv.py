@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from archsim.errors import InputError
+from archsim.files import check_file
 from archsim.frontends import Frontend
 from archsim.frontends.builder import TraceBuilder
 from archsim.frontends.options import Options
 from archsim.frontends.policy import Policy
-from archsim.trace import OpKind, Trace
+from archsim.trace import MAX_NAME, OpKind, Trace
 
 MAX_FILE_BYTES = 16 << 20
 MAX_ROWS = 100_000
@@ -46,6 +47,9 @@ def _load(model: str, options: Options, kinds: Mapping[str, OpKind]) -> Trace:
         name = row[0]
         if not name or name in seen:
             raise InputError(f"{place}: {header[0]}", "must be a name of its own", name)
+        if len(name) > MAX_NAME or not name.isprintable():
+            words = f"must be at most {MAX_NAME:,} characters that can be printed"
+            raise InputError(f"{place}: {header[0]}", words, name)
         seen.add(name)
         extents = {c: _extent(v, f"{place}: {c}") for c, v in zip(columns, row, strict=True)
                    if c not in _NAMES}  # fmt: skip
@@ -96,8 +100,7 @@ def _extent(text: str, place: str) -> int:
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield each row's place and its cells, without the empty one that a trailing comma makes."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(str(path), f"must be at most {MAX_FILE_BYTES:,} bytes")
+        check_file(path, MAX_FILE_BYTES)
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.reader(stream)
             for count, cells in enumerate(reader):

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import inliner
 
 from archsim.errors import InputError
+from archsim.files import check_file
 from archsim.frontends.operators.node import MAX_ELEMENTS, MAX_RANK, VALUE_ELEMENTS, Shape
 from archsim.frontends.options import Options
 
@@ -61,7 +62,7 @@ def read_model(path: Path, options: Options) -> Model:
     if proto.functions:
         try:
             proto = inliner.inline_local_functions(proto)
-        except (RuntimeError, ValueError) as fault:
+        except (RuntimeError, ValueError, onnx.checker.ValidationError) as fault:
             raise InputError(str(path), f"functions must be inlinable: {fault}") from None
     return Model(proto, _bind(proto.graph, options), str(path), digest)
 
@@ -81,12 +82,7 @@ def _domain(name: str) -> str:
 
 def _read(path: Path) -> tuple[Any, str]:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(
-                str(path),
-                f"must be at most {MAX_FILE_BYTES:,} bytes",
-                fix="save its weights as external data",
-            )
+        check_file(path, MAX_FILE_BYTES, fix="save its weights as external data")
         content = path.read_bytes()
     except OSError as fault:
         raise InputError(str(path), f"must be a readable file: {fault.strerror}") from None
@@ -97,6 +93,13 @@ def _read(path: Path) -> tuple[Any, str]:
         raise InputError(str(path), "must be an ONNX model in protobuf form") from None
     if not proto.graph.node or not proto.opset_import:
         raise InputError(str(path), "must be an ONNX model with nodes and an opset")
+    newest = onnx.defs.onnx_opset_version()
+    for opset in proto.opset_import:
+        if _domain(opset.domain) == "" and not 0 < opset.version <= newest:
+            raise InputError(
+                f"{path}: opset", f"must be from 1 to {newest}, the newest that is known",
+                opset.version,
+            )  # fmt: skip
     return proto, hashlib.sha256(content).hexdigest()[:16]
 
 

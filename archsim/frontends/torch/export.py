@@ -32,7 +32,7 @@ def load_torch(name: str, options: Options) -> Trace:
     program = exported(name, options)
     from archsim.frontends.torch.graph import graph_of  # noqa: PLC0415 (torch is an extra)
 
-    with _quietly():
+    with quietly():
         graph = graph_of(program, name)
     sizes = "; ".join(f"{i} {list(graph.values[i].shape)}" for i in graph.inputs)
     keys = ",".join(f"{key}={value}" for key, value in options.taken.items())
@@ -60,7 +60,7 @@ def exported(name: str, options: Options) -> ExportedProgram:
         raise MissingExtra("torch", "torch") from None
     made = factory.make(name, options)
     options.done()
-    with _quietly():
+    with quietly():
         whole = isinstance(made, torch.export.ExportedProgram)
         module, args, kwargs = (made, (), {}) if whole else _parts(made, name)
         try:
@@ -93,7 +93,7 @@ def _parts(made: Any, name: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep torch's warnings and log, which are about its own insides, from the user."""
     log = logging.getLogger("torch")
     level = log.level

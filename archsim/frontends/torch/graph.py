@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from archsim.frontends.torch.conversion import Conversion
 
 def graph_of(program: ExportedProgram, where: str) -> Graph:
     """Return an exported program's graph."""
-    program = _decomposed(program)
+    program = decomposed(program)
     conversion = Conversion(where)
     inputs = _declare_inputs(program, conversion)
     for node in program.graph.nodes:
@@ -50,7 +50,7 @@ def _living(nodes: Sequence[Node], outputs: Set[str]) -> list[Node]:
 _LEAVES = (OutputKind.USER_OUTPUT, OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION)
 
 
-def _decomposed(program: ExportedProgram) -> ExportedProgram:
+def decomposed(program: ExportedProgram) -> ExportedProgram:
     """Return a program in which operators that nobody knows are spelled out, where torch can."""
     calls = [n.target for n in program.graph.nodes if n.op == "call_function"]
     unknown = {t for t in calls if isinstance(t, torch._ops.OpOverload) and not known(t)}
@@ -59,39 +59,45 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
     return program.run_decompositions(spelled) if spelled else program
 
 
+def named_inputs(program: ExportedProgram) -> Iterator[tuple[Any, str]]:
+    """Yield every placeholder and its name: a parameter's or buffer's own, or the argument's."""
+    specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            spec = specs[node.name]
+            user = spec.kind == InputKind.USER_INPUT
+            yield node, node.name if user else spec.target or node.name
+
+
+def held_by_target(program: ExportedProgram, target: str) -> torch.Tensor | None:
+    """Return a parameter, buffer or constant by its name."""
+    held = program.state_dict.get(target)
+    found = program.constants.get(target) if held is None else held
+    return found if isinstance(found, torch.Tensor) else None
+
+
 def _declare_inputs(program: ExportedProgram, conversion: Conversion) -> tuple[str, ...]:
     """Declare parameters, buffers and constants as weights, the rest as inputs; return those."""
     written = set(program.graph_signature.buffers_to_mutate.values())
-    specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     inputs = []
-    for node in program.graph.nodes:
-        if node.op != "placeholder":
-            continue
-        spec = specs[node.name]
+    for node, target in named_inputs(program):
         if not isinstance(node.meta.get("val"), torch.Tensor):
             continue  # a number or nothing, which the graph holds where it is used
-        user = spec.kind == InputKind.USER_INPUT
-        target = spec.target or node.name
-        if user or target in written:
-            conversion.declare(node, node.name if user else target, static=False)
-            inputs.append(node.name if user else target)
+        held = held_by_target(program, target)
+        if held is None or target in written:
+            conversion.declare(node, target, static=False)
+            inputs.append(target)
         else:
-            conversion.declare(node, target, static=True, array=_array(program, target))
+            conversion.declare(node, target, static=True, array=_array(held))
     return tuple(inputs)
 
 
-def _array(program: ExportedProgram, target: str) -> NDArray[Any] | None:
+def _array(held: torch.Tensor) -> NDArray[Any] | None:
     """Return the values of a small parameter, buffer or constant, where they are there."""
-    held = program.state_dict.get(target)
-    if held is None:
-        held = program.constants.get(target)
-    if not isinstance(held, torch.Tensor) or held.device.type == "meta":
-        return None
-    if held.numel() > VALUE_ELEMENTS:
+    if held.device.type == "meta" or held.numel() > VALUE_ELEMENTS or held.dtype.is_complex:
         return None
     plain = held.detach().cpu()
-    if plain.dtype not in (torch.float16, torch.bfloat16):
-        exact = plain.dtype.is_floating_point or not plain.dtype.is_complex
-        return plain.numpy() if exact and plain.dtype.itemsize in (1, 2, 4, 8) else None
-    found: NDArray[Any] = plain.float().numpy()
-    return found
+    if plain.is_floating_point() and plain.dtype.itemsize < 4:
+        plain = plain.float()
+    array: NDArray[Any] = plain.numpy()
+    return array
