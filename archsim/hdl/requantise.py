@@ -1,9 +1,9 @@
 """Scale and round in hardware: a lane, and a row of lanes between two streams.
 
 The arithmetic is that of `archsim.formats.requantise`. A beat passes a stage a cycle: bias,
-product, (with ``reduce``: the taps of a window, added or compared), rounding, clamp. A stage moves
-when the next one is empty or moves, so that a row of lanes takes a beat every cycle, keeps what its
-output does not take, and closes gaps while it waits.
+products of halves, their sum, (with ``reduce``: the taps of a window, added or compared),
+rounding, clamp. A stage moves when the next one is empty or moves, so that a row of lanes takes a
+beat every cycle, keeps what its output does not take, and closes gaps while it waits.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Scaling:
     @property
     def stages(self) -> int:
         """Cycles from a beat's acceptance to its result's offer."""
-        return 5 if self.reduce else 4
+        return 6 if self.reduce else 5
 
     @property
     def parameters(self) -> data.StructLayout:
@@ -70,7 +70,7 @@ class RequantiseLane(wiring.Component):
     zero_point, low, high : in
         Constant while results are on their way.
     first, maximum : in, with ``reduce``
-        Of the beat before the third stage: it begins a window; taps are compared and not added.
+        Of the beat before the fourth stage: it begins a window; taps are compared and not added.
     y : out
     """
 
@@ -93,41 +93,70 @@ class RequantiseLane(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         scaling = self._scaling
-        stage = iter(self.move)
+        move, stages = self.move, scaling.stages
 
         def register(shape: Any, name: str) -> Signal:
             return Signal(shape, name=name, reset_less=True)  # nothing is read before it is written
 
         total = register(signed(scaling.acc_bits), "total")
         multiplier = register(signed(scaling.scale_bits), "multiplier")
-        shifts = [register(self.parameters.shift.shape(), f"shift_{i}") for i in (1, 2)]
-        with m.If(next(stage)):
+        with m.If(move[0]):
             m.d.sync += [
                 total.eq(self.x + self.parameters.bias),
                 multiplier.eq(self.parameters.multiplier),
-                shifts[0].eq(self.parameters.shift),
             ]
+        shift = self.parameters.shift
+        for stage in range(stages - 2):  # it goes with its operand as far as the rounding
+            behind, shift = shift, register(shift.shape(), f"shift_{stage}")
+            with m.If(move[stage]):
+                m.d.sync += shift.eq(behind)
+
         product = register(signed(scaling.product_bits), "product")
-        with m.If(next(stage)):
-            m.d.sync += [product.eq(total * multiplier), shifts[1].eq(shifts[0])]
-        shift = shifts[1]
+        parts = [register(part.shape(), name) for part, name in _halves(total, multiplier)]
+        low, left, right, high = parts
+        with m.If(move[1]):
+            m.d.sync += [
+                held.eq(part)
+                for held, (part, _) in zip(parts, _halves(total, multiplier), strict=True)
+            ]
+        with m.If(move[2]):
+            m.d.sync += product.eq(
+                Cat(low, high).as_signed()
+                + (left << len(total) // 2)
+                + (right << len(multiplier) // 2)
+            )
         if scaling.reduce:
             window = register(product.shape(), "window")
-            shift = register(shift.shape(), "shift_3")
             kept = Mux(self.maximum, Mux(window > product, window, product), window + product)
-            with m.If(next(stage)):
-                m.d.sync += [window.eq(Mux(self.first, product, kept)), shift.eq(shifts[1])]
+            with m.If(move[3]):
+                m.d.sync += window.eq(Mux(self.first, product, kept))
             product = window
 
         rounded = register(signed(scaling.acc_bits), "rounded")
-        with m.If(next(stage)):
+        with m.If(move[stages - 2]):
             m.d.sync += rounded.eq(_rounded(m, product, shift, scaling))
         shifted = rounded + self.zero_point
-        with m.If(next(stage)):
+        with m.If(move[stages - 1]):
             m.d.sync += self.y.eq(
                 Mux(shifted < self.low, self.low, Mux(shifted > self.high, self.high, shifted))
             )
         return m
+
+
+def _halves(a: Signal, b: Signal) -> list[tuple[Value, str]]:
+    """Return the four products of a's and b's halves: they are added a stage later.
+
+    A multiplier of the whole width would be the longest path of the lane.
+    """
+    (a_low, a_high), (b_low, b_high) = (
+        (x[: len(x) // 2], x[len(x) // 2 :].as_signed()) for x in (a, b)
+    )
+    return [
+        (a_low * b_low, "low"),
+        (a_high * b_low, "left"),
+        (a_low * b_high, "right"),
+        (a_high * b_high, "high"),
+    ]
 
 
 def _rounded(m: Module, product: Signal, shift: Signal, scaling: Scaling) -> Value:
@@ -220,15 +249,15 @@ class Requantise(wiring.Component):
         ]
         flags = Signal(data.StructLayout(dict.fromkeys(("first", "last", "maximum"), 1)))
         if scaling.reduce:
-            before = Signal.like(flags)
-            with m.If(move[0]):
-                m.d.sync += [
-                    getattr(before, f).eq(self.i.p[f]) for f in ("first", "last", "maximum")
-                ]
-            with m.If(move[1]):
-                m.d.sync += flags.eq(before)
-            with m.If(move[2]):
-                m.d.sync += full[2].eq(flags.last)
+            names = ("first", "last", "maximum")
+            behind: Any = self.i.p
+            for stage in range(3):  # they go with their beat as far as the taps
+                here = flags if stage == 2 else Signal.like(flags, name=f"flags_{stage}")
+                with m.If(move[stage]):
+                    m.d.sync += [here[name].eq(behind[name]) for name in names]
+                behind = here
+            with m.If(move[3]):
+                m.d.sync += full[3].eq(flags.last)
         for j in range(self._lanes):
             lane = place(m, platform, "lane", f"lane_{j}", RequantiseLane, scaling)
             m.d.comb += [

@@ -14,7 +14,7 @@ SPEC = VectorSpec(lanes=3, lane_bits=12, scale_bits=10)
 SEED = 11
 
 TIMING = {
-    "a stage too few": ("recurrence", "STAGES = 5", "STAGES = 4", "cycles"),
+    "a stage too few": ("recurrence", "STAGES = 6", "STAGES = 5", "cycles"),
     "parameters used in the cycle that takes them": (
         "recurrence", "entered + (beat > 0)), loaded + 1)", "entered + (beat > 0)), loaded)", "",
     ),
@@ -78,11 +78,11 @@ RTL = {
         "y: ",
     ),
     "shift of the beat behind": (
-        "requantise", "shift.eq(shifts[1])]", "shift.eq(shifts[0])]", "y: ",
+        "requantise", "for stage in range(stages - 2):", "for stage in range(stages - 3):", "y: ",
     ),
     "full stage overwritten": ("requantise", "room = ~full[stage] | room", "room = 1", ""),
     "every tap gives a result": (
-        "requantise", "m.d.sync += full[2].eq(flags.last)", "pass", "",
+        "requantise", "m.d.sync += full[3].eq(flags.last)", "pass", "",
     ),
     "job done while results wait": (
         "requantise", "self.o.valid & self.o.ready & ~full[:-1].any()",

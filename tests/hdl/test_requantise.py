@@ -92,9 +92,9 @@ def test_beats_are_scaled_and_rounded(scaling: Scaling, stall: float) -> None:
         rounding=scaling.rounding,
     )  # fmt: skip
     np.testing.assert_array_equal(found, wanted)
-    if not stall:  # a beat every cycle, each out four cycles later
+    if not stall:  # a beat every cycle, each out five cycles later
         assert list(range(BEATS)) == entered
-        assert [cycle + 4 for cycle in entered] == left
+        assert [cycle + 5 for cycle in entered] == left
 
 
 @pytest.mark.parametrize("maximum", [0, 1])
@@ -121,4 +121,4 @@ def test_taps_are_added_or_compared(maximum: int, stall: float) -> None:
     np.testing.assert_array_equal(found, wanted)
     if not stall:
         assert list(range(BEATS)) == entered
-        assert [i + 5 for i in np.flatnonzero(last)] == left
+        assert [i + 6 for i in np.flatnonzero(last)] == left

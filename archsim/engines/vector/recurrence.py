@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archsim.engines import IDEAL, Env
 from archsim.engines.offers import first_offer, first_ready
 
-STAGES = 5  # bias, product, taps, rounding, clamp
+STAGES = 6  # bias, products of halves, product, taps, rounding, clamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,15 @@ def run(beats: int, taps: int, hold: int, env: Env) -> Run:
     split = dict.fromkeys(("fill", "stall.x", "stall.parameters", "stall.y"), 0)
     split["fill"] = 1
     loaded = 0  # the cycle that took the set
-    entered = to_product = to_taps = to_rounding = to_clamp = left = 0  # the last beat's cycles
+    # the cycles in which the last beat entered, and left stage after stage
+    entered = to_halves = to_product = to_taps = to_rounding = to_clamp = left = 0
     refused: list[tuple[int, int]] = []  # from when on a result waited, and until when
     for beat in range(beats * taps):
         if beat % (hold * taps) == 0:
             offered = first_offer(parameters, beat // (hold * taps), loaded + (beat > 0))
             loaded = max(offered, entered, 1)
         # the first stage is free when the beat before moves on
-        free = max(entered + 1, to_product)
+        free = max(entered + 1, to_halves)
         since = max(first_offer(x, beat, entered + (beat > 0)), loaded + 1)
         split["stall.y"] += free - entered - 1
         at = max(free, since)
@@ -40,7 +41,8 @@ def run(beats: int, taps: int, hold: int, env: Env) -> Run:
         split["fill"] += free <= loaded < at
         split["stall.x"] += at - max(free, loaded + 1)
         entered = at
-        to_product = max(entered + 1, to_taps)
+        to_halves = max(entered + 1, to_product)
+        to_product = max(to_halves + 1, to_taps)
         first, last = beat % taps == 0, beat % taps == taps - 1
         to_taps = max(to_product + 1, to_rounding if first else 0)
         if last:

@@ -1,9 +1,9 @@
 """Cycles of the vector unit: a closed form, and a recurrence where ports make it wait long.
 
 **The pipeline.** A beat of results takes ``taps`` beats of operands, one a cycle. An operand beat
-that enters in cycle e is in the stages bias, product and taps after it; from the last tap on the
-result goes through rounding and clamp, and is offered in cycle ``e + STAGES``. A stage moves when
-the next one is empty or moves.
+that enters in cycle e goes through bias, products of halves, product and taps; from the last tap on
+the result goes through rounding and clamp, and is offered in cycle ``e + STAGES``. A stage moves
+when the next one is empty or moves.
 
 **Parameters.** A set applies to ``hold`` beats of results. The first is taken in cycle 1 at best,
 the next ones in the cycle of their predecessor's last operand, so that they cost nothing if they

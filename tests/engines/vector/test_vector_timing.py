@@ -33,12 +33,12 @@ def rates() -> st.SearchStrategy[Rate]:
 @pytest.mark.parametrize(
     ("row", "cycles"),
     [
-        # command, parameters, one operand beat, five stages: the last is the cycle that gives it
-        ((4, 1, ALL), 1 + 1 + 5),
-        ((5, 1, ALL), 1 + 2 + 5),  # ragged: two beats
-        ((40, 2, ALL), 1 + 20 + 5),  # an addition takes its operands in turn
-        ((8, 9, ALL), 1 + 18 + 5),
-        ((40, 1, 2), 1 + 10 + 5),  # the next parameters come while the last ones are used
+        # command, parameters, one operand beat, six stages: the last is the cycle that gives it
+        ((4, 1, ALL), 1 + 1 + 6),
+        ((5, 1, ALL), 1 + 2 + 6),  # ragged: two beats
+        ((40, 2, ALL), 1 + 20 + 6),  # an addition takes its operands in turn
+        ((8, 9, ALL), 1 + 18 + 6),
+        ((40, 1, 2), 1 + 10 + 6),  # the next parameters come while the last ones are used
     ],
 )
 def test_cycles_by_hand(row: tuple[int, int, int], cycles: int) -> None:
@@ -51,10 +51,10 @@ def test_cycles_by_hand(row: tuple[int, int, int], cycles: int) -> None:
 @pytest.mark.parametrize(
     ("env", "cycles", "charged"),
     [
-        ({"x": Rate(latency=10)}, 10 + 5, {"stall.x": 8, "fill": 2, "drain": 5}),
-        ({"parameters": Rate(latency=10)}, 11 + 5, {"stall.parameters": 9, "fill": 2, "drain": 5}),
-        ({"y": Rate(latency=20)}, 20, {"stall.y": 13, "fill": 2, "drain": 5}),
-        ({"y": Stalls((False,) * 7 + (True,))}, 8, {"stall.y": 1, "fill": 2, "drain": 5}),
+        ({"x": Rate(latency=10)}, 10 + 6, {"stall.x": 8, "fill": 2, "drain": 6}),
+        ({"parameters": Rate(latency=10)}, 11 + 6, {"stall.parameters": 9, "fill": 2, "drain": 6}),
+        ({"y": Rate(latency=20)}, 20, {"stall.y": 12, "fill": 2, "drain": 6}),
+        ({"y": Stalls((False,) * 8 + (True,))}, 9, {"stall.y": 1, "fill": 2, "drain": 6}),
     ],
 )
 def test_a_late_port_is_charged(env: Env, cycles: int, charged: dict[str, int]) -> None:
@@ -112,7 +112,7 @@ def test_jobs_of_both_kinds_are_expected_together() -> None:
     rows = jobs((17, 0, 1), (17, 1, ALL))
     found = timing.time(SPEC, rows)
     assert "expected" == found.kind
-    assert [5 + 3, 1 + 5 + 5] == found.cycles.tolist()
+    assert [5 + 3, 1 + 5 + 6] == found.cycles.tolist()
     check_timing(found, rows)
 
 
