@@ -153,7 +153,7 @@ def read_operands(path: Path | str) -> dict[str, NDArray[Any]]:
     try:
         if file.resolve().parent != path.parent.resolve():
             raise InputError(f"{place}: operands", "must not be a link out of the folder", side)
-    except (OSError, RuntimeError) as fault:
+    except (OSError, RuntimeError, ValueError) as fault:  # a loop of links, a null byte
         raise InputError(f"{place}: operands", f"must be a file: {fault}", side) from None
     return read_arrays(file)
 
