@@ -46,7 +46,8 @@ def fp32_values(patterns: Any) -> Singles:
 
 def to_patterns(values: Any) -> Patterns:
     """Return the fp32 patterns of values, with the one NaN for any NaN."""
-    singles = np.asarray(values, np.float32)
+    with np.errstate(over="ignore"):
+        singles = np.asarray(values, np.float32)
     bits = singles.view(np.uint32).astype(np.int64)
     return np.where(np.isnan(singles), FP32_NAN, bits)
 

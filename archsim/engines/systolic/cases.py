@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from archsim.engines import Case, Env, GemmJobs, Ints, PortEnv, Rate, Stalls
 from archsim.engines.systolic.spec import PORTS, SystolicSpec
+from archsim.engines.systolic.values import operands
 
 # every dataflow; square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap
 # at once; floats, of one fold a sum and of several; banks that small jobs fill more than once
@@ -43,9 +44,8 @@ def _case(rng: Rng, index: int, spec: SystolicSpec) -> Case:
     accumulate = rng.integers(0, 2, count).astype(bool)
     data: dict[str, Ints] = {}
     for i, (height, width, depth) in enumerate(extents.tolist()):
-        data[f"a{i}"] = _values(rng, (height, depth), spec, spec.a_bits)
-        data[f"b{i}"] = _values(rng, (depth, width), spec, spec.b_bits)
-        data[f"c{i}"] = _values(rng, (height, width), spec, spec.acc_bits)
+        values = operands(rng, spec, height, width, depth)
+        data |= {f"{port}{i}": matrix for port, matrix in values.items()}
     refs = tuple({port: f"{port}{i}" for port in "abc"} for i in range(count))
     m, n, k = extents.T
     jobs = GemmJobs(m, n, k, accumulate, refs=refs)
@@ -63,36 +63,6 @@ def _length(spec: SystolicSpec, m: int, n: int, k: int) -> int:
     else:
         folds, beats = -(-k // rows) * -(-n // cols), max(m, rows)
     return folds * beats + rows + cols
-
-
-def _values(rng: Rng, shape: tuple[int, int], spec: SystolicSpec, bits: int) -> Ints:
-    """Return random values, or one time in four only the least and the greatest."""
-    if spec.numbers == "bf16":
-        return _patterns(rng, shape, bits)
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    if rng.random() < 0.25:
-        return rng.choice(np.array([low, high]), shape)
-    return rng.integers(low, high, shape, endpoint=True)
-
-
-def _patterns(rng: Rng, shape: tuple[int, int], bits: int) -> Ints:
-    """Return bit patterns of floats: like magnitudes, anything at all, or edges of the format."""
-    kind = rng.choice(["like", "any", "edges"], p=[0.5, 0.25, 0.25])
-    any_bits = rng.integers(0, 2**bits, shape)
-    if kind == "any":
-        return any_bits
-    if kind == "edges":
-        return rng.choice(EDGES, shape) << bits - 16
-    fraction_bits = bits - 9
-    sign_and_fraction = any_bits & ~(0xFF << fraction_bits)
-    return sign_and_fraction | rng.integers(124, 131, shape) << fraction_bits
-
-
-# bf16: zeros, ones, subnormals, least and greatest normal numbers, infinities, a NaN
-EDGES = np.array(
-    [0, 0x8000, 0x3F80, 0xBF80, 0x0001, 0x807F, 0x0080, 0x8080, 0x7F7F, 0xFF7F, 0x7F80, 0xFF80,
-     0x7FC1, 0x2000, 0xA000, 0x1F80]
-)  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------- shapes
