@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any
@@ -40,10 +41,19 @@ def _synthesised(study: Study, spec: Any, liberty: Liberty) -> SynthResult:
     )  # fmt: skip
 
 
+def _counted(study: Study, result: SynthResult) -> Counter[str]:
+    """Return the cells of a design by type, without the modules that are left out."""
+    counted = Counter(result.cells)
+    for module in study.left_out:
+        cells = (result.netlist or {})[module]["cells"].values()
+        counted.subtract(cell["type"] for cell in cells)
+    return counted
+
+
 def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
     """Synthesise one configuration and return its row."""
     result = _synthesised(study, spec, liberty)
-    leakage, clock = standing(result.cells, liberty)
+    leakage, clock = standing(_counted(study, result), liberty)
     paths = worst_paths(flatten(result.netlist or {}, study.top, liberty), study.path_group)
     return {
         "spec": {name: getattr(spec, name) for name in study.spec_fields},
@@ -67,7 +77,13 @@ def measure_energy(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -
             "fitted": fitted,
             "stimulus": stimulus.name,
             "counts": dict(stimulus.counts),
-            "dynamic_pj": _rounded({g: e / LANES for g, e in model.dynamic_pj(toggles).items()}),
+            "dynamic_pj": _rounded(
+                {
+                    group: energy / LANES
+                    for group, energy in model.dynamic_pj(toggles).items()
+                    if group in study.group_actions
+                }
+            ),
         }
 
 

@@ -44,18 +44,22 @@ class Study:
     verilog
         ``spec -> text``, its top module called ``top``.
     parts
-        ``(spec, result) -> {part: um2}``: the modules' areas summed to parts; each part is the sum
-        of the components that ``part_components`` gives it.
+        ``(spec, result) -> {part: um2}``: the modules' areas summed to parts, without what is left
+        out; each part is the sum of the components that ``part_components`` gives it.
     path_group
         Instance path to the group of ``delay_terms`` that a path into it belongs to.
     energy_group
-        Instance path to the group its energy is booked under.
+        Instance path to the group its energy is booked under; what ``group_actions`` does not name
+        is left out.
     group_actions
         Energy group to the terms of ``energy_terms``, as ``action: names``, that explain it.
     run
         ``(spec, simulator, rng) -> [(stimulus, toggles)]``: drive the simulator through jobs.
     stimulus
         In words.
+    left_out
+        Modules whose cells are not counted: memories that stand in for SRAM macros, which have
+        tables of their own.
     """
 
     engine: str
@@ -77,3 +81,4 @@ class Study:
     run: Callable[[Any, GateSimulator, np.random.Generator], Sequence[tuple[Stimulus, Any]]]
     stimulus: str
     spec_fields: tuple[str, ...]
+    left_out: tuple[str, ...] = ()

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import GemmJobs
-from archsim.engines.systolic import beats
+from archsim.engines.systolic import beats, timing
 from archsim.engines.systolic.reference import reference
 from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic.stationary_terms import BEATS
 from archsim.errors import ArchsimError
 from archsim.formats import bf16
 from archsim.tech.study import Stimulus
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 SIGMAS_OF_FULL_SCALE = 3.0  # integers: normal, full scale at 3 sigma, clipped
 
 
-def run(
-    spec: SystolicSpec, simulator: GateSimulator, rng: np.random.Generator
-) -> list[tuple[Stimulus, NDArray[np.int64]]]:
-    """Run jobs that separate the actions: long and short sums, ragged edges, accumulation."""
+Shape = tuple[str, int, int, int, bool]  # name, m, n, k, accumulate
+
+
+def output_stationary_jobs(spec: SystolicSpec) -> list[Shape]:
+    """Return jobs that separate the actions: long and short sums, ragged edges, accumulation."""
     rows, cols = spec.rows, spec.cols
-    shapes = [
+    return [
         ("warm-up", rows, cols, 8, False),
         ("four folds", 2 * rows, 2 * cols, 2 * max(rows, cols) + 16, False),
         ("short sums", 2 * rows, cols, 6, False),
@@ -36,28 +38,49 @@ def run(
         ("one row", 1, cols, 24, False),
         ("one column", rows, 1, 24, False),
     ]
+
+
+def stationary_jobs(spec: SystolicSpec) -> list[Shape]:
+    """Return jobs of a weight-stationary array that separate its actions.
+
+    Tiles that stay long and short, sums over one fold and over several, ragged tiles.
+    """
+    rows, cols, bank = spec.rows, spec.cols, spec.acc_rows
+    return [
+        ("warm-up", 4, cols, rows, False),
+        ("sums of folds", bank, 2 * cols, 3 * rows, False),
+        ("tiles stay long", 2 * bank, cols, rows, False),
+        ("tiles stay short", 2, 3 * cols, 3 * rows, False),
+        ("accumulate", bank, cols, 2 * rows, True),
+        ("ragged", bank, max(cols // 2, 1), max(rows - 1, 1), False),
+        ("one column", bank, 1, rows, False),
+        ("one deep", bank, cols, 1, False),
+    ]
+
+
+def run(
+    shapes: Sequence[Shape], spec: SystolicSpec, simulator: GateSimulator, rng: np.random.Generator
+) -> list[tuple[Stimulus, NDArray[np.int64]]]:
+    """Run jobs, the first of them to warm up, and return what each did and switched."""
     simulator.set("rst", 1)
     for _ in range(2):
         simulator.settle()
         simulator.clock()
     simulator.set("rst", 0)
     found = []
-    for name, m, n, k, accumulate in shapes:
+    for i, (name, m, n, k, accumulate) in enumerate(shapes):
         before = simulator.toggles.copy()
-        cycles = _job(spec, simulator, rng, (m, n, k, accumulate))
-        if name != "warm-up":
-            folds = -(-m // rows) * -(-n // cols)
-            results = m * -(-n // cols)
-            counts = {
-                "mac": m * n * k,
-                "a_hop": m * k * -(-n // cols) * cols,
-                "b_hop": n * k * -(-m // rows) * rows,
-                "a_beat": folds * k,
-                "b_beat": folds * k,
-                "c_beat": results * accumulate,
-                "result_beat": results,
-                "cycle": cycles,
-            }
+        jobs = GemmJobs(
+            *(np.array([x]) for x in (m, n, k, accumulate)), refs=({"a": "a", "b": "b", "c": "c"},)
+        )
+        timed = timing.time(spec, jobs)
+        cycles = _job(spec, simulator, rng, jobs, int(timed.beats["result"][0]))
+        if i:
+            counted = timing.actions(spec, jobs, timed)
+            names = BEATS[spec.dataflow]
+            counts = {names.get(action, action): int(n[0]) for action, n in counted.items()}
+            counts["cycle"] = cycles
+            del counts["pe_clock"]
             found.append((Stimulus(f"{name}: {m} x {n} x {k}", counts), simulator.toggles - before))
     return found
 
@@ -66,15 +89,11 @@ def _job(
     spec: SystolicSpec,
     simulator: GateSimulator,
     rng: np.random.Generator,
-    shape: tuple[int, int, int, bool],
+    jobs: GemmJobs,
+    results: int,
 ) -> int:
     """Run one job with other data in every lane, check the results, return its cycles."""
-    m, n, k, accumulate = shape
-    refs = ({"a": "a", "b": "b", "c": "c"},)
-    jobs = GemmJobs(
-        m=np.array([m]), n=np.array([n]), k=np.array([k]),
-        accumulate=np.array([accumulate]), refs=refs,
-    )  # fmt: skip
+    m, n, k = (int(x[0]) for x in (jobs.m, jobs.n, jobs.k))
     data = [
         {
             "a": _normal(rng, (m, k), spec, spec.a_bits),
@@ -88,11 +107,9 @@ def _job(
         port: [[_word(p[port][i], bits) for p in packed] for i in range(len(packed[0][port]))]
         for port, bits in (("a", spec.a_bits), ("b", spec.b_bits), ("c", spec.acc_bits))
     }
-    results, cycles = _exchange(
-        simulator, _command(packed[0]["cmd"]), streams, m * -(-n // spec.cols)
-    )
+    words, cycles = _exchange(simulator, _command(packed[0]["cmd"]), streams, results)
     for lane in (0, simulator.lanes - 1):
-        _check(spec, jobs, data[lane], [r[lane] for r in results])
+        _check(spec, jobs, data[lane], [r[lane] for r in words])
     return cycles
 
 

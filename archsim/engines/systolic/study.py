@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from archsim.engines.systolic import terms
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.engines.systolic.stimuli import run
+from archsim.engines.systolic.stimuli import output_stationary_jobs, run
 from archsim.engines.systolic.terms import CostTerms
 from archsim.tech.study import EnergyTerms, Study
 
@@ -56,10 +56,10 @@ POWERED_HELD_OUT = _specs(
 
 def verilog(spec: SystolicSpec) -> str:
     """Return the array's Verilog."""
-    from archsim.engines.systolic.rtl import SystolicArray  # noqa: PLC0415
+    from archsim.engines.systolic import build  # noqa: PLC0415 (it imports this package's faces)
     from archsim.hdl.emit import to_verilog  # noqa: PLC0415
 
-    return to_verilog(SystolicArray(spec), TOP)
+    return to_verilog(build(spec), TOP)
 
 
 def parts(spec: SystolicSpec, result: SynthResult) -> dict[str, float]:
@@ -124,7 +124,7 @@ STUDY = Study(
     whole_terms=terms.INTEGER.whole,
     delay_terms=terms.INTEGER.delay,
     energy_terms=terms.INTEGER.energy,
-    run=run,
+    run=lambda spec, *gates: run(output_stationary_jobs(spec), spec, *gates),
     stimulus=STIMULUS.format("full scale at 3 sigma, clipped"),
     spec_fields=("rows", "cols", "a_bits", "b_bits", "acc_bits"),
 )

@@ -1,4 +1,4 @@
-"""What the systolic array's area, clock and energy are fitted to: terms of its spec, by component.
+"""What the output-stationary array's cost is fitted to: terms of its spec, by component.
 
 Structure: PE x R x C, with a row multiplexer whose depth grows with R, + edges x (R + C), with skew
 registers that grow as R^2 and C^2, + control. bf16 arrays have one width, so their PEs are one
