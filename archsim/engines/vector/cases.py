@@ -48,7 +48,8 @@ def _case(rng: Rng, index: int, spec: VectorSpec) -> Case:
         data[f"tensor{i}"] = _tensor(rng, spec)
     jobs = VectorJobs(
         work=results * taps, results=results, taps=taps, hold=hold,
-        alternate=np.array([s[3] for s in shapes]), maximum=rng.integers(0, 2, count).astype(bool),
+        bits=np.full(count, spec.lane_bits), alternate=np.array([s[3] for s in shapes]),
+        maximum=rng.integers(0, 2, count).astype(bool),
         refs=tuple({n: f"{n}{i}" for n in ("x", "parameters", "tensor")} for i in range(count)),
     )  # fmt: skip
     lengths = (-(-results // spec.lanes) * taps + STAGES + 2).tolist()

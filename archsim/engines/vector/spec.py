@@ -57,6 +57,8 @@ class VectorJobs(Jobs):
         Elements that go out, and operands of each.
     hold
         Beats of results to which a set of parameters applies.
+    bits
+        Of an operand.
     alternate
         Odd taps have the command's bias and multiplier, not the set's.
     maximum
@@ -70,6 +72,7 @@ class VectorJobs(Jobs):
     results: Ints
     taps: Ints
     hold: Ints
+    bits: Ints
     alternate: NDArray[np.bool_]
     maximum: NDArray[np.bool_]
 
@@ -91,9 +94,9 @@ def lower(spec: VectorSpec | SpecBatch, op: Op, slices: Any, data: object = None
         taps = taps_of(op, function, slices.all_results)
         if function.by_channel and len(slices.operands) > 1:
             channels = slices.operands[1]
-    bits = max(INTEGER_BITS.get(dtype, 64) for dtype in slices.dtypes)
+    widths = [INTEGER_BITS.get(dtype, 64) for dtype in slices.dtypes]
     beats = -(-slices.results // lanes)
-    fits = (bits <= np.asarray(spec.lane_bits)) & (np.maximum(beats, taps) <= MAX_BEATS)
+    fits = (max(widths) <= np.asarray(spec.lane_bits)) & (np.maximum(beats, taps) <= MAX_BEATS)
     sets = np.minimum(-(-channels // lanes), beats)
     none = np.zeros(len(slices.work), bool)
     return VectorJobs(
@@ -101,6 +104,7 @@ def lower(spec: VectorSpec | SpecBatch, op: Op, slices: Any, data: object = None
         results=slices.results,
         taps=np.where(fits, taps, 0),
         hold=-(-beats // sets),
+        bits=none + widths[0],
         alternate=none | (function is not None and function.taps == "pair"),
         maximum=none | (function is not None and function.maximum),
     )

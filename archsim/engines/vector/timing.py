@@ -177,13 +177,16 @@ def _merged(exact: Timing, expected: Timing, counted: Masks) -> Timing:
 def actions(spec: VectorSpec | SpecBatch, jobs: VectorJobs, timing: Timing) -> Mapping[str, Ints]:
     """Return how often each job does what costs energy.
 
-    ``tap`` counts operands scaled and added or compared, ``result`` results rounded and clamped,
-    ``parameter`` lanes that take parameters; ``lane_op`` the operations of jobs that are not for
-    the integer lanes; ``lane_clock`` lanes times occupied cycles.
+    ``tap`` counts operands scaled and added or compared, ``operand_bit`` their bits, ``result``
+    results rounded and clamped, ``parameter`` lanes that take parameters; ``lane_op`` the
+    operations of jobs that are not for the integer lanes; ``lane_clock`` lanes times occupied
+    cycles.
     """
     lanes, integer = np.asarray(spec.lanes), jobs.taps > 0
+    taps = jobs.results * jobs.taps
     return {
-        "tap": jobs.results * jobs.taps,
+        "tap": taps,
+        "operand_bit": taps * jobs.bits,
         "result": jobs.results * integer,
         "parameter": timing.beats["parameters"] * lanes,
         "lane_op": jobs.work * ~integer,

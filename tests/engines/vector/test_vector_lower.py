@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -146,7 +147,7 @@ def computed(
     tensor = [-zeros[1], round((second or 0.0) * 2**shift), zero, -128, 127]
     jobs = VectorJobs(
         work=np.array([taps.size]), results=np.array([len(x)]), taps=np.array([taps.shape[1]]),
-        hold=np.array([beats]), alternate=np.array([second is not None]),
+        hold=np.array([beats]), bits=np.array([8]), alternate=np.array([second is not None]),
         maximum=np.array([maximum]), refs=({"x": "x", "parameters": "p", "tensor": "t"},),
     )  # fmt: skip
     data = {"x": taps, "p": parameters, "t": np.array(tensor)}
@@ -191,9 +192,6 @@ def test_takes_a_windows_maximum(windows: list[list[int]]) -> None:
 def test_computes_no_values_of_lane_operations() -> None:
     op, tensors = vector("softmax", [(8, 8)], (8, 8), 64)
     found = lowered(op, tensors)
-    jobs = VectorJobs(
-        found.work, found.results, found.taps, found.hold, found.alternate, found.maximum,
-        refs=({},),
-    )  # fmt: skip
+    jobs = dataclasses.replace(found, refs=({},))
     with pytest.raises(InputError, match="values are computed on the integer lanes only"):
         ENGINE.reference(SPEC, jobs, {})

@@ -20,7 +20,7 @@ def jobs(*rows: tuple[int, int, int]) -> VectorJobs:
     """Return jobs of (results, taps, hold)."""
     results, taps, hold = np.array(rows, np.int64).T
     none = np.zeros(len(rows), bool)
-    return VectorJobs(results * np.maximum(taps, 1), results, taps, hold, none, none)
+    return VectorJobs(results * np.maximum(taps, 1), results, taps, hold, 8 + 0 * taps, none, none)
 
 
 def rates() -> st.SearchStrategy[Rate]:
@@ -120,6 +120,7 @@ def test_actions_count_operands_and_results() -> None:
     rows = jobs((10, 3, 2), (10, 0, 1))
     found = timing.actions(SPEC, rows, timing.time(SPEC, rows))
     assert [30, 0] == found["tap"].tolist()
+    assert [240, 0] == found["operand_bit"].tolist()
     assert [10, 0] == found["result"].tolist()
     assert [2 * 4, 0] == found["parameter"].tolist()  # three beats, a set for two of them
     assert [0, 10] == found["lane_op"].tolist()
