@@ -42,12 +42,12 @@ def run(program: Program, repeats: Mapping[int, int], items: int | None = None) 
     for position, each in enumerate(runs):
         mine[each.placed.unit.name].append(position)
     shared = _Shared([-1] * len(runs))
-    engines = [
-        _Engine(shared, order, program.dram.latency_ps, runs, executions).turns(positions)
+    engines = {
+        order: _Engine(shared, order, program.dram.latency_ps, runs, executions).turns(positions)
         for order, positions in enumerate(mine.values())
         if positions
-    ]
-    shared.take_turns(dict(enumerate(engines)))
+    }
+    shared.take_turns(engines)
     return Timeline(tuple(executions), max(shared.ends_ps, default=0))
 
 

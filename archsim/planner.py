@@ -110,12 +110,13 @@ def machine_of(site: Site) -> Machine:
         return cycles
 
     prices = (0.0, 0.0, 0.0)
-    if site.objective != "time":
+    if site.objective in ("energy", "edp"):
         from archsim.tech import load  # noqa: PLC0415
 
         tech = load(site.node)
         energy = unit.engine.energy_pj(unit.spec, tech)
-        prices = (8 * tech.dram().pj_per_bit, energy.get("mac", 0.0), energy.get("leak_ps", 0.0))
+        byte_pj = 8 * tech.dram().pj_per_bit + tech.link().pj_per_byte
+        prices = (byte_pj, energy.get("mac", 0.0), energy.get("leak_ps", 0.0))
     return Machine(
         unit.engine.blocks(unit.spec), site.room_bytes, occupied, site.dram.ps_per_byte,
         site.dram.latency_ps, unit.clock.period_ps, *prices,
@@ -279,7 +280,10 @@ def slice_tiles(engine: Engine, spec: Any, op: Op, whole: Whole, slices: Any, st
 
 
 def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
-    """Return the power-of-two number of slices with the least time by the mapping objective."""
+    """Return the power-of-two number of slices with the least time by the mapping objective.
+
+    All of them move the same bytes and do the same work, so that is the least of every objective.
+    """
     unit, dram = site.unit, site.dram
     counts = 2 ** np.arange(min(MAX_SLICES, max(whole.work, 1)).bit_length(), dtype=np.int64)
     counts = counts[counts <= MAX_SLICES]

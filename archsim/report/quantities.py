@@ -122,6 +122,20 @@ QUANTITIES = MappingProxyType(
                 _decimal("MAC", "kMAC", "MMAC", "GMAC", "TMAC"),
             ),
             Quantity(
+                "latency_us", "Latency", "min",
+                "Until the first item of a stream is done; the time, if it is the only one.",
+                _decimal("ns", "µs", "ms", "s", first=1e-3),
+            ),
+            Quantity(
+                "throughput_per_s", "Throughput", "max",
+                "Items a second, between the end of a stream's first item and that of its last.",
+                _decimal("items/s", "k items/s", "M items/s"),
+            ),
+            Quantity(
+                "energy_per_item_pj", "Energy an item", "min", "Energy over items of a stream.",
+                ENERGY_PJ,
+            ),
+            Quantity(
                 "tied_percent", "Tied to RTL", "max",
                 "Share of the engines’ occupied time whose cycles the generated RTL has exactly.",
                 (("%", 1.0),),
@@ -191,6 +205,13 @@ def setting(name: str, value: object) -> str:
         symbol, size = next((s, n) for s, n in reversed(BYTES) if value >= n)
         return f"{value / size:.4g} {symbol}"
     return str(int(value)) if value.is_integer() else f"{value:g}"
+
+
+def settings(name: str, values: pd.Series) -> list[str]:
+    """Return an axis's values as people write them: each distinct one is written once."""
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    texts = [setting(name, value) for value in distinct]
+    return [texts[code] for code in codes.tolist()]
 
 
 def short_names(paths: Iterable[str]) -> dict[str, str]:
