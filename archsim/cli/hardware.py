@@ -26,7 +26,11 @@ def build(
     design: DesignName,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR")],
     top: Annotated[
-        str, typer.Option(metavar="engine|stream", help="stream: behind AXI4-Lite and AXI4-Stream.")
+        str,
+        typer.Option(
+            metavar="engine|stream|axi",
+            help="stream: behind AXI4-Lite and AXI4-Stream; axi: with DMA and scratchpad on AXI4.",
+        ),
     ] = "engine",
     engine: EngineName = None,
     settings: Set = None,
@@ -38,7 +42,12 @@ def build(
     from archsim.engines import discover  # noqa: PLC0415
     from archsim.hdl.build import build as write  # noqa: PLC0415
 
-    built = write(chosen, discover(), output, top=top, engine=engine)
+    layers = None
+    if top == "axi":
+        from archsim.verify.system_example import example  # noqa: PLC0415
+
+        layers = example(chosen, engine)
+    built = write(chosen, discover(), output, top=top, engine=engine, layers=layers)
     if json:
         show.as_json({"folder": str(built.folder), **built.manifest})
         return

@@ -19,14 +19,17 @@ from amaranth.lib import wiring
 import archsim
 from archsim.design import Design
 from archsim.errors import ArchsimError, InputError
+from archsim.hdl.build_axi import modelled_only, system_of
 from archsim.hdl.choose import chosen_engine, no_rtl, rtl_of
 from archsim.hdl.emit import to_verilog
 from archsim.hdl.stream_top import AxiClocked, StreamTop, axes, command_layout, register_map
+from archsim.hdl.system_axi import REGISTERS, SystemAxi
+from archsim.hdl.system_geometry import engine_of, geometry_of
 
 if TYPE_CHECKING:
     from archsim.engines import Engine
 
-TOPS = ("engine", "stream")
+TOPS = ("engine", "stream", "axi")
 GEMM_PORTS = ("cmd", "a", "b", "c", "result", "counters")
 
 _TAKEAWAY = resources.files("archsim.hdl") / "takeaway"
@@ -54,6 +57,7 @@ def build(
     *,
     top: str = "engine",
     engine: str | None = None,
+    layers: Mapping[str, Any] | None = None,
 ) -> Built:
     """Write an engine of a design as Verilog, with everything to simulate and to use it.
 
@@ -64,18 +68,22 @@ def build(
     engines
         The engine registry, by kind.
     top
-        ``engine``: the engine alone. ``stream``: also behind AXI4-Lite and AXI4-Stream.
+        ``engine``: the engine alone. ``stream``: also behind AXI4-Lite and AXI4-Stream. ``axi``:
+        also in a system with DMA and scratchpad, behind AXI4-Lite and an AXI4 port to memory.
     engine
         Which of the design's engines; None: the first one that has RTL.
+    layers
+        Of ``axi``: what the bench runs, as `archsim.verify.system_example` compiles it.
 
     Raises
     ------
     InputError
-        If there is no such top or engine, or the engine has no RTL or other ports than a GEMM's.
+        If there is no such top or engine, or the engine has no RTL or other ports than a GEMM's, or
+        a system cannot be built around it.
     """
     if top not in TOPS:
         raise InputError("--top", f"must be one of {', '.join(TOPS)}", top)
-    name = chosen_engine(design, engines, engine)
+    name = engine_of(design, engine) if top == "axi" else chosen_engine(design, engines, engine)
     spec: Any = design.engines[name]
     component = rtl_of(engines, spec).build(spec)
     if not set(GEMM_PORTS) <= set(component.signature.members):
@@ -89,18 +97,34 @@ def build(
         wrapper = AxiClocked(StreamTop(component, module))
         about = f"{module} behind AXI4-Lite and AXI4-Stream"
         files[f"{module}_stream.v"] = _verilog(wrapper, f"{module}_stream", about)
+    system: dict[str, Any] = {}
+    if top == "axi":
+        assert layers is not None, "a system's bench runs layers"
+        geometry = geometry_of(design, name)
+        wrapper = AxiClocked(SystemAxi(component, geometry, module))
+        about = f"{module} with DMA and scratchpad behind AXI4-Lite and AXI4"
+        files[f"{module}_axi.v"] = _verilog(wrapper, f"{module}_axi", about)
+        system = {
+            "registers": [asdict(row) for row in REGISTERS],
+            "modelled_only": dict(modelled_only(design, name)),
+            "system": system_of(design, geometry, layers),
+        }
     manifest = {
         **_origin(design, engines, name),
         "files": {path: _digest(text) for path, text in files.items()},
         **_interface(component, with_bus=top == "stream"),
         "ports": {Path(path).stem: _ports(text, Path(path).stem) for path, text in files.items()},
-        "benches": _benches(list(files)),
+        "benches": _benches(list(files), top),
+        **system,
     }
     manifest["module"] = list(manifest["ports"])[-1]
     files["manifest.json"] = json.dumps(manifest, indent=1) + "\n"
     files[f"{manifest['module']}.core"] = _core(manifest)
     files["README.md"] = _readme(manifest, module)
-    for path in (*_FIXED, *(f"bench/{bench}.py" for bench in manifest["benches"])):
+    if top == "axi":
+        files["layers.json"] = json.dumps(layers) + "\n"
+    more = ("bench/memory.py",) if top == "axi" else ()
+    for path in (*_FIXED, *more, *(f"bench/{bench}.py" for bench in manifest["benches"])):
         files[path] = (_TAKEAWAY / path).read_text("utf-8")
     _write(folder, files)
     return Built(folder, tuple(files), manifest)
@@ -141,7 +165,8 @@ def _core(manifest: Mapping[str, Any]) -> str:
 
 
 def _readme(manifest: Mapping[str, Any], engine_module: str) -> str:
-    template = (_TAKEAWAY / "README.md.jinja").read_text("utf-8")
+    name = "README_axi.md.jinja" if "system" in manifest else "README.md.jinja"
+    template = (_TAKEAWAY / name).read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(template).render(manifest, engine_module=engine_module)
 
@@ -210,9 +235,9 @@ def _ports(verilog: str, module: str) -> list[dict[str, Any]]:
     ]
 
 
-def _benches(sources: list[str]) -> dict[str, Any]:
+def _benches(sources: list[str], top: str) -> dict[str, Any]:
     """Return by bench its top module and the Verilog that it needs."""
-    benches = ("test_engine", "test_stream")
+    benches = ("test_engine", f"test_{top}")
     return {
         bench: {"module": Path(path).stem, "sources": sources[: i + 1]}
         for i, (bench, path) in enumerate(zip(benches, sources, strict=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archsim.design import Design
+from archsim.design import Design, one_of
 from archsim.errors import InputError
 from archsim.hdl.descriptors import Geometry
 
@@ -13,29 +13,31 @@ A_SHARE, B_SHARE = 0.25, 0.25
 BITS = 8
 
 
-def engine_of(design: Design) -> str:
-    """Return the name of the engine that the system is built around: the design's array.
+def engine_of(design: Design, name: str | None = None) -> str:
+    """Return the name of the engine that a system is built around: the one asked for, or the first.
 
     Raises
     ------
     InputError
-        If the design has none that a system feeds, or several.
+        If a system cannot be built around it, or around any.
     """
-    able = {name: _reason(spec) for name, spec in design.engines.items()}
-    good = [name for name, reason in able.items() if not reason]
-    if len(good) != 1:
-        why = "; ".join(f"{name}: {reason}" for name, reason in able.items() if reason)
+    if name is not None and name not in design.engines:
+        raise InputError("--engine", f"must be {one_of(list(design.engines), name)}", name)
+    asked = design.engines if name is None else {name: design.engines[name]}
+    reasons = {name: _reason(spec) for name, spec in asked.items()}
+    good = [name for name, reason in reasons.items() if not reason]
+    if not good:
+        why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise InputError(
-            "--top", "axi takes a design with one output-stationary systolic array", tuple(able),
-            fix=why or "give a design with one of them",
-        )  # fmt: skip
+            f"design {design.name!r}", "must have an engine that a system can feed", fix=why
+        )
     return good[0]
 
 
 def _reason(spec: Any) -> str:
     """Return why a system cannot be built around an engine; empty if it can."""
     if spec.kind != "systolic":
-        return f"a system feeds arrays with the ports of a product, not a {spec.kind} engine"
+        return f"a system feeds output-stationary systolic arrays, not kind {spec.kind}"
     for name, wanted in (("dataflow", "os"), ("numbers", "int"), ("a_bits", 8), ("b_bits", 8)):
         if getattr(spec, name, wanted) != wanted:
             return f"{name} must be {wanted}, not {getattr(spec, name)}"
