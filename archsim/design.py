@@ -273,7 +273,7 @@ def override_value(text: str) -> Any:
     """Return the value of ``--set path=VALUE``: YAML's reading of it, numbers as numbers."""
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # no value of YAML's: text
         return text
     if isinstance(value, str):  # PyYAML reads 1e9 as text
         try:
@@ -288,11 +288,18 @@ def _open(name_or_path: str) -> Document:
         text = (resources.files("archsim") / "designs" / f"{name_or_path}.yaml").read_text("utf-8")
         return Document(text, f"{name_or_path}.yaml")
     path = Path(name_or_path)
-    if not path.is_file():
+    if not _is_file(path):
         raise InputError(
             "design", f"must be a YAML file or {one_of(shipped(), name_or_path)}", name_or_path
         )
     return Document.load(path)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _extended(document: Document, seen: tuple[str, ...]) -> dict[str, Any]:
@@ -306,7 +313,7 @@ def _extended(document: Document, seen: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(parent, str):
         raise InputError(where, "must be the name or file of a design", parent)
     beside = Path(document.origin).parent / parent
-    base = _open(str(beside) if beside.is_file() else parent)
+    base = _open(str(beside) if _is_file(beside) else parent)
     if base.origin in seen or len(seen) > MAX_EXTENDS:
         raise InputError(where, "designs must not extend each other in a circle", parent)
     delta = {key: value for key, value in tree.items() if key != "extends"}

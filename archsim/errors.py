@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+MAX_SHOWN = 400  # characters of a value in a message
+
+
+def shown(value: object) -> str:
+    """Return a value's ``repr``, without the middle if it is long."""
+    text = repr(value)
+    if len(text) <= MAX_SHOWN:
+        return text
+    return f"{text[: MAX_SHOWN // 2]}...{text[-20:]} ({len(text):,} characters)"
+
 
 class ArchsimError(Exception):
     """Base of every error that archsim raises on purpose.
@@ -35,7 +45,7 @@ class InputError(ArchsimError):
     def __init__(self, where: str, expected: str, *got: object, fix: str = "") -> None:
         text = f"{where}: {expected}"
         if got:
-            text += f", not {got[0]!r}"
+            text += f", not {shown(got[0])}"
         if fix:
             text += f"; {fix}"
         super().__init__(text)

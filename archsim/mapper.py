@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Blocks, GemmJobs, Ints
-from archsim.errors import InfeasibleError
+from archsim.errors import InfeasibleError, InputError
 from archsim.mapping import (
     HELD,
     INSIDE,
@@ -28,8 +28,9 @@ from archsim.mapping import (
     tile_extents,
 )
 from archsim.product import Product
+from archsim.trace import Gemm
 
-Objective = Literal["time", "energy", "edp"]
+Objective = Literal["time", "energy", "dram_bytes", "edp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,14 @@ class Cost:
     energy_pj: NDArray[np.float64]
 
     def objective(self, name: Objective) -> NDArray[np.float64] | Ints:
-        if name == "time":
-            return self.time_ps
+        """Return what a search minimises, op by op.
+
+        The energy-delay product of a whole trace is no sum over its ops, so ``edp`` is that of each
+        op by itself: the same as the trace's for one op, and for several a product that is small
+        wherever each of its terms is, not the least there is.
+        """
+        if name in ("time", "dram_bytes"):
+            return self.time_ps if name == "time" else self.dram_bytes
         return self.energy_pj if name == "energy" else self.energy_pj * self.time_ps
 
 
@@ -124,7 +131,7 @@ def evaluate(
     g = product.gemm
     tm, tn, tk, tg = -(-g.m // m), -(-g.n // n), -(-g.k // k), -(-g.groups // groups)
     compute = _compute_cycles(product, machine, m, n, k) * g.groups
-    compute_ps = -(-compute * machine.period_ps.numerator // machine.period_ps.denominator)
+    compute_ps = _scaled(compute, machine.period_ps, g)
 
     rows, columns = product.a_rows(m), product.a_columns(k)
     a_total = ceil_bytes(rows.total * columns.total * g.groups, product.a_bits)
@@ -145,8 +152,7 @@ def evaluate(
     dram_bytes = passes + (a_total + b_total + c_total)[:, None, None]
 
     def dma_ps(size_bytes: Ints) -> Ints:
-        speed = machine.ps_per_byte
-        return -(-size_bytes * speed.numerator // speed.denominator)
+        return _scaled(size_bytes, machine.ps_per_byte, g)
 
     last_m, last_n = g.m - (tm - 1) * m, g.n - (tn - 1) * n
     last_g = g.groups - (tg - 1) * groups
@@ -163,6 +169,17 @@ def evaluate(
         time_ps, dram_bytes, np.broadcast_to(room[:, None], time_ps.shape),
         machine.energy_pj(dram_bytes, g.macs, time_ps),
     )  # fmt: skip
+
+
+def _scaled(amount: Ints, factor: Fraction, gemm: Gemm) -> Ints:
+    """Return ``ceil(amount x factor)``, which 64 bits must hold."""
+    if int(amount.max()) * factor.numerator >= 1 << 62:
+        raise InputError(
+            f"a {gemm.m}x{gemm.n}x{gemm.k} product",
+            "must take less time than 64 bits of picoseconds hold",
+            fix="make it smaller, or give clocks and bandwidths with fewer digits",
+        )
+    return np.asarray(-(-amount * factor.numerator // factor.denominator))
 
 
 def _room(

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from archsim.errors import InputError
+from archsim.errors import InputError, shown
+from archsim.files import check_file
 
 Model = TypeVar("Model", bound=BaseModel)
 Path_ = tuple[str | int, ...]
@@ -51,8 +52,7 @@ class Document:
     def load(cls, path: Path) -> Document:
         """Read a file of bounded size."""
         try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise InputError(str(path), f"must be at most {MAX_FILE_BYTES:,} bytes")
+            check_file(path, MAX_FILE_BYTES)
             return cls(path.read_text("utf-8"), str(path))
         except (OSError, UnicodeDecodeError) as fault:
             raise InputError(str(path), f"must be a readable UTF-8 file: {fault}") from None
@@ -78,7 +78,11 @@ class Document:
         if isinstance(node, MappingNode):
             return self._read_mapping(node, path, depth)
         assert isinstance(node, ScalarNode)
-        return yaml.SafeLoader("").construct_object(node)
+        try:
+            return yaml.SafeLoader("").construct_object(node)
+        except ValueError as fault:  # a number of 5,000 digits, the 35th of May
+            problem = str(fault).partition(";")[0]
+            raise InputError(self.place(path), f"must be a plain value: {problem}") from None
 
     def _read_mapping(self, node: MappingNode, path: Path_, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -118,7 +122,7 @@ def _message(
         dotted = ".".join(str(p) for p in path) or "top level"
         text = _WORDS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
         if error["type"] not in ("missing", "extra_forbidden", "value_error"):
-            text += f", not {error['input']!r}"
+            text += f", not {shown(error['input'])}"
         line = f"{place}: {dotted}: {text.removeprefix('value error, ')}"
         if line not in lines:
             lines.append(line)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archsim.errors import InputError
+from archsim.files import check_file
 
 MAX_BYTES = 256 << 20
 MAX_DEPTH = 12  # library > cell > pin > timing > table is 5
@@ -76,8 +77,7 @@ def _text(path: Path) -> str:
     try:
         if not path.is_file():
             raise InputError(str(path), "must be a Liberty file", fix="give --liberty FILE")
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(str(path), f"must be at most {MAX_BYTES:,} bytes", path.stat().st_size)
+        check_file(path, MAX_BYTES)
         return path.read_text("utf-8", errors="strict")
     except (OSError, UnicodeDecodeError) as fault:
         raise InputError(str(path), f"must be a readable text file: {fault}") from None

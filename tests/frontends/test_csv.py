@@ -72,7 +72,8 @@ HEADER = "name,M,N,K\n"
         (HEADER + "a,1,٣,3\n", ("FILE:2: n: must be a whole number from 1 to 2,147,483,648, "
                                "not '٣'")),
         (HEADER + f"a,{'9' * 5000},2,3\n", ("FILE:2: m: must be a whole number from 1 to "
-                                           f"2,147,483,648, not '{'9' * 5000}'")),
+                                           f"2,147,483,648, not '{'9' * 199}...{'9' * 19}' "
+                                           "(5,002 characters)")),
         (HEADER + "a,1,2,3\na,1,2,3\n", "FILE:3: name: must be a name of its own, not 'a'"),
     ],
 )  # fmt: skip

@@ -177,8 +177,9 @@ def test_files_and_graphs_are_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(model_module, "MAX_NODES", 1)
     assert message(model, tmp_path) == "FILE: must have at most 1 nodes, not 2"
     monkeypatch.setattr(model_module, "MAX_FILE_BYTES", 50)
+    size = model.ByteSize()
     assert message(model, tmp_path) == (
-        "FILE: must be at most 50 bytes; save its weights as external data"
+        f"FILE: must be at most 50 bytes, not {size}; save its weights as external data"
     )
 
 
