@@ -1,7 +1,9 @@
 """Area, clock and energy of the systolic array, from fits through syntheses of its RTL.
 
-A technology has one table a dataflow and number format; `archsim.engines.systolic.terms` says what
-its fits are made of, `archsim.engines.systolic.study` how it was measured.
+A technology has a table for os and one for ws and is, which are one design, of each number format.
+`archsim.engines.systolic.terms` and `stationary_terms` say what their fits are made of,
+`archsim.engines.systolic.study` and `stationary_study` how they were measured. The accumulator bank
+of ws and is comes from the technology's SRAMs.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archsim.engines import Fmax
+from archsim.engines.systolic import stationary_terms, terms
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.engines.systolic.terms import BF16, INTEGER, CostTerms, Spec, pes
+from archsim.engines.systolic.terms import CostTerms, Spec, pes
 from archsim.errors import InfeasibleError
+from archsim.tech.sram import SramCost
 from archsim.tech.table import Table
 
 if TYPE_CHECKING:
@@ -22,27 +26,43 @@ if TYPE_CHECKING:
 
 # by dataflow and number format: the table's name, and the terms of its fits
 TABLES: Mapping[tuple[str, str], tuple[str, CostTerms]] = {
-    ("os", "int"): ("systolic", INTEGER),
-    ("os", "bf16"): ("systolic_bf16", BF16),
+    ("os", "int"): ("systolic", terms.INTEGER),
+    ("os", "bf16"): ("systolic_bf16", terms.BF16),
+    ("ws", "int"): ("systolic_stationary", stationary_terms.INTEGER),
+    ("ws", "bf16"): ("systolic_stationary_bf16", stationary_terms.BF16),
+    ("is", "int"): ("systolic_stationary", stationary_terms.INTEGER),
+    ("is", "bf16"): ("systolic_stationary_bf16", stationary_terms.BF16),
 }
+BANKS = 2  # interleaved single-port SRAMs of half the rows: one reads while the other writes
 
 
 def area_um2(spec: Spec, tech: Tech) -> dict[str, Any]:
-    """Return cell area by component."""
+    """Return cell area by component, and the accumulator bank's."""
 
-    def price(spec: Spec, table: Table, terms: CostTerms) -> dict[str, Any]:
-        return table.fit("area_um2").evaluate(terms.area, spec)
+    def price(dataflow: str, spec: Spec, table: Table, fits: CostTerms) -> dict[str, Any]:
+        area = table.fit("area_um2").evaluate(fits.area, spec)
+        if dataflow != "os":
+            area["accumulators"] = BANKS * _accumulators(spec, tech).area_um2
+        return area
 
     return _by_table(spec, tech, price)
 
 
 def fmax_mhz(spec: Spec, tech: Tech) -> Fmax:
-    """Return the clock of the longest path, rounded down to a whole MHz."""
+    """Return the clock of the longest path, rounded down to a whole MHz.
+
+    The path from the accumulator bank through its adder begins with a cycle of the SRAM.
+    """
     sources: list[str] = []
 
-    def price(spec: Spec, table: Table, terms: CostTerms) -> dict[str, Any]:
-        sources.append(_source(table))
-        paths = table.fit("delay_ps").evaluate(terms.delay, spec)
+    def price(dataflow: str, spec: Spec, table: Table, fits: CostTerms) -> dict[str, Any]:
+        source = _source(table)
+        paths = table.fit("delay_ps").evaluate(fits.delay, spec)
+        if dataflow != "os":
+            paths["accumulate"] = paths["accumulate"] + _accumulators(spec, tech).cycle_ps
+            source += "; the accumulator bank's path begins with a cycle of its SRAM"
+        if source not in sources:
+            sources.append(source)
         worst = np.maximum.reduce([np.asarray(p, float) for p in paths.values()])
         mhz = np.floor(1e6 / worst)
         return {"mhz": float(mhz) if mhz.ndim == 0 else mhz}
@@ -68,11 +88,18 @@ def energy_pj(spec: Spec, tech: Tech) -> dict[str, Any]:
     moves in an occupied cycle, over the PEs, so that a cycle costs its clock exactly once.
     """
 
-    def price(spec: Spec, table: Table, terms: CostTerms) -> dict[str, Any]:
-        clock = table.fit("clock_pj").evaluate(terms.whole, spec)["array"]
-        leakage_uw = table.fit("leakage_uw").evaluate(terms.whole, spec)["array"]
-        actions = table.fit("energy_pj").evaluate(terms.energy, spec)
+    def price(dataflow: str, spec: Spec, table: Table, fits: CostTerms) -> dict[str, Any]:
+        clock = table.fit("clock_pj").evaluate(fits.whole, spec)["array"]
+        leakage_uw = table.fit("leakage_uw").evaluate(fits.whole, spec)["array"]
+        actions = table.fit("energy_pj").evaluate(fits.energy, spec)
         control = actions.pop("control_cycle")
+        if dataflow != "os":
+            for port, role in stationary_terms.BEATS[dataflow].items():
+                actions[port] = actions.pop(role)
+            sram = _accumulators(spec, tech)
+            actions["acc_read"] = actions["acc_read"] + sram.read_pj
+            actions["acc_write"] = actions["acc_write"] + sram.write_pj
+            leakage_uw = leakage_uw + BANKS * sram.leakage_uw
         return {
             **actions,
             "pe_clock": (clock + control) / pes(spec),
@@ -83,20 +110,26 @@ def energy_pj(spec: Spec, tech: Tech) -> dict[str, Any]:
     return _by_table(spec, tech, price)
 
 
+def _accumulators(spec: Spec, tech: Tech) -> SramCost:
+    """Return one of the SRAMs that the accumulator bank of a ws or is array is made of."""
+    row_bits = spec.cols * spec.acc_bits
+    return tech.sram(spec.acc_rows * row_bits / 8 / BANKS, row_bits)
+
+
 # ---------------------------------------------------------------------------------------- tables
 
+Price = Callable[[str, Spec, Table, CostTerms], dict[str, Any]]
 
-def _by_table(
-    spec: Spec, tech: Tech, price: Callable[[Spec, Table, CostTerms], dict[str, Any]]
-) -> dict[str, Any]:
+
+def _by_table(spec: Spec, tech: Tech, price: Price) -> dict[str, Any]:
     """Return what ``price`` says of a spec, or of each spec of a batch by its own table."""
     if isinstance(spec, SystolicSpec):
-        return price(spec, *_table((spec.dataflow, spec.numbers), tech))
+        return price(spec.dataflow, spec, *_table((spec.dataflow, spec.numbers), tech))
     kinds = list(zip(spec.dataflow.tolist(), spec.numbers.tolist(), strict=True))
     found: dict[str, Any] = {}
     for kind in sorted(set(kinds)):
         rows = np.array([i for i, other in enumerate(kinds) if other == kind])
-        for name, values in price(spec.take(rows), *_table(kind, tech)).items():
+        for name, values in price(kind[0], spec.take(rows), *_table(kind, tech)).items():
             found.setdefault(name, np.zeros(len(spec)))[rows] = values
     return found
 
@@ -109,7 +142,7 @@ def _table(kind: tuple[str, str], tech: Tech) -> tuple[Table, CostTerms]:
     InfeasibleError
         When nothing was: a cost is measured or there is none.
     """
-    name, terms = TABLES[kind]
+    name, its_terms = TABLES[kind]
     if not tech.measured(name):
         raise InfeasibleError(
             f"the cost of a systolic array ({', '.join(kind)}) in node {tech.name}",
@@ -118,4 +151,4 @@ def _table(kind: tuple[str, str], tech: Tech) -> tuple[Table, CostTerms]:
             unit=f"synthesis table {name}.yaml",
             levers=("choose a node that has it", "measure: python -m archsim.tech.characterise"),
         )
-    return tech.table(name), terms
+    return tech.table(name), its_terms
