@@ -12,6 +12,7 @@ from archsim.cli import arguments, show
 from archsim.cli.arguments import DesignName, Json, Output, Set
 
 if TYPE_CHECKING:
+    from archsim.design import Design
     from archsim.result import Result
     from archsim.trace import Trace
 
@@ -69,11 +70,28 @@ def trace(
         _print_summary(loaded, summary)
 
 
-def _load(model: str) -> Trace:
+def _load(model: str, design: Design | None = None) -> Trace:
+    """Return a model's trace, in number formats that the design takes where none are asked for."""
     from archsim import frontends  # noqa: PLC0415
     from archsim.engines import op_kinds  # noqa: PLC0415
+    from archsim.frontends.policy import native_dtype  # noqa: PLC0415
 
-    return frontends.load(model, op_kinds())
+    formats = _product_formats(design) if design else ()
+    return frontends.load(model, op_kinds(), native_dtype(formats))
+
+
+def _product_formats(design: Design) -> list[frozenset[str] | None]:
+    """Return the number formats of each engine that multiplies matrices; None is any."""
+    from archsim.engines import discover  # noqa: PLC0415
+    from archsim.trace import Op  # noqa: PLC0415
+
+    product = Op("product", "gemm", (), ())
+    engines = [(discover()[getattr(s, "kind", "")], s) for s in design.engines.values()]
+    return [
+        engine.dtypes(spec) if engine.dtypes else None
+        for engine, spec in engines
+        if engine.accepts(spec, product)
+    ]
 
 
 def _recorded(
@@ -132,7 +150,8 @@ def simulate(
     objective: Annotated[
         str,
         typer.Option(
-            metavar="time|energy|dram_bytes|edp", help="What the mapping search minimises, op by op."
+            metavar="time|energy|dram_bytes|edp",
+            help="What the mapping search minimises, op by op.",
         ),
     ] = "time",
     batches: Annotated[
@@ -157,7 +176,7 @@ def simulate(
     if objective not in OBJECTIVES:
         raise InputError("--objective", f"must be one of {', '.join(OBJECTIVES)}", objective)
     chosen = arguments.design(design, settings)
-    loaded = _load(model)
+    loaded = _load(model, chosen)
     result = run(
         chosen,
         loaded,

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from archsim.errors import InputError
 from archsim.frontends.options import Options, Value
+from archsim.frontends.policy import DEFAULT
 from archsim.trace import BASE_OP_KINDS, OpKind, Trace, check_trace
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name for frontend in discover() for name in frontend.names()))
 
 
-def load(model: str | Path, kinds: Mapping[str, OpKind] = BASE_OP_KINDS, **options: Value) -> Trace:
+def load(
+    model: str | Path,
+    kinds: Mapping[str, OpKind] = BASE_OP_KINDS,
+    native_dtype: str = DEFAULT,
+    **options: Value,
+) -> Trace:
     """Return the trace of a model.
 
     Parameters
@@ -78,6 +84,8 @@ def load(model: str | Path, kinds: Mapping[str, OpKind] = BASE_OP_KINDS, **optio
         none; options may follow as ``@key=value,...``: ``bert_base@seq=512,batch=4``.
     kinds
         Op kinds that a trace may use: the common ones and those that engines declare.
+    native_dtype
+        What float tensors become where ``dtype`` is not given: the format that suits a design.
     options
         The same keys; they win over those in the text. ``dtype`` is the quantisation policy (see
         `archsim.frontends.policy.Policy`).
@@ -88,7 +96,7 @@ def load(model: str | Path, kinds: Mapping[str, OpKind] = BASE_OP_KINDS, **optio
         Nobody takes such a model, an option is not known to it, or the model is faulty.
     """
     frontend, name, given = find(model, options)
-    left = Options(given, name)
+    left = Options(given, name, native_dtype)
     trace = frontend.load(name, left, kinds)
     left.done()
     check_trace(trace, kinds, lambda op: f"{name}: {op}")

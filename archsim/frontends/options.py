@@ -15,14 +15,22 @@ class Options:
 
     A frontend takes those that it knows; `done` refuses the others, naming the known ones.
 
+    Parameters
+    ----------
+    where
+        What messages call the model.
+    native_dtype
+        What number format suits the design, where one is known and none is asked for.
+
     Attributes
     ----------
     taken
         What was taken so far, defaults included.
     """
 
-    def __init__(self, values: Mapping[str, Value], where: str) -> None:
+    def __init__(self, values: Mapping[str, Value], where: str, native_dtype: str = "int8") -> None:
         self._left = dict(values)
+        self.native_dtype = native_dtype
         self.taken: dict[str, Value] = {}
         self._known: list[str] = []
         self.where = where

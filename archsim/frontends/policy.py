@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from archsim.frontends.options import Options
+from archsim.trace import DTYPE_BITS
 
 FLOATS = frozenset({"fp8", "bf16", "fp16", "fp32", "fp64"})
+DEFAULT = "int8"
 _TARGETS = ("int4", "int8", "int16", "fp8", "bf16", "fp16", "fp32")
 
 
@@ -25,7 +28,7 @@ class Policy:
 
     @classmethod
     def take(cls, options: Options) -> Policy:
-        return cls(options.choice("dtype", ("keep", *_TARGETS), "int8"))
+        return cls(options.choice("dtype", ("keep", *_TARGETS), options.native_dtype))
 
     @property
     def integer(self) -> bool:
@@ -49,4 +52,24 @@ class Policy:
                 "assumed, accuracy not modelled); products accumulate in int32 and are requantised "
                 "on the way out; biases are int32"
             )
+        if self.target == "bf16":
+            return (
+                "float weights and activations become bf16, rounded to nearest even (accuracy not "
+                "modelled); products accumulate in fp32 and are rounded to bf16 on the way out"
+            )
         return f"float weights and activations become {self.target}"
+
+
+def native_dtype(formats: Iterable[Collection[str] | None]) -> str:
+    """Return the number format for a float model: the widest that all of a design's engines take.
+
+    Parameters
+    ----------
+    formats
+        Of each engine that multiplies matrices, the formats of its operands; None is any.
+    """
+    every = list(formats)
+    if not every or None in every:
+        return DEFAULT
+    common = [name for name in _TARGETS if all(name in (own or ()) for own in every)]
+    return max(common, key=lambda name: DTYPE_BITS[name], default=DEFAULT)

@@ -56,6 +56,31 @@ def test_text_shows_metrics_ops_and_assumptions(archsim: Archsim, model: Path) -
         assert heading not in plain
 
 
+@pytest.mark.parametrize(
+    ("dtype", "settings"),
+    [
+        ("int4", {"a_bits": 4, "b_bits": 4}),
+        ("int8", {}),
+        ("int16", {"a_bits": 16, "b_bits": 16}),
+        ("bf16", {"numbers": "bf16"}),
+    ],
+)
+def test_a_float_model_takes_the_numbers_of_the_array(
+    archsim: Archsim, model: Path, dtype: str, settings: dict[str, object]
+) -> None:
+    changes = [a for k, v in settings.items() for a in ("--set", f"engines.mxu.{k}={v}")]
+    result = archsim("simulate", "tpu_like", model, *changes, "--json").json
+    (note,) = result["provenance"]["trace_notes"]
+    assert note.startswith(f"float weights and activations become {dtype}")
+
+
+def test_a_format_that_the_array_lacks_is_refused(archsim: Archsim, model: Path) -> None:
+    settings = ["--set", "engines.mxu.numbers=bf16"]
+    done = archsim("simulate", "tpu_like", f"{model}@dtype=int8", *settings)
+    assert done.status == 1
+    assert "fc1 (gemm): mxu: computes on bf16, not int8" in done.err
+
+
 def test_set_changes_the_design(archsim: Archsim, model: Path) -> None:
     def cycles(*settings: str) -> int:
         metrics = archsim("simulate", "tpu_like", model, "--json", *settings).json["metrics"]
