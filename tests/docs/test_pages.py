@@ -186,7 +186,10 @@ def test_every_printed_assumption_is_explained() -> None:
     assert quoted == printed | others
 
 
-OTHER_ARRAYS = (SystolicSpec(numbers="bf16"),)  # what no shipped design has
+OTHER_ARRAYS = [  # what no shipped design has
+    SystolicSpec.model_validate({"kind": "systolic", **fields})
+    for fields in ({"numbers": "bf16"}, {"dataflow": "ws"}, {"dataflow": "is"})
+]
 
 
 def test_the_readme_has_the_cycles_of_the_array() -> None:
