@@ -19,7 +19,7 @@ nothing else needs an event.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -138,13 +138,21 @@ class _Engine:
     end_ps: int = 0
     slot_ps: int = 0
 
-    def turns(self, positions: Iterable[int]) -> Turns:
+    def turns(self, positions: Sequence[int]) -> Turns:
         """Run all runs of the engine, asking before each transfer that may not be the next."""
+        last = max((p for p in positions if self.runs[p].dma_ps), default=-1)
         for position in positions:
             run, execution = self.runs[position], self.executions[position]
             if run.opening_ps:
                 yield from self._fetch(execution, run.opening_ps, 0)
             yield from self._run(position, run, execution)
+            if position < last and self.end_ps > self.free_ps:  # no transfer of the next is earlier
+                execution.dma_wait_ps["buffer"] += self.end_ps - self.free_ps
+                self.free_ps = self.end_ps
+            # what has passed by the op's end cannot delay what follows: equal futures compare equal
+            end_ps = self.end_ps
+            times = (self.free_ps, self.loaded_ps, end_ps, self.slot_ps)
+            execution.tail_ps = tuple(max(time, end_ps) for time in times)
 
     def _fetch(self, execution: Execution, duration_ps: int, opened_ps: int) -> Turns:
         """Prefetch weights into a buffer that is free from ``opened_ps`` on."""
@@ -260,6 +268,3 @@ class _Engine:
         execution.wait_ps = {"load": for_load, "store": for_store, "input": for_input}
         for cause, ps in (("buffer", for_buffer), ("input", dma_for_input), ("dram", for_dram)):
             execution.dma_wait_ps[cause] += ps
-        # what has passed by the op's end cannot delay what follows: equal futures compare equal
-        free, loaded, slot = self.free_ps, self.loaded_ps, self.slot_ps
-        execution.tail_ps = (max(free, end), max(loaded, end), end, max(slot, end))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -105,7 +105,7 @@ class ByOp(_Part):
     """Each op to the engine of the first rule that it matches, others as ``first`` does."""
 
     kind: Literal["by-op"]
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=10_000)]
+    rules: tuple[Rule, ...]
 
 
 class Pipeline(_Part):
@@ -121,14 +121,18 @@ class Pipeline(_Part):
     stages: tuple[str, ...] = ()
 
 
+PolicyName = Literal["first", "fastest", "pipeline"]
+POLICY_NAMES = get_args(PolicyName)
+
+
 def _policy_kind(value: Any) -> Any:
     if isinstance(value, str):
-        return "name"
+        return "name" if value in POLICY_NAMES else None
     return value.get("kind") if isinstance(value, Mapping) else getattr(value, "kind", None)
 
 
 Policy = Annotated[
-    Annotated[Literal["first", "fastest", "pipeline"], Tag("name")]
+    Annotated[PolicyName, Tag("name")]
     | Annotated[ByOp, Tag("by-op")]
     | Annotated[Pipeline, Tag("pipeline")],
     Discriminator(

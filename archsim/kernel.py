@@ -138,6 +138,7 @@ class _System:
 
     def dma(self, name: str, positions: list[int]) -> Process:
         first = self.jobs[positions[0]]
+        last = max((p for p in positions if self.jobs[p].run.dma_ps), default=-1)
         if first.run.opening_ps:
             yield from self._fetch(name, first, self.fetched[positions[0]], first.run.opening_ps)
         for position, following in zip(positions, [*positions[1:], None], strict=True):
@@ -153,6 +154,8 @@ class _System:
                 yield from self._wait(job.opened, job, "buffer")
                 yield from self._fetch(name, job, self.fetched[following], job.run.prefetch_next_ps)
             yield from self._store(name, job, len(job.steps) - 1)
+            if position < last:  # a transfer of the next job is at the head, and needs its room
+                yield from self._wait(job.ended[-1], job, "buffer")
             job.execution.tail_ps = (self.sim.now,)
 
     def _fetch(self, name: str, job: _Job, event: simpy.Event, duration_ps: int) -> Process:

@@ -297,7 +297,9 @@ class Engine:
         ``(rng, spec or None, count) -> [Case]``: conformance cases; None means the engine's choice
         of at most 6 distinct specs that cover every PE and dataflow.
     process
-        ``(sim, spec, jobs, ports)``: a SimPy process, where contention acts inside a job.
+        ``(sim, spec, jobs, ports)``: a SimPy process that runs the jobs of one step, where
+        contention acts inside a job. `event` runs it in place of `time`, which must be a lower
+        bound. ``ports["dram"](ps)`` is a process that waits for the shared DRAM and holds it.
     quality
         ``(spec, trace) -> {metric: value}``: figures that no simulation finds, such as accuracy, of
         metrics declared without ``value``; the mean where several engines of the kind say one.
