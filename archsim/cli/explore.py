@@ -97,7 +97,7 @@ def _print_status(now: Status) -> None:
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The sweep's folder.")],
     against: Annotated[
-        Path | None, typer.Option(metavar="DIR2", help="Another sweep, for the same figure.")
+        Path | None, typer.Option(metavar="DIR2", help="Another sweep to compare with.")
     ] = None,
     output: Output = None,
     json: Json = False,
@@ -108,9 +108,13 @@ def report(
     written = write_report(folder, against=against, output=output)
     if json:
         files = [str(path) for path in written.files]
-        show.as_json({"page": str(written.page), "files": files})
+        other = written.report.against
+        compared = {} if other is None else {"against": other.comparison.to_dict()}
+        show.as_json({"page": str(written.page), "files": files, **compared})
     else:
-        from archsim.report.text import verdict  # noqa: PLC0415
+        from archsim.report.text import comparison, verdict  # noqa: PLC0415
 
         show.rich(verdict(written.report))
+        if written.report.against is not None:
+            show.rich(comparison(written.report.against.comparison))
         typer.echo(written.page)

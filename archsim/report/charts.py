@@ -26,6 +26,7 @@ from archsim.report.sensitivity import Axis, levels
 Figure = dict[str, Any]
 BYTES_PER_GB = 1e9
 MARKER_PX, MARKER_SHARE_PX = 7, 30  # an op's marker: at no time, and more at all the time
+NOTE_SHARE = 0.25  # of a figure's width, that a note takes
 
 
 def escape(text: object) -> str:
@@ -93,7 +94,6 @@ def roofline(under: Roofline) -> Figure:
         **{"hoverinfo": "skip", "showlegend": False},
         "line": {"color": palette.INK, "width": 1.5},
     }
-    middle = (under.low * under.ridge) ** 0.5
     bandwidth = f"{number(under.bandwidth / BYTES_PER_GB)} GB/s"
     work = {
         "type": "log",
@@ -113,7 +113,7 @@ def roofline(under: Roofline) -> Figure:
         "yaxis": rate,
         "annotations": [
             _note(x[-1], y[-1], f"peak {unit.text(under.peak)}", yshift=1),
-            _note(middle, middle * under.bandwidth / unit.size, f"DRAM {bandwidth}", xshift=-4),
+            _bandwidth_note(under, f"DRAM {bandwidth}"),
         ],
     }
     alt = (
@@ -122,6 +122,16 @@ def roofline(under: Roofline) -> Figure:
     )
     spots = [_spots(under, bound) for bound in bounds]
     return {"data": [roof, *filter(None, spots)], "layout": layout, "alt": alt}
+
+
+def _bandwidth_note(under: Roofline, text: str) -> Figure:
+    """Return what the roof's slope says: left of it, or right of it where there is no room."""
+    left, right = under.roof[0][0], under.roof[0][-1]
+    middle = (under.low * under.ridge) ** 0.5
+    note = _note(middle, middle * under.bandwidth / under.unit.size, text, xshift=-4)
+    if np.log(middle / left) < NOTE_SHARE * np.log(right / left):
+        note.update(xanchor="left", yanchor="top", xshift=6)
+    return note
 
 
 def _note(x: float, y: float, text: str, **shift: int) -> Figure:

@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from archsim.metric import Goal
+from archsim.report.against import Against
 from archsim.report.pareto import non_dominated
 from archsim.report.quantities import NOTHING, Quantity, Unit, number, quantity
 from archsim.report.study import Decision, Reference, Row, Study
@@ -39,7 +40,7 @@ class Report:
     details
         By workload: the chosen design's ops and resources; may be empty.
     against
-        Another study of the same workloads, drawn into the same figure.
+        Another study of the same workloads, drawn into the same figure and compared.
     references
         Points that no sweep made, such as GPUs: see `Reference`.
     links
@@ -49,7 +50,7 @@ class Report:
     study: Study
     decision: Decision
     details: Mapping[str, Detail] = field(default_factory=dict)
-    against: Study | None = None
+    against: Against | None = None
     references: Sequence[Reference] = ()
     links: Mapping[str, str] = field(default_factory=dict)
 

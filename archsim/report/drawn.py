@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archsim.errors import InputError
 from archsim.report import charts, palette, panels
 from archsim.report.breakdown import OTHER, components
 from archsim.report.content import Report, Scale, bar_designs, first_view
@@ -18,7 +17,7 @@ from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY
 from archsim.report.quantities import Quantity, applies, quantity, setting
 from archsim.report.roofline import roofline
 from archsim.report.sensitivity import Axis
-from archsim.report.study import Row, Study, decide, drawn_rows
+from archsim.report.study import Row, Study, drawn_rows
 from archsim.report.yaml_text import NAME, design_name, pieces, scalar
 
 DIGITS = 6  # significant digits of what is drawn
@@ -125,20 +124,13 @@ def _templates(study: Study, records: Sequence[Row]) -> tuple[list[list[str | in
 
 
 def _against(report: Report, shown: Sequence[Scale]) -> dict[str, Any] | None:
-    other = report.against
-    if other is None:
+    if report.against is None:
         return None
-    if dict(other.weights) != dict(report.study.weights):
-        raise InputError(
-            other.name,
-            f"must run the workloads of {report.study.name}: {dict(report.study.weights)}",
-            dict(other.weights),
-        )
-    decision = decide(other)
+    other, decision = report.against.study, report.against.decision
     metrics = [s.name for s in shown if s.name in decision.designs.columns]
     rows = drawn_rows(decision.designs, metrics, [decision.knee])
     return {
-        "name": other.name,
+        "name": report.against.comparison.there,
         "values": {m: _drawn(decision.designs[m].iloc[rows]) for m in metrics},
         "labels": [other.label(decision.row(int(row))) for row in rows],
     }

@@ -10,7 +10,7 @@ import numpy as np
 from archsim.report import palette
 from archsim.report.breakdown import OTHER, components
 from archsim.report.content import Report, Scale, bar_designs, first_view, scales
-from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY, non_dominated
+from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY, Floats, non_dominated
 from archsim.report.quantities import AREA_UM2, ENERGY_PJ, Quantity
 from archsim.report.roofline import roofline
 from archsim.report.study import Row
@@ -92,6 +92,19 @@ def _log(axes: Axes, name: Literal["x", "y"], span: float) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def _line(
+    axes: Axes, x: Floats, y: Floats, view: tuple[Scale, Scale], colour: str, name: str = ""
+) -> None:
+    """Draw the front of two metrics."""
+    across, up = view
+    line = np.flatnonzero(non_dominated(np.column_stack([x, y]), [across.goal, up.goal]))
+    line = line[np.argsort(x[line], kind="stable")]
+    where: Literal["post", "pre"] = "post" if across.goal == "min" else "pre"
+    (drawn,) = axes.step(x[line], y[line], where=where, color=colour)
+    if name:
+        drawn.set_label(_literal(f"front of {name}"))
+
+
 def pareto(report: Report) -> Figure:
     """Return the front of the two metrics that trade off most, and the points to compare with."""
     study, decision = report.study, report.decision
@@ -102,10 +115,11 @@ def pareto(report: Report) -> Figure:
     axes.scatter(
         *(x[~front], y[~front]), s=4, color=palette.DOMINATED, lw=0, alpha=0.5, rasterized=True
     )
-    line = np.flatnonzero(non_dominated(np.column_stack([x, y]), [across.goal, up.goal]))
-    line = line[np.argsort(x[line], kind="stable")]
-    where = "post" if across.goal == "min" else "pre"
-    axes.step(x[line], y[line], where=where, color=palette.FRONT)
+    _line(axes, x, y, (across, up), palette.FRONT)
+    if report.against is not None:
+        theirs = report.against.decision.designs
+        x2, y2 = (theirs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
+        _line(axes, x2, y2, (across, up), palette.AGAINST, report.against.comparison.there)
     axes.scatter(x[front], y[front], s=11, color=palette.FRONT, lw=0, label="front")
     view = (across, up)
     _point(axes, decision.chosen, view, "D", palette.KNEE, "knee")

@@ -13,10 +13,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from archsim.report.against import Against
 from archsim.report.content import Detail, Report
 from archsim.report.drawn import script_json
 from archsim.report.page import context
-from archsim.report.study import Reference, Study, decide
+from archsim.report.study import Decision, Reference, Study
 
 ASSETS = resources.files("archsim.report") / "template"
 
@@ -56,10 +57,11 @@ def html(report: Report, plotly_js: str | None = None) -> str:
 
 def write(
     study: Study,
+    decision: Decision,
     path: Path,
     *,
     details: Mapping[str, Detail] | None = None,
-    against: Study | None = None,
+    against: Against | None = None,
     references: Sequence[Reference] = (),
     links: Mapping[str, Path] | None = None,
     plotly_js: str | None = None,
@@ -68,10 +70,12 @@ def write(
 
     Parameters
     ----------
+    decision
+        What the study comes to.
     details
         By workload: the chosen design simulated again, for its ops and resources.
     against
-        Another study of the same workloads, for the same figure.
+        Another study of the same workloads, beside this one.
     references
         Points that no sweep made; see `Reference`.
     links
@@ -81,7 +85,7 @@ def write(
         title: Path(os.path.relpath(file, path.parent)).as_posix()
         for title, file in (links or {}).items()
     }
-    report = Report(study, decide(study), details or {}, against, references, relative)
+    report = Report(study, decision, details or {}, against, references, relative)
     partial = path.with_name(path.name + ".part")
     partial.write_text(html(report, plotly_js), "utf-8")
     partial.replace(path)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.report import inside
+from archsim.report.against import Comparison
 from archsim.report.content import Detail, Report, Scale, front_numbers, scales
 from archsim.report.drawn import figures, script_data
-from archsim.report.quantities import NOTHING, Quantity, percent, quantity, ratio, setting
+from archsim.report.quantities import NOTHING, Quantity, percent, quantity, ratio, setting, times
 from archsim.report.sensitivity import Axis, axes_of, main_effects, steps_from
 from archsim.report.study import Decision, Reference, Row, Study, drawn_rows
 from archsim.report.verdict import verdict
@@ -57,6 +58,7 @@ def context(report: Report) -> dict[str, Any]:
         "provenance": flat({**study.provenance, **_runs(report.details)}),
         "references": [_reference(r, shown) for r in report.references],
         "links": report.links,
+        "against": None if report.against is None else _against(report.against.comparison),
         "glossary": [q for q in (_explained(study, m) for m in explained) if q.meaning],
         "figure_alts": {name: figure["alt"] for name, figure in drawings.items()},
         "figures": drawings,
@@ -202,6 +204,50 @@ def _runs(details: Mapping[str, Detail]) -> dict[str, Any]:
     for run in own.values():
         run.pop("design", None)
     return {**shared, **own}
+
+
+def _against(comparison: Comparison) -> dict[str, Any]:
+    """Return the lines of two sweeps side by side, as text."""
+    lines = []
+    for change in comparison.changes:
+        spread = (change.median, change.least, change.most)
+        lines.append(
+            {
+                "title": quantity(change.metric).title,
+                "counts": [f"{n:,}" for n in (change.better, change.worse, change.same)],
+                "ratios": [NOTHING if value is None else times(value) for value in spread],
+            }
+        )
+    goals = {change.metric: change.goal for change in comparison.changes}
+    moved = [
+        (
+            one.label,
+            [
+                (NOTHING, "") if value is None else (times(value), _word(goals[m], value, 1.0))
+                for m, value in one.ratios.items()
+            ],
+        )
+        for one in comparison.moved
+    ]
+    here, there = comparison.here, comparison.there
+    lists = {
+        "On the front here, not there": comparison.front["entered"],
+        "On the front there, not here": comparison.front["left"],
+        f"Only in {here}": comparison.only_here,
+        f"Only in {there}": comparison.only_there,
+        f"With an answer in {here} only": comparison.gained,
+        f"With an answer in {there} only": comparison.lost,
+    }
+    titles = [quantity(m).title for m in (comparison.moved[0].ratios if moved else ())]
+    return {
+        "here": here,
+        "there": there,
+        "lead": comparison.in_common() + comparison.of_fronts(),
+        "lines": lines,
+        "moved": moved,
+        "moved_titles": titles,
+        "lists": {title: listed for title, listed in lists.items() if listed.count},
+    }
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

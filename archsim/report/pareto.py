@@ -13,6 +13,7 @@ from archsim.metric import Goal, product
 
 Floats = NDArray[np.float64]
 BLOCK_ROWS = 512  # rows compared with the front at once: bounds memory at any table size
+STRONG = 32  # rows, good in all objectives together, that all others are compared with first
 
 # how a metric of several workloads becomes one of the design
 ADDITIVE = frozenset({"cycles", "time_us", "energy_pj", "macs", "dram_bytes"})
@@ -52,10 +53,31 @@ def non_dominated(values: Floats, goals: Sequence[Goal]) -> NDArray[np.bool_]:
         One an objective.
     """
     costs = as_costs(values, goals)
+    found = np.zeros(len(costs), bool)
+    rows = _contenders(costs)
     # sorted by the first objective, then the next: only earlier rows can dominate later ones
-    unique, inverse = np.unique(costs, axis=0, return_inverse=True)
+    rows = rows[np.lexsort(costs[rows].T[::-1])]
+    ordered = costs[rows]
+    fresh = np.ones(len(rows), bool)
+    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    unique = ordered[fresh]
     keep = _sweep(unique) if costs.shape[1] <= 2 else _blocks(unique)
-    return np.asarray(keep[inverse.reshape(-1)])
+    found[rows] = keep[np.cumsum(fresh) - 1]
+    return found
+
+
+def _contenders(costs: Floats) -> NDArray[np.intp]:
+    """Return the rows that a few good ones do not dominate: of a large table, a small part."""
+    rows = np.arange(len(costs))
+    if len(costs) < BLOCK_ROWS:
+        return rows
+    span = np.ptp(costs, axis=0)
+    overall = ((costs - costs.min(axis=0)) / np.where(span > 0, span, 1.0)).sum(axis=1)
+    for good in np.argpartition(overall, STRONG)[:STRONG]:
+        mine = costs[rows]
+        worse = (mine >= costs[good]).all(axis=1) & (mine > costs[good]).any(axis=1)
+        rows = rows[~worse]
+    return rows
 
 
 def _sweep(costs: Floats) -> NDArray[np.bool_]:

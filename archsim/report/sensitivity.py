@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archsim.report.quantities import NOTHING, applies, setting
+from archsim.report.quantities import NOTHING, applies, settings
 from archsim.report.study import Study, row_of
 
 MAX_LEVELS = 12  # a sampled axis with more values is cut into as many bins of equal count
@@ -62,7 +62,7 @@ def axes_of(study: Study, designs: pd.DataFrame) -> list[Axis]:
     groups = dict.fromkeys(linked.get(path, (path,)) for path in study.axes)
     axes = []
     for group in groups:
-        cells = [[setting(path, cell) for cell in designs[path]] for path in group]
+        cells = [settings(path, designs[path]) for path in group]
         texts = [
             ", ".join(cell for cell in row if cell != NOTHING) or NOTHING
             for row in zip(*cells, strict=True)

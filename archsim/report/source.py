@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsim.report import figures
+from archsim.report.against import against as beside
 from archsim.report.content import Detail, Report
 from archsim.report.html import write
 from archsim.report.pareto import Objective
@@ -20,12 +21,15 @@ from archsim.report.yaml_text import design_yaml
 from archsim.simulate import simulate
 from archsim.sweep.columns import products
 from archsim.sweep.plan import load_trace
-from archsim.sweep.store import SWEEP, SweepFolder
+from archsim.sweep.store import RESULTS, SWEEP, SweepFolder
+from archsim.sweep.table import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REPORT, TABLE, CHOSEN, FIGURES = "report.html", "results.csv", "chosen.yaml", "figures"
+UNFINISHED = "unfinished.parquet"  # the points so far, of a sweep that goes on
+CSV_POINTS = 10_000  # a larger table is Parquet only: as text it would be some hundred megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,10 @@ def study_of(folder: SweepFolder) -> Study:
 def _typed(folder: SweepFolder, table: pd.DataFrame) -> dict[tuple[str, Any], Any]:
     """Return what each axis cell of the table stands for, as the plan has it."""
     points = {design.digest: design.point for design in folder.plan.designs}
-    rows = table[table["swept"]].drop_duplicates("design")
+    swept = table[table["swept"]]
     found: dict[tuple[str, Any], Any] = {}
-    for path in {path for point in points.values() for path in point} & set(rows.columns):
+    for path in {path for point in points.values() for path in point} & set(table.columns):
+        rows = swept.drop_duplicates(path)
         cells = zip(rows["design"], rows[path].tolist(), strict=True)
         found.update({(path, c): points[d][path] for d, c in cells if path in points[d]})
     return found
@@ -128,13 +133,13 @@ def report(
 ) -> Written:
     """Write the report of a sweep's folder, and what it links to, and return what it says.
 
-    Beside the page: the table as CSV, the chosen design's YAML, figures for papers, and a timeline
-    a workload.
+    Beside the page: the whole table as Parquet and, up to `CSV_POINTS`, as CSV, the chosen design's
+    YAML, figures for papers, and a timeline a workload.
 
     Parameters
     ----------
     against
-        Folder of another sweep of the same workloads, for the same figure.
+        Folder of another sweep of the same workloads, to compare with.
     output
         Folder to write to; the sweep's own unless given.
     references
@@ -152,26 +157,46 @@ def report(
     folder = SweepFolder(path)
     study = study_of(folder)
     decision = decide(study)
+    other = None
+    if against is not None:
+        other = beside(study, decision, study_of(SweepFolder(against)))
     output = folder.path if output is None else output
     output.mkdir(parents=True, exist_ok=True)
     details = details_of(folder, decision)
-    links = _write_beside(output, study, decision, details if timelines else {})
-    other = None if against is None else study_of(SweepFolder(against))
+    table = _whole_table(folder, output)
+    links = _write_beside(output, table, study, decision, details if timelines else {})
     said = write(
-        study, output / REPORT, details=details, against=other, references=references,
+        study, decision, output / REPORT, details=details, against=other, references=references,
         links=links, plotly_js=plotly_js,
     )  # fmt: skip
     papers = figures.save(said, output / FIGURES)
     return Written(output / REPORT, said, (*links.values(), *papers))
 
 
+def _whole_table(folder: SweepFolder, output: Path) -> Path:
+    """Return the file of the whole table: the sweep's own, where the report stands beside it."""
+    own = folder.path / RESULTS
+    if output.resolve() != folder.path.resolve():
+        write_parquet(folder.results(), output / RESULTS)
+        return output / RESULTS
+    if not own.exists():  # the sweep goes on
+        own = output / UNFINISHED
+        write_parquet(folder.results(), own)
+    return own
+
+
 def _write_beside(
-    output: Path, study: Study, decision: Decision, details: Mapping[str, Detail]
+    output: Path, table: Path, study: Study, decision: Decision, details: Mapping[str, Detail]
 ) -> dict[str, Path]:
     """Write table, chosen design and timelines; return title to file."""
-    study.table.to_csv(output / TABLE, index=False)
+    links = {"All points (Parquet)": table}
+    if len(study.table) <= CSV_POINTS:
+        links["All points (CSV)"] = output / TABLE
+        study.table.to_csv(output / TABLE, index=False)
+    else:
+        (output / TABLE).unlink(missing_ok=True)  # an older one would say something else
+    links["Chosen design (YAML)"] = output / CHOSEN
     (output / CHOSEN).write_text(design_yaml(study, decision.chosen), "utf-8")
-    links = {"All points (CSV)": output / TABLE, "Chosen design (YAML)": output / CHOSEN}
     for workload, detail in details.items():
         if detail.event is not None and detail.event.spans:
             name = re.sub(r"[^A-Za-z0-9.-]+", "_", workload)

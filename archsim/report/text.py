@@ -12,16 +12,18 @@ from rich.text import Text
 
 from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
 from archsim.report.page import flat
-from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity
+from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, times
 from archsim.report.roofline import own_ps
 from archsim.result import OpRow, Result
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod, RenderableType
 
+    from archsim.report.against import Comparison
     from archsim.report.content import Report
 
 TOP_OPS = 10
+STREAM = ("latency_us", "throughput_per_s", "energy_per_item_pj")
 UNLISTED = ("edp",)  # it follows from two lines above it
 HEADLINES = (
     "cycles", "time_us", "energy_pj", "power_mw", "area_mm2", "utilisation", "macs", "dram_bytes",
@@ -54,10 +56,35 @@ def verdict(report: Report) -> RenderableType:
     return Text(said(study, decision, front_numbers(study, decision)).text())
 
 
+def comparison(of: Comparison) -> RenderableType:
+    """Return two sweeps side by side: what changed, where most, and what only one of them has."""
+    parts: list[RenderableType] = [_list(f"{of.here} against {of.there}", of.sentences())]
+    if of.moved:
+        titles = [f">{quantity(metric).title}" for metric in of.moved[0].ratios]
+        table = _table("changed most", *titles)
+        for one in of.moved:
+            ratios = (NOTHING if x is None else times(x) for x in one.ratios.values())
+            table.add_row(Text(one.label), *ratios)
+        parts.append(table)
+    lists = {
+        "entered the front": of.front["entered"],
+        "left the front": of.front["left"],
+        f"only in {of.here}": of.only_here,
+        f"only in {of.there}": of.only_there,
+    }
+    for title, listed in lists.items():
+        if listed.count:
+            parts.append(_list(_of(title, len(listed.labels), listed.count), listed.labels))
+    return Group(*map(_spaced, parts))
+
+
 def metrics(result: Result) -> RenderableType:
     """Return the metrics, each with its own unit."""
     table = _table("", ">", show_header=False)
-    for name in HEADLINES:
+    items = result.provenance.get("batches", 1)
+    if items > 1:
+        table.add_row("Items", f"{items:,}")
+    for name in (*HEADLINES, *(STREAM if items > 1 else ())):
         show = quantity(name)
         value = getattr(result.metrics, name)
         text = f"{value:,}" if name == "cycles" else show.text(float(value))

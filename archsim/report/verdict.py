@@ -84,7 +84,7 @@ def _left_out(decision: Decision) -> list[Markup]:
     for group in decision.left_out:
         if group.status in counts:
             counts[group.status] += group.points
-    parts = [f"{count} {status}" for status, count in counts.items() if count]
+    parts = [f"{count:,} {status}" for status, count in counts.items() if count]
     if not parts:
         return []
     return [Markup("Of {} designs tried, {}.").format(f"{decision.points:,}", " and ".join(parts))]

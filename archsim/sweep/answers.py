@@ -86,8 +86,13 @@ class Answers:
             self._times[number] = row["wall_s"], row["at_s"]
         else:
             return
+        cells = self._cells
         for name, value in row.get("columns", {}).items():
-            column = self._cells.setdefault(name, [])
+            column = cells.get(name)
+            if column is not None and len(column) == number:  # nearly always
+                column.append(value)
+                continue
+            column = cells.setdefault(name, [])
             column.extend([None] * (number + 1 - len(column)))
             column[number] = value
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archsim.errors import InputError
+from archsim.report.against import against
 from archsim.report.content import Detail, Report
 from archsim.report.html import html, write
 from archsim.report.study import Reference, Study, decide
@@ -155,7 +156,11 @@ def test_hostile_names_stay_text() -> None:
         provenance={HOSTILE: HOSTILE},
     )
     references = [Reference(HOSTILE, HOSTILE, {"time_us": 1.0, "energy_pj": 1.0}, HOSTILE)]
-    more = {"references": references, "links": {HOSTILE: "results.csv"}, "against": study}
+    more = {
+        "references": references,
+        "links": {HOSTILE: "results.csv"},
+        "against": against(study, decide(study), study),
+    }
     page = Page(html(report(study, **more)))
     assert page.open == []
     assert "img" not in {tag for tag, _ in page.elements}
@@ -233,7 +238,9 @@ def test_size_is_the_library_and_little_more(text: str) -> None:
 
 def test_same_table_makes_the_same_file(tmp_path: Path) -> None:
     for name in ("a.html", "b.html"):
-        write(samples.study(), tmp_path / name, links={"table": tmp_path / "results.csv"})
+        study = samples.study()
+        links = {"table": tmp_path / "results.csv"}
+        write(study, decide(study), tmp_path / name, links=links)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
     assert 'href="results.csv"' in (tmp_path / "a.html").read_text("utf-8")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "b.html"]
@@ -241,16 +248,21 @@ def test_same_table_makes_the_same_file(tmp_path: Path) -> None:
 
 def test_second_sweep_is_drawn_beside() -> None:
     other = samples.study(samples.table([(16, 16, 1 << 20, 4), (64, 64, 1 << 21, 4)]), name="other")
-    against = Page(html(report(against=other), plotly_js="p.js")).data("data")["against"]
-    assert against["name"] == "other"
-    assert len(against["labels"]) == len(against["values"]["time_us"]) == 2
+    study = samples.study()
+    beside = against(study, decide(study), other)
+    page = Page(html(report(study, against=beside), plotly_js="p.js"))
+    drawn = page.data("data")["against"]
+    assert drawn["name"] == "other"
+    assert len(drawn["labels"]) == len(drawn["values"]["time_us"]) == 2
+    assert "against" in {attrs.get("id") for tag, attrs in page.elements if tag == "section"}
+    assert "other only" not in " ".join(page.text)
 
 
 def test_second_sweep_must_run_the_same_workloads() -> None:
     other = samples.study(name="other", weights={"resnet50": 1.0, "bert_base": 2.0})
     expected = r"other: must run the workloads of edge-inference: .*, not \{.*'bert_base': 2.0\}"
     with pytest.raises(InputError, match=expected):
-        html(report(against=other), plotly_js="p.js")
+        against(samples.study(), decide(samples.study()), other)
 
 
 def test_references_are_listed_and_never_on_the_front() -> None:

@@ -83,6 +83,7 @@
 
   const controls = { x: at("axis-x"), y: at("axis-y"), z: at("axis-z") };
   const logs = { x: at("log-x"), y: at("log-y"), z: at("log-z") };
+  const kneeValues = Object.fromEntries(metrics.map((m) => [m.name, points.values[m.name][data.knee]]));
   let selected = data.knee;
 
   function addOptions(select, names, none) {
@@ -138,18 +139,42 @@
 
   /** Where a label has room: no design is better than the front, few stand right behind it. */
   function beside(view, side) {
-    if (view.length === 3) return "top center";
     const low = (name) => (metric[name].goal === "min") === (side === "better");
-    return `${low(view[1]) ? "bottom" : "top"} ${low(view[0]) ? "left" : "right"}`;
+    return { xanchor: low(view[0]) ? "right" : "left", yanchor: low(view[1]) ? "top" : "bottom" };
   }
 
+  /** A named point that stands out: its marker, and in three dimensions its name. */
   function single(view, name, values, style, text) {
     if (!view.every((n) => Number.isFinite(values[n]))) return [];
     const column = Object.fromEntries(view.map((n) => [n, [values[n]]]));
-    return [trace(view, [0], {
-      name, mode: "markers+text", text: [escape(name)], textposition: "top center",
-      textfont: { color: style.marker.color, size: 12.5 }, hovertext: [text], ...style,
-    }, column)];
+    const label = view.length < 3 ? {} : {
+      mode: "markers+text", text: [escape(name)], textposition: "top center",
+      textfont: { color: style.marker.color, size: 12.5 },
+    };
+    return [trace(view, [0], { name, hovertext: [text], ...label, ...style }, column)];
+  }
+
+  /** The names of the points that stand out, on a ground that keeps them readable over others. */
+  function labels(view, isLog) {
+    const named = [
+      [data.baseline && data.baseline.name, data.baseline && data.baseline.values, "worse", colours.baseline],
+      ["knee", kneeValues, "better", colours.knee],
+      ...data.references.map((r) => [r.name, r.values, "worse", colours.reference]),
+    ];
+    return named
+      .filter(([name, values]) => name && view.every((n) => Number.isFinite(values[n])))
+      .map(([name, values, side, color]) => {
+        const [x, y] = view.map((n, i) => {
+          const value = values[n] / metric[n].size;
+          return isLog[i] ? Math.log10(value) : value;
+        });
+        const { xanchor, yanchor } = beside(view, side);
+        return {
+          x, y, xanchor, yanchor, showarrow: false, text: escape(name), font: { color, size: 12.5 },
+          xshift: xanchor === "left" ? 7 : -7, yshift: yanchor === "bottom" ? 5 : -5,
+          bgcolor: "rgba(255,255,255,0.78)", borderpad: 1,
+        };
+      });
   }
 
   function frontLine(view, rows, values, name, colour) {
@@ -185,13 +210,10 @@
       const lines = metrics.map((m) => `${escape(m.title)}: ${withUnit(m, baseline.values[m.name])}`);
       found.push(...single(view, baseline.name, baseline.values, {
         marker: { color: colours.baseline, size: three ? 6 : 11, symbol: "square" },
-        textposition: beside(view, "worse"),
       }, `<b>${escape(baseline.name)}</b><br>${lines.join("<br>")}`));
     }
-    const knee = Object.fromEntries(metrics.map((m) => [m.name, points.values[m.name][data.knee]]));
-    const [marker] = single(view, "knee", knee, {
+    const [marker] = single(view, "knee", kneeValues, {
       marker: { color: colours.knee, size: three ? 7 : 13, symbol: "diamond", line: { color: "#fff", width: 1 } },
-      textposition: beside(view, "better"),
     }, hoverOf(data.knee));
     found.push({ ...marker, customdata: [data.knee] });
     if (selected !== data.knee) {
@@ -272,7 +294,10 @@
     const layout = baseLayout(
       view.length === 3
         ? {}
-        : { hovermode: "closest", xaxis: axis(0, "x"), yaxis: axis(1, "y"), margin: { t: 4 } },
+        : {
+          hovermode: "closest", xaxis: axis(0, "x"), yaxis: axis(1, "y"), margin: { t: 4 },
+          annotations: labels(view, [logs.x.checked, logs.y.checked]),
+        },
     );
     if (view.length === 3) {
       const small = (i, letter) => ({
