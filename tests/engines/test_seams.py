@@ -1,0 +1,212 @@
+"""An engine that archsim has never heard of: its own op kinds, tiles, ports and process."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from archsim import batch
+from archsim.design import design_from
+from archsim.engines import (
+    NO_STALLS,
+    Data,
+    Engine,
+    EngineSpec,
+    Env,
+    Fmax,
+    GemmJobs,
+    Ints,
+    Jobs,
+    NoRtl,
+    Port,
+    Timing,
+    discover,
+    metrics,
+    op_kinds,
+)
+from archsim.mapping import GemmMapping, SliceMapping
+from archsim.result import Result
+from archsim.simulate import simulate
+from archsim.trace import Op, OpKind, Tensor, Trace, check_trace
+
+PRODUCT = OpKind(
+    "boolean_product", {"m": int, "n": int, "k": int},
+    lambda op: op.int_attr("m") * op.int_attr("n") * op.int_attr("k"), "gemm",
+)  # fmt: skip
+COUNT = OpKind("popcount", {"work": int})
+
+
+class GridSpec(EngineSpec):
+    """No rows, no cols, no acc_bits: nothing that archsim knows by name."""
+
+    kind: Literal["grid"] = "grid"
+    side: int = 8
+    dram_ps: int = 0  # that each job holds the DRAM for, all by itself
+
+
+@dataclass(frozen=True, slots=True)
+class CountJobs(Jobs):
+    work: Ints
+
+
+def lower(spec: GridSpec, op: Op, tiles: Any, data: Data | None = None) -> Jobs:
+    if op.kind == "popcount":
+        return CountJobs(tiles.work)
+    return GemmJobs(tiles.m, tiles.n, tiles.k, tiles.accumulate)
+
+
+def time(spec: GridSpec, jobs: Any, env: Env = NO_STALLS, data: Data | None = None) -> Timing:
+    if isinstance(jobs, CountJobs):
+        busy, results = -(-jobs.work // 64), np.ones_like(jobs.work)
+    else:
+        busy = -(-jobs.m // spec.side) * -(-jobs.n // spec.side) * jobs.k
+        results = jobs.m
+    beats = {"left": busy, "above": busy, "sums": results}
+    return Timing(busy, busy + 1, {"busy": busy + 1}, beats, kind="expected", lo=busy, hi=busy)
+
+
+def process(sim: Any, spec: GridSpec, jobs: Any, ports: Mapping[str, Any]) -> Iterator[Any]:
+    """Run jobs one after the other, each fetching something from DRAM half-way."""
+    for cycles in time(spec, jobs).occupied.tolist():
+        yield sim.timeout(cycles * 1000)
+        if spec.dram_ps:
+            yield from ports["dram"](spec.dram_ps)
+
+
+GRID = Engine(
+    kind="grid",
+    spec=GridSpec,
+    accepts=lambda spec, op: op.kind in ("boolean_product", "popcount"),  # type: ignore[arg-type,return-value]
+    lower=lower,
+    reference=lambda spec, jobs, data: [],
+    time=time,
+    actions=lambda spec, jobs, timing: {"step": timing.occupied},
+    energy_pj=lambda spec, tech: {"step": 2.0},
+    area_um2=lambda spec, tech: {"cells": 100.0 * spec.side**2},
+    fmax_mhz=lambda spec, tech: Fmax(1000.0, "nobody measured it"),
+    lanes=lambda spec: {
+        "left": Port("in", spec.side, 1), "above": Port("in", spec.side, 1),
+        "sums": Port("out", spec.side, 24),
+    },
+    rtl=NoRtl("a made-up engine"),
+    sum_bits=lambda spec: 24 + 0 * np.asarray(spec.side),
+    blocks=lambda spec: (spec.side, spec.side, None),
+    op_kinds=(PRODUCT, COUNT),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Point:
+    value: str
+    engine: Engine
+
+    def load(self) -> Engine:
+        return self.engine
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Install an engine as a package's entry point would."""
+    real = importlib.metadata.entry_points
+
+    def installed(engine: Engine) -> None:
+        def entry_points(*, group: str) -> Any:
+            return (
+                [Point("grid:ENGINE", engine)] if group == "archsim.engines" else real(group=group)
+            )
+
+        monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
+        discover.cache_clear()
+        metrics.cache_clear()
+
+    yield installed
+    monkeypatch.undo()
+    discover.cache_clear()
+    metrics.cache_clear()
+
+
+def trace() -> Trace:
+    tensors = {
+        t.name: t
+        for t in (
+            Tensor("x", (40, 64), "bool", "input"), Tensor("w", (64, 48), "bool", "weight"),
+            Tensor("y", (40, 48), "int16"), Tensor("z", (40,), "int32", "output"),
+        )
+    }  # fmt: skip
+    ops = (
+        Op("product", "boolean_product", ("x", "w"), ("y",), {"m": 40, "n": 48, "k": 64}),
+        Op("count", "popcount", ("y",), ("z",), {"work": 40 * 48}),
+    )
+    return Trace("t", tensors, ops)
+
+
+def run(fidelity: Any = "analytic", policy: str = "first", **spec: Any) -> Result:
+    engines = {"one": {"kind": "grid", "clock_mhz": 1000, **spec}}
+    if policy != "first":
+        engines["two"] = engines["one"]
+    buffer = {"capacity_bytes": 4096}
+    tree = {"engines": engines, "policy": policy, "memories": {"buffer": buffer}}
+    return simulate(design_from(tree), trace(), fidelity, batches=3 if policy != "first" else 1)
+
+
+def test_its_ops_are_planned_and_run_with_no_edit(install: Any) -> None:
+    install(GRID)
+    check_trace(trace(), op_kinds())
+    result, event = run(), run("event")
+    assert result.per_op == event.per_op
+    product, count = result.per_op
+    assert isinstance(result.mappings["product"], GemmMapping)
+    assert isinstance(result.mappings["count"], SliceMapping)
+    assert product.macs == 40 * 48 * 64
+    assert product.jobs > 1  # the buffer does not hold it whole
+    assert product.energy_pj["one"] == 2 * sum(product.split_cycles.values())
+    assert count.buffer_read_bytes >= 40 * 48 // 64 * 16 // 8
+    piped = run(policy="pipeline")
+    assert [row.engine for row in piped.per_op] == ["one", "two"]
+    assert piped.per_op == run("event", policy="pipeline").per_op
+
+
+def test_many_designs_go_together(install: Any) -> None:
+    install(GRID)
+    tree = {"engines": {"one": {"kind": "grid"}}, "memories": {"buffer": {"capacity_bytes": 4096}}}
+    sides = (4, 8, 16)
+    designs = [design_from(tree | {"engines": {"one": {"kind": "grid", "side": s}}}) for s in sides]
+    results = [simulate(design, trace()) for design in designs]
+    together = batch.evaluate(designs, trace(), [result.mappings for result in results])
+    assert together.cycles.tolist() == [result.metrics.cycles for result in results]
+
+
+def test_a_process_that_adds_nothing_changes_nothing(install: Any) -> None:
+    install(GRID)
+    plain = run("event")
+    install(replace(GRID, process=process))
+    assert run("event").per_resource == plain.per_resource
+
+
+def test_contention_inside_jobs_makes_event_later_and_is_accounted_for(install: Any) -> None:
+    install(replace(GRID, process=process))
+    bound, event = run(dram_ps=5000), run("event", dram_ps=5000)
+    jobs = sum(row.jobs for row in event.per_op)
+    assert event.metrics.time_us > bound.metrics.time_us
+    rows = {row.name: row for row in event.per_resource}
+    dma_ps = rows["one.dma"].busy_ps
+    assert rows["dram"].busy_ps == dma_ps + 5000 * jobs
+    assert rows["one"].stall_ps["contention"] >= 5000 * jobs
+    for row in event.per_resource:
+        assert row.busy_ps + sum(row.stall_ps.values()) + row.idle_ps == row.total_ps
+
+
+def test_a_process_faster_than_time_is_a_bug_of_the_engine(install: Any) -> None:
+    install(replace(GRID, process=lambda sim, spec, jobs, ports: iter(())))
+    with pytest.raises(ValueError, match=r"^engine 'grid': process\(\) took \d+ ps less than time"):
+        run("event")
+
+
+def test_a_kind_tiled_as_a_product_needs_its_extents() -> None:
+    with pytest.raises(ValueError, match="'half' is tiled as a product: it needs m, n and k"):
+        OpKind("half", {"m": int, "n": int}, tiling="gemm")
