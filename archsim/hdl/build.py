@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -30,15 +30,35 @@ if TYPE_CHECKING:
     from archsim.engines import Engine
 
 TOPS = ("engine", "stream", "axi")
-GEMM_PORTS = ("cmd", "a", "b", "c", "result", "counters")
-
 _TAKEAWAY = resources.files("archsim.hdl") / "takeaway"
-_FIXED = ("Makefile", "bench/run.py", "bench/bus.py", "bench/gemm.py")
+_FIXED = ("Makefile", "bench/run.py", "bench/bus.py")
 _WAIVERS = {  # beside those that `to_verilog` writes
     "UNUSEDSIGNAL": "what another configuration needs",
     "PROCASSINIT": "registers have a value at start as well as at reset",
     "DECLFILENAME": "parts stand in the file of their top",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Engines that share their ports, and so a bench: ``work`` makes its jobs."""
+
+    ports: tuple[str, ...]
+    work: str
+    bench: str
+    readme: str
+    tops: tuple[str, ...] = ("engine",)
+
+
+_FAMILIES = (
+    _Family(
+        ("a", "b", "c", "result"), "gemm", "test_engine", "README.md.jinja", TOPS
+    ),
+    _Family(
+        ("x", "parameters", "y"), "vector", "test_vector",
+        "README_vector.md.jinja",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +81,8 @@ def build(
 ) -> Built:
     """Write an engine of a design as Verilog, with everything to simulate and to use it.
 
-    Equal designs give equal files, byte for byte.
+    Equal designs give equal files, byte for byte. Unless one engine is asked for, the others that
+    have RTL are written too, each to a folder of its own beside the first one's files.
 
     Parameters
     ----------
@@ -71,26 +92,29 @@ def build(
         ``engine``: the engine alone. ``stream``: also behind AXI4-Lite and AXI4-Stream. ``axi``:
         also in a system with DMA and scratchpad, behind AXI4-Lite and an AXI4 port to memory.
     engine
-        Which of the design's engines; None: the first one that has RTL.
+        Which of the design's engines; None: the first one that has RTL, then the others.
     layers
         Of ``axi``: what the bench runs, as `archsim.verify.system_example` compiles it.
 
     Raises
     ------
     InputError
-        If there is no such top or engine, or the engine has no RTL or other ports than a GEMM's, or
-        a system cannot be built around it.
+        If there is no such top or engine, or the engine has no RTL or no such top, or a system
+        cannot be built around it.
     """
     if top not in TOPS:
         raise InputError("--top", f"must be one of {', '.join(TOPS)}", top)
     name = engine_of(design, engine) if top == "axi" else chosen_engine(design, engines, engine)
     spec: Any = design.engines[name]
-    component = rtl_of(engines, spec).build(spec)
-    if not set(GEMM_PORTS) <= set(component.signature.members):
-        ports = ", ".join(GEMM_PORTS)
-        raise InputError("--engine", f"must be an engine with the ports {ports}", name)
-    module = re.sub(r"\W", "_", f"{design.name}_{name}", flags=re.ASCII)
-    module = module if module[0].isalpha() else f"engine_{module}"
+    rtl = rtl_of(engines, spec)
+    family = _family(rtl.ports(spec), name)
+    if top not in family.tops:
+        tops = " or ".join(family.tops)
+        raise InputError("--top", f"must be {tops} for an engine of kind {spec.kind}", top)
+    component, module = rtl.build(spec), _module(design, name)
+    others = []
+    if engine is None and top != "axi":
+        others = [n for n, x in design.engines.items() if n != name and not no_rtl(engines, x)]
 
     files = {f"{module}.v": _verilog(component, module, f"{spec.kind} engine")}
     if top == "stream":
@@ -110,24 +134,43 @@ def build(
             "system": system_of(design, geometry, layers),
         }
     manifest = {
-        **_origin(design, engines, name),
+        **_origin(design, engines, name, others),
         "files": {path: _digest(text) for path, text in files.items()},
         **_interface(component, with_bus=top == "stream"),
         "ports": {Path(path).stem: _ports(text, Path(path).stem) for path, text in files.items()},
-        "benches": _benches(list(files), top),
+        "benches": _benches(list(files), family, top),
         **system,
     }
     manifest["module"] = list(manifest["ports"])[-1]
     files["manifest.json"] = json.dumps(manifest, indent=1) + "\n"
     files[f"{manifest['module']}.core"] = _core(manifest)
-    files["README.md"] = _readme(manifest, module)
+    files["README.md"] = _readme(manifest, module, family)
     if top == "axi":
         files["layers.json"] = json.dumps(layers) + "\n"
-    more = ("bench/memory.py",) if top == "axi" else ()
-    for path in (*_FIXED, *more, *(f"bench/{bench}.py" for bench in manifest["benches"])):
+    more = ("memory",) if top == "axi" else ()
+    for path in (*_FIXED, *(f"bench/{n}.py" for n in (family.work, *more, *manifest["benches"]))):
         files[path] = (_TAKEAWAY / path).read_text("utf-8")
     _write(folder, files)
-    return Built(folder, tuple(files), manifest)
+    written = list(files)
+    for other in others:
+        place = _module(design, other)
+        made = build(design, engines, folder / place, engine=other)
+        written += [f"{place}/{path}" for path in made.files]
+    return Built(folder, tuple(written), manifest)
+
+
+def _module(design: Design, name: str) -> str:
+    """Return the Verilog module of an engine."""
+    module = re.sub(r"\W", "_", f"{design.name}_{name}", flags=re.ASCII)
+    return module if module[0].isalpha() else f"engine_{module}"
+
+
+def _family(ports: Collection[str], name: str) -> _Family:
+    for family in _FAMILIES:
+        if set(ports) == set(family.ports):
+            return family
+    known = " or ".join(", ".join(family.ports) for family in _FAMILIES)
+    raise InputError("--engine", f"must be an engine with the ports {known}", name)
 
 
 # ---------------------------------------------------------------------------------------- texts
@@ -164,8 +207,8 @@ def _core(manifest: Mapping[str, Any]) -> str:
     return "CAPI=2:\n" + yaml.safe_dump(json.loads(json.dumps(core)), sort_keys=False)
 
 
-def _readme(manifest: Mapping[str, Any], engine_module: str) -> str:
-    name = "README_axi.md.jinja" if "system" in manifest else "README.md.jinja"
+def _readme(manifest: Mapping[str, Any], engine_module: str, family: _Family) -> str:
+    name = "README_axi.md.jinja" if "system" in manifest else family.readme
     template = (_TAKEAWAY / name).read_text("utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(template).render(manifest, engine_module=engine_module)
@@ -174,7 +217,9 @@ def _readme(manifest: Mapping[str, Any], engine_module: str) -> str:
 # ---------------------------------------------------------------------------------------- manifest
 
 
-def _origin(design: Design, engines: Mapping[str, Engine], name: str) -> dict[str, Any]:
+def _origin(
+    design: Design, engines: Mapping[str, Engine], name: str, others: Sequence[str]
+) -> dict[str, Any]:
     spec: Any = design.engines[name]
     tools = ("amaranth", "pyosys")
     return {
@@ -183,7 +228,8 @@ def _origin(design: Design, engines: Mapping[str, Engine], name: str) -> dict[st
         "engine": name,
         "spec": spec.model_dump(mode="json"),
         "design": {"name": design.name, "digest": design.digest()},
-        "modelled_only": dict(_modelled(design, engines, name)),
+        **({"beside": {other: _module(design, other) for other in others}} if others else {}),
+        "modelled_only": dict(_modelled(design, engines, [name, *others])),
         "versions": {
             "archsim": archsim.__version__,
             **{tool: importlib.metadata.version(tool) for tool in tools},
@@ -192,11 +238,11 @@ def _origin(design: Design, engines: Mapping[str, Engine], name: str) -> dict[st
 
 
 def _modelled(
-    design: Design, engines: Mapping[str, Engine], chosen: str
+    design: Design, engines: Mapping[str, Engine], written: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield what of the design is in no file, and why."""
     for name, spec in design.engines.items():
-        if name != chosen:
+        if name not in written:
             reason = no_rtl(engines, spec)
             yield f"engines.{name}", reason or f"not asked for: build it with --engine {name}"
     yield "memories.buffer", "simulated: operands come through the streams"
@@ -235,9 +281,9 @@ def _ports(verilog: str, module: str) -> list[dict[str, Any]]:
     ]
 
 
-def _benches(sources: list[str], top: str) -> dict[str, Any]:
+def _benches(sources: list[str], family: _Family, top: str) -> dict[str, Any]:
     """Return by bench its top module and the Verilog that it needs."""
-    benches = ("test_engine", f"test_{top}")
+    benches = (family.bench, f"test_{top}")
     return {
         bench: {"module": Path(path).stem, "sources": sources[: i + 1]}
         for i, (bench, path) in enumerate(zip(benches, sources, strict=False))

@@ -49,7 +49,7 @@ def test_build_prints_the_manifest_as_json(archsim: Archsim, design: Path, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--top", "axi"), "error: --top: must be one of engine, stream, not 'axi'\n"),
+        (("--top", "soc"), "error: --top: must be one of engine, stream, axi, not 'soc'\n"),
         (
             ("--engine", "arry"),
             "error: --engine: must be one of array, vpu (did you mean 'array'?), not 'arry'\n",

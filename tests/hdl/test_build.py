@@ -88,14 +88,48 @@ def test_the_manifest_says_what_is_generated_and_what_is_modelled(tmp_path: Path
     assert manifest == json.loads(json.dumps(made.manifest))
     assert manifest["engine"] == "3x2"
     assert manifest["spec"]["acc_bits"] == 11
+    assert manifest["beside"] == {"vpu": "small_vpu"}
     assert manifest["modelled_only"] == {
-        "engines.vpu": "not asked for: build it with --engine vpu",
         "memories.buffer": "simulated: operands come through the streams",
         "memories.dram": "simulated: not part of the engine",
         "link": "simulated: not part of the engine",
     }
     assert manifest["streams"]["a"] == {"direction": "in", "lanes": 3, "bits": 5}
     assert manifest["registers"] == []
+    alone = build(design("3x2", "4x4"), discover(), tmp_path, engine="3x2").manifest
+    assert alone["modelled_only"]["engines.4x4"] == "not asked for: build it with --engine 4x4"
+    assert "beside" not in alone
+
+
+def test_every_engine_with_rtl_is_written(tmp_path: Path) -> None:
+    made = build(design("3x2", vpu={"kind": "vector", "lanes": 2}), discover(), tmp_path)
+    assert {"small_3x2.v", "small_vpu/small_vpu.v", "small_vpu/bench/test_vector.py"} <= set(
+        made.files
+    )
+    assert all((tmp_path / name).is_file() for name in made.files)
+    assert "`small_vpu/`: engine `vpu`" in (tmp_path / "README.md").read_text()
+    vpu = json.loads((tmp_path / "small_vpu" / "manifest.json").read_text())
+    assert vpu["streams"]["parameters"] == {"direction": "in", "lanes": 2, "bits": 70}
+    text = (tmp_path / "small_vpu" / "small_vpu.v").read_text()
+    check_rtl(text, "small_vpu")
+    assert verilator.lint(text, "small_vpu") == ""
+    done = run_bench(tmp_path / "small_vpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_bench_of_a_vector_unit_catches_a_wrong_rounding(tmp_path: Path) -> None:
+    unit = {"kind": "vector", "lanes": 2, "lane_bits": 8, "scale_bits": 8}
+    made = build(design(vpu=unit), discover(), tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("half_even", "half_up"))
+    done = run_bench(made.folder)
+    assert done.returncode == 1
+    assert "repeat with SEED=1" in done.stdout + done.stderr
+
+
+def test_a_vector_unit_has_no_stream_top(tmp_path: Path) -> None:
+    text = message(design(vpu={"kind": "vector"}), discover(), tmp_path, top="stream")
+    assert text == "--top: must be engine for an engine of kind vector, not 'stream'"
 
 
 def test_the_manifest_lists_the_ports_of_the_verilog(built: Built) -> None:
@@ -206,8 +240,8 @@ def message(*arguments: Any, **options: Any) -> str:
 
 
 def test_refuses_a_top_that_it_has_not(tmp_path: Path) -> None:
-    text = message(design("4x4"), discover(), tmp_path, top="axi")
-    assert text == "--top: must be one of engine, stream, not 'axi'"
+    text = message(design("4x4"), discover(), tmp_path, top="soc")
+    assert text == "--top: must be one of engine, stream, axi, not 'soc'"
 
 
 VECTOR_MODEL = {
@@ -241,24 +275,14 @@ def test_refuses_an_engine_that_is_not_there_or_has_no_rtl(tmp_path: Path) -> No
 
 
 def test_refuses_an_engine_with_other_ports(tmp_path: Path) -> None:
-    from archsim.hdl.fifo import PairFifo
-
     def other(engine: Engine) -> Engine:
         rtl: Any = engine.rtl
-        return dataclasses.replace(
-            engine, rtl=dataclasses.replace(rtl, build=lambda spec: used(PairFifo(8)))
-        )
-
-    def used(component: Any) -> Any:
-        from amaranth.sim import Simulator
-
-        Simulator(component)  # Amaranth warns of components that are never used
-        return component
+        return dataclasses.replace(engine, rtl=dataclasses.replace(rtl, ports=lambda spec: ["i"]))
 
     engines = {kind: other(e) if kind == "systolic" else e for kind, e in discover().items()}
     text = message(design("4x4"), engines, tmp_path)
     assert text == (
-        "--engine: must be an engine with the ports cmd, a, b, c, result, counters, not '4x4'"
+        "--engine: must be an engine with the ports a, b, c, result or x, parameters, y, not '4x4'"
     )
 
 
