@@ -11,15 +11,13 @@ from archsim.engines.vector.spec import VectorSpec, accepts, lower
 
 
 def assumptions(spec: VectorSpec) -> tuple[str, ...]:
-    ties = "to even" if spec.rounding == "half_even" else "up"
-    scale = f"by {spec.scale_bits}-bit multipliers and rounded once, ties {ties}"
-    counted = f"one a lane and cycle, then {timing.PIPELINE_CYCLES} cycles to empty"
-    turns = "pairs and windows take theirs in turn, windows expanded on the buffer's read side"
-    others = "functions without integer lanes (exp, division, norms) and floats"
+    ties = "once, ties to even" if spec.rounding == "half_even" else "once, ties upward"
+    counted = f"one operation a lane and cycle, then {timing.PIPELINE_CYCLES} cycles to empty"
     return (
-        f"vector: an operand a lane and cycle; {turns}; integers are scaled {scale}",
-        f"vector: {others} are counted as lane operations, {counted}",
-        "vector: lanes for those are priced as the node's measured lane",
+        "vector: an operand a lane and cycle; pairs and windows take theirs in turn",
+        f"vector: integers are scaled by {spec.scale_bits}-bit multipliers and rounded {ties}",
+        f"vector: functions that integer lanes do not have, and floats, are counted: {counted}",
+        "vector: lanes for those are priced as the node's measured lane; what feeds them is not",
     )
 
 
