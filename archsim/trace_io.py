@@ -39,7 +39,7 @@ MAX_LINE_BYTES = 1 << 20
 MAX_LINES = 1_000_000
 MAX_RANK = 16
 MAX_COUNT = 1 << 48  # elements of a tensor, and any other integer
-MAX_OPERAND_BYTES = 8 << 30
+MAX_OPERAND_BYTES = 3 << 28  # unpacked: a small archive must not fill the memory
 
 Line = dict[str, Any]
 
@@ -171,7 +171,8 @@ def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
         with np.load(file, allow_pickle=False) as archive:
             return dict(archive.items())
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as fault:
-        raise InputError(str(file), f"must be an .npz file of plain arrays: {fault}") from None
+        reason = str(fault).partition("\n")[0]  # numpy goes on with advice to trust the file
+        raise InputError(str(file), f"must be an .npz file of plain arrays: {reason}") from None
 
 
 def _check_archive(file: Path) -> None:
@@ -231,7 +232,8 @@ def _parse(raw: bytes, place: str) -> Line:
     except RecursionError:
         raise InputError(place, "must be a line of JSON: nested too deep") from None
     except ValueError as fault:
-        raise InputError(place, f"must be a line of JSON: {fault}") from None
+        reason = str(fault).partition(";")[0]
+        raise InputError(place, f"must be a line of JSON: {reason}") from None
     if not isinstance(value, dict):
         raise InputError(place, "must be a JSON object", value)
     return value
@@ -253,6 +255,13 @@ class _Fields:
 
     def text(self, key: str, default: str | None = None) -> str:
         value: str = self.take(key, str, "text", default)
+        return self._encodable(key, value)
+
+    def _encodable(self, key: str, value: str) -> str:
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(f"{self._place}: {key}", "must be text in UTF-8", value) from None
         return value
 
     def name(self, key: str) -> str:
@@ -267,7 +276,7 @@ class _Fields:
         )
         if not all(type(v) is str for v in value):
             raise InputError(f"{self._place}: {key}", "must be a list of text", value)
-        return tuple(value)
+        return tuple(self._encodable(key, v) for v in value)
 
     def count(self, key: str, least: int, default: int | None = None) -> int:
         value: int = self.take(key, int, "an integer", default)

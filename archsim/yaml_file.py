@@ -16,10 +16,28 @@ from archsim.files import check_file
 Model = TypeVar("Model", bound=BaseModel)
 Path_ = tuple[str | int, ...]
 
-MAX_FILE_BYTES = 4 << 20
-MAX_NODES = 200_000  # aliases count each time they are used: a "billion laughs" file ends here
+MAX_FILE_BYTES = 1 << 20
+MAX_NODES = 100_000  # aliases count each time they are used: a "billion laughs" file ends here
 MAX_DEPTH = 40
 PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+
+
+class _TooManyNodes(Exception):
+    pass
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Stops at a document of too many nodes; libyaml's loader would overflow its stack on some."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._composed = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        self._composed += 1
+        if self._composed > MAX_NODES:
+            raise _TooManyNodes
+        return super().compose_node(parent, index)
 
 
 class Document:
@@ -38,13 +56,15 @@ class Document:
         self._lines: dict[Path_, int] = {}
         self._nodes = 0
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            node = yaml.compose(text, Loader=_BoundedLoader)
             self.value: Any = {} if node is None else self._read(node, (), 0)
         except yaml.YAMLError as fault:
             mark = getattr(fault, "problem_mark", None)
             place = f"{origin}:{mark.line + 1}" if mark else origin
             problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
             raise InputError(place, f"must be valid YAML: {problem}") from None
+        except _TooManyNodes:
+            raise self._too_large() from None
         except RecursionError:
             raise InputError(origin, f"must nest at most {MAX_DEPTH} levels deep") from None
 
@@ -64,12 +84,14 @@ class Document:
                 return f"{self.origin}:{self._lines[path[:length]]}"
         return self.origin
 
+    def _too_large(self) -> InputError:
+        words = f"must hold at most {MAX_NODES:,} values, {MAX_DEPTH} levels deep"
+        return InputError(self.origin, words)
+
     def _read(self, node: Node, path: Path_, depth: int) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise InputError(
-                self.origin, f"must hold at most {MAX_NODES:,} values, {MAX_DEPTH} levels deep"
-            )
+            raise self._too_large()
         self._lines[path] = node.start_mark.line + 1
         if not isinstance(node, ScalarNode) and node.tag not in PLAIN_TAGS:
             raise InputError(self.place(path), "must be plain YAML without tags", node.tag)

@@ -103,6 +103,8 @@ def _content(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as fault:
         raise _damaged(path, str(fault)) from None
+    except RecursionError:
+        raise _damaged(path, "it is nested too deep") from None
     if not isinstance(content, dict):
         raise _damaged(path, "it is no plan")
     return content
