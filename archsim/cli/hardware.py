@@ -132,7 +132,7 @@ def _print_system(rows: list[SystemRow]) -> None:
         typer.echo(f"{row.case}: {row.command}")
         for text in row.disagreements:
             typer.echo(f"  {text}")
-    verdict = f"{len(rows)} cases agree in values, and in cycles within their bounds"
+    verdict = f"{len(rows)} cases agree in values, and with event within their bounds"
     if bad:
         verdict = f"{len(bad)} of {len(rows)} cases disagree"
     typer.echo(f"system: {verdict} ({rows[0].simulator}, seed {rows[0].seed})")
@@ -151,7 +151,7 @@ def _print_verdict(engine: str, rows: list[Row]) -> None:
     if bad:
         verdict = f"{len(bad)} of {len(rows)} cases disagree in values or cycles"
     typer.echo(
-        f"{engine}: {verdict} ({specs} specs, {cycles:,} RTL cycles, "
+        f"{engine}: {verdict} ({specs} spec{'s' * (specs != 1)}, {cycles:,} RTL cycles, "
         f"{simulators}, seed {rows[0].seed})"
     )
 

@@ -245,31 +245,31 @@ class Dma(wiring.Component):
         """Send rows of C as words, cut where the bursts are; return: there are stores under way."""
         g = self._geometry
         following = data.View(TRANSFER_LAYOUT, stores.r_data)
-        busy, valid, wide = Signal(), Signal(), Signal()
-        left, address = Signal(SLOT_BITS), Signal(SLOT_BITS)
+        valid, narrow = Signal(), Signal()  # of the row that goes out
+        left, address, wide = Signal(SLOT_BITS), Signal(SLOT_BITS), Signal()  # of those to be read
         part = Signal(range(max(g.sum_words, 2)))
         accepted, last_part = Signal(), Signal()
         m.d.comb += [
-            last_part.eq(~wide | (part == g.sum_words - 1)),
+            last_part.eq(narrow | (part == g.sum_words - 1)),
             accepted.eq(self.w.valid & self.w.ready),
-            self.read.eq(busy & (left != 0) & (~valid | (accepted & last_part))),
+            self.read.eq((left != 0) & (~valid | (accepted & last_part))),
             self.address.eq(address),
             self.w.p.word.eq(self.row.word_select(part, g.word_bits)),
+            # the next store's rows follow those of this one without a gap
+            stores.r_en.eq(stores.r_rdy & ((left == 0) | (self.read & (left == 1)))),
         ]
         with m.If(accepted):
             m.d.sync += part.eq(Mux(last_part, 0, part + 1))
         with m.If(self.read):
-            m.d.sync += [valid.eq(1), address.eq(address + 1), left.eq(left - 1)]
+            m.d.sync += [valid.eq(1), address.eq(address + 1), left.eq(left - 1), narrow.eq(~wide)]
         with m.Elif(accepted & last_part):
             m.d.sync += valid.eq(0)
-        with m.If(busy & (left == 0) & (~valid | (accepted & last_part))):
-            m.d.sync += busy.eq(0)
-        m.d.comb += stores.r_en.eq(stores.r_rdy & ~busy)
         with m.If(stores.r_en):
             m.d.sync += [
-                busy.eq(1), wide.eq(following.wide), left.eq(following.entries),
-                address.eq(following.walk_pixel), part.eq(0),
-            ]  # fmt: skip
+                wide.eq(following.wide),
+                left.eq(following.entries),
+                address.eq(following.walk_pixel),
+            ]
 
         within, burst_left = Signal(), Signal(9)  # a burst is begun; its words still to go
         words = Mux(within, burst_left, lengths.r_data)
@@ -280,7 +280,7 @@ class Dma(wiring.Component):
         ]
         with m.If(accepted):
             m.d.sync += [burst_left.eq(words - 1), within.eq(words != 1)]
-        return busy | stores.r_rdy
+        return valid | (left != 0) | stores.r_rdy
 
 
 class DescriptorReader(wiring.Component):

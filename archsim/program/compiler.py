@@ -77,7 +77,11 @@ class SystemProgram:
 
 
 def compile_program(
-    schedule: Schedule, trace: Trace, geometry: Geometry, scales: Mapping[str, Scales]
+    schedule: Schedule,
+    trace: Trace,
+    geometry: Geometry,
+    scales: Mapping[str, Scales],
+    origin: int = 0,
 ) -> SystemProgram:
     """Return the descriptors of a schedule.
 
@@ -85,6 +89,8 @@ def compile_program(
     ----------
     scales
         By op, for those that requantise.
+    origin
+        Address of the first tensor in memory.
 
     Raises
     ------
@@ -95,7 +101,9 @@ def compile_program(
     """
     for placed in schedule.ops:
         check_op(placed.op, trace)
-    return _Compiler(schedule, trace, geometry, scales).compiled()
+    return _Compiler(
+        schedule, trace, geometry, scales, matrices_of(trace, geometry, origin)
+    ).compiled()
 
 
 def check_op(op: Op, trace: Trace) -> None:
@@ -128,9 +136,10 @@ class _Compiler:
         trace: Trace,
         geometry: Geometry,
         scales: Mapping[str, Scales],
+        matrices: Mapping[str, Matrix],
     ) -> None:
         self.schedule, self.trace, self.geometry, self.scales = schedule, trace, geometry, scales
-        self.matrices = matrices_of(trace, geometry)
+        self.matrices = matrices
         self.tables: dict[str, list[Row]] = {name: [] for name in geometry.tables}
         self.loads = self.stores = self.padding_bytes = 0
         self.written: dict[str, int] = {}  # by tensor in memory: stores until all of it is there

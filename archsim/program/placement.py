@@ -70,8 +70,8 @@ class Matrix:
         return values[:, : self.columns].astype(np.int64)
 
 
-def matrices_of(trace: Trace, geometry: Geometry) -> dict[str, Matrix]:
-    """Return where each tensor of a trace lies.
+def matrices_of(trace: Trace, geometry: Geometry, origin: int = 0) -> dict[str, Matrix]:
+    """Return where each tensor of a trace lies, the first at ``origin``.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def matrices_of(trace: Trace, geometry: Geometry) -> dict[str, Matrix]:
         for name in op.inputs[2:]:
             see(op, name, 1, g.n, geometry.acc_bits)
         see(op, op.outputs[0], g.m, g.n, geometry.bits if is_narrow(op) else geometry.acc_bits)
-    placed, address = {}, 0
+    placed, address = {}, origin
     for name, (rows, columns, bits) in shapes.items():
         words = -(-columns // geometry.cols) * (bits // geometry.bits)
         placed[name] = Matrix(address, rows, columns, bits, words, geometry.word_bytes)

@@ -3,6 +3,9 @@
 One bus serves bursts in the order in which their addresses were accepted, reads and writes alike,
 ``p`` words in ``q`` cycles. A word that is read is offered ``latency`` cycles after it was on the
 bus; writes are posted, and acknowledged when their last word was on the bus.
+
+It raises `ProtocolError` at what another memory would not forgive: a burst across 4 KiB, words that
+end where their burst does not, a read of what is being written.
 """
 
 from __future__ import annotations
@@ -10,6 +13,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+PAGE_BYTES = 4096
+
+
+class ProtocolError(Exception):
+    """The component broke a rule of the memory port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,10 @@ class Memory:
     queue: deque[_Burst] = field(default_factory=deque)
     reads: deque[tuple[int, int]] = field(default_factory=deque)  # offer cycle, address
     acknowledgements: deque[int] = field(default_factory=deque)  # offer cycles
+    unacknowledged: deque[range] = field(default_factory=deque)  # addresses
     free: int = 0  # when the bus is, in 1/p cycles
     word_since: int = -1  # cycle from which on the word to write is offered
+    last_write: int = -1  # cycle in which one was taken
     offered: dict[str, bool] = field(default_factory=lambda: {"r": False, "b": False})
     words_read: int = 0
     words_written: int = 0
@@ -79,19 +90,34 @@ class Memory:
         """Take the transfers of a cycle, given both sides' signals."""
         for name, write in (("ar", False), ("aw", True)):
             if pins[f"{name}__valid"] and driven[f"{name}__ready"]:
-                payload = pins[f"{name}__payload"]
-                self.queue.append(_Burst(payload & 0xFFFFFFFF, payload >> 32, write, cycle))
+                self._accept(pins[f"{name}__payload"], write, cycle)
         if driven["r__valid"] and pins["r__ready"]:
             self.reads.popleft()
             self.offered["r"] = False
             self.words_read += 1
         if driven["b__valid"] and pins["b__ready"]:
             self.acknowledgements.popleft()
+            self.unacknowledged.popleft()
             self.offered["b"] = False
         if pins["w__valid"]:
-            self.word_since = cycle if self.word_since < 0 else self.word_since
+            if self.word_since < 0:  # a word right behind another leaves the bus no gap
+                self.word_since = cycle - (self.last_write == cycle - 1)
             if driven["w__ready"]:
                 self._write(pins["w__payload"])
+                self.last_write = cycle
+
+    def _accept(self, payload: int, write: bool, cycle: int) -> None:
+        address, words = payload & 0xFFFFFFFF, payload >> 32
+        stop = address + words * self.word_bytes
+        if stop > len(self.content):
+            raise ProtocolError(f"a burst of {words} words at {address:#x} leaves the memory")
+        if address // PAGE_BYTES != (stop - 1) // PAGE_BYTES:
+            raise ProtocolError(f"a burst of {words} words at {address:#x} crosses a page")
+        if write:
+            self.unacknowledged.append(range(address, stop))
+        elif any(address < x.stop and x.start < stop for x in self.unacknowledged):
+            raise ProtocolError(f"a read at {address:#x} of what is being written")
+        self.queue.append(_Burst(address, words, write, cycle))
 
     def _serve(self) -> None:
         """Give the bus to the reads that are next."""
@@ -117,7 +143,7 @@ class Memory:
         burst.words -= 1
         last = payload >> bits & 1
         if last != (burst.words == 0):
-            raise AssertionError(f"w.last is {last} with {burst.words} words of the burst to come")
+            raise ProtocolError(f"w.last is {last} with {burst.words} words of the burst to come")
         if last:
             self.queue.popleft()
             self.acknowledgements.append(-(-self.free // p))

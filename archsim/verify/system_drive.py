@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archsim.verify.drive import Pins
-from archsim.verify.memory import Memory, MemoryTiming
+from archsim.verify.memory import Memory, MemoryTiming, ProtocolError
 
 OUTPUTS = ("ar", "aw", "w")
 INPUTS = ("r", "b")
@@ -101,7 +101,7 @@ async def _serve(pins: Pins, memory: Memory, limit: int) -> tuple[int | None, li
             seen[f"{x}__ready"] = pins.get(f"{x}__ready")
         try:
             memory.take(cycle, driven, seen)
-        except (AssertionError, IndexError) as fault:
+        except ProtocolError as fault:
             return None, [*faults, f"cycle {cycle}: {fault}"]
         await pins.tick()
     return None, [*faults, f"hung: not done after {limit} cycles"]
