@@ -53,6 +53,11 @@ class GemmMapping:
     resident: str = ""
     groups: int = 1
 
+    def __str__(self) -> str:
+        text = f"m={self.m} n={self.n} k={self.k} {self.order}"
+        text += f" resident={self.resident}" if self.resident else ""
+        return text + (f" groups={self.groups}" if self.groups > 1 else "")
+
     def cuts(self, gemm: Gemm) -> bool:
         """Return whether the mapping is one of a product."""
         extents = zip((self.m, self.n, self.k), (gemm.m, gemm.n, gemm.k), strict=True)
@@ -107,6 +112,9 @@ class SliceMapping:
     """An op cut into even slices of everything that it reads and writes."""
 
     slices: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.slices} slice" + "s" * (self.slices != 1)
 
 
 Mapping = GemmMapping | SliceMapping

@@ -11,7 +11,7 @@ import numpy as np
 
 from archsim.design import Sram
 from archsim.engines import Engine, Env, GemmJobs, Ints, Rate, Timing, op_kinds
-from archsim.errors import InfeasibleError, InputError
+from archsim.errors import ArchsimError, InfeasibleError, InputError
 from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
 from archsim.mapping import (
@@ -28,6 +28,7 @@ from archsim.product import ConvShape, Product
 from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
 
 MAX_SLICES = 1 << 16
+MAX_STEPS = 50_000_000  # of an op: half a minute
 KINDS_OF_TIME = ("exact", "expected", "bound")  # the last counts
 Tensors = Mapping[str, Tensor]
 
@@ -129,15 +130,17 @@ def _plan_product(site: Site, op: Op, tensors: Tensors, given: OpMapping | None)
     product = product_of(op, tensors, engine.sum_bits(spec))
     mapping = given or search(product, machine_of(site), site.objective)
     if not isinstance(mapping, GemmMapping) or not mapping.cuts(product.gemm):
+        g = product.gemm
         raise InputError(
-            f"mapping of {op.name!r}", f"must have m, n, k within {product.gemm}, an order of mnk, "
-            "resident operands of abc, and groups above 1 only for whole products", given,
+            f"mapping of {op.name!r}", f"must have m, n, k within {g.m}, {g.n}, {g.k}, an order of "
+            f"mnk, resident operands of abc, and groups within {g.groups}, above 1 only for whole "
+            "products", str(given),
         )  # fmt: skip
     loops, extra = Loops.of(product, mapping), extra_bytes(op, tensors)
     results = product.c_bits + (loops.trips_k - 1) * product.acc_bits  # bits, partial sums included
     g = product.gemm
     return _plan(
-        site, mapping, loops.count,
+        op, site, mapping, loops.count,
         lambda step: product_tiles(engine, spec, op, product, loops, extra, step),
         footprint_bytes(product, mapping), g.macs, g.m * g.n * g.groups * results // 8,
     )  # fmt: skip
@@ -262,10 +265,11 @@ def _plan_slices(site: Site, op: Op, tensors: Tensors, given: OpMapping | None) 
     whole = Whole.of(op, tensors)
     mapping = _search_slices(site, op, whole) if given is None else given
     if not isinstance(mapping, SliceMapping) or not 0 < mapping.slices <= MAX_SLICES:
-        raise InputError(f"mapping of {op.name!r}", f"must have 1 to {MAX_SLICES} slices", given)
+        wrong = str(given)
+        raise InputError(f"mapping of {op.name!r}", f"must have 1 to {MAX_SLICES} slices", wrong)
     engine, spec, count = site.unit.engine, site.unit.spec, mapping.slices
     return _plan(
-        site, mapping, count, lambda step: slice_tiles(engine, spec, op, whole, count, step),
+        op, site, mapping, count, lambda step: slice_tiles(engine, spec, op, whole, count, step),
         whole.room_bytes(count), op_kinds()[op.kind].macs(op), None, whole.element_bits,
     )  # fmt: skip
 
@@ -311,6 +315,7 @@ def _search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
 
 
 def _plan(
+    op: Op,
     site: Site,
     mapping: OpMapping,
     steps: int,
@@ -330,6 +335,11 @@ def _plan(
         By direction: of elements that the buffer extends to a lane's width or cuts from it.
     """
     engine, spec = site.unit.engine, site.unit.spec
+    if steps > MAX_STEPS:
+        raise ArchsimError(
+            f"op {op.name!r}: {mapping} makes {steps:,} buffer tiles, and at most {MAX_STEPS:,} "
+            "are planned; raise memories.buffer.capacity_bytes or give a mapping with larger tiles"
+        )
     if room_bytes > site.room_bytes:
         raise InfeasibleError(
             f"the given mapping {mapping}", demand=room_bytes, bound=site.room_bytes,

@@ -41,6 +41,8 @@ CONVENTIONS = (
     "epilogue: bias, activation and requantisation keep pace with the drain and cost no time",
     "control: commands, configuration and host time are not modelled",
 )
+STREAM = "stream: an engine runs items in one static order, and loads weights again for each"
+PIPELINE = "pipeline: what crosses stages has room on chip for every item under way, or uses DRAM"
 
 
 def simulate(
@@ -105,12 +107,14 @@ def simulate(
             "macs_per_s": float(sum(_peak(u) * PS_PER_S / u.clock.period_ps for u in units)),
             "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
         },
-        assumptions=(*_assumptions(units, host), *_samples(trace), *notes, *tech.assumptions),
+        assumptions=(
+            *_assumptions(units, host, program), *_samples(trace), *notes, *tech.assumptions,
+        ),
         provenance=_provenance(design, trace, units, tech, objective) | {"batches": batches},
         mappings=_mappings(program),
         spans=folded.timeline.spans,
         engines={unit.name: unit.engine.kind for unit in units},
-    )
+    )  # fmt: skip
     return scored(result, units, trace)
 
 
@@ -240,8 +244,11 @@ def _metrics(
     )
 
 
-def _assumptions(units: tuple[Unit, ...], host: Unit | None) -> list[str]:
+def _assumptions(
+    units: tuple[Unit, ...], host: Unit | None, program: schedule.Program
+) -> list[str]:
     lines = list(CONVENTIONS)
+    lines += [STREAM] * (program.items > 1) + [PIPELINE] * (program.stages > 1)
     for unit in (*units, *((host,) if host else ())):
         lines += unit.engine.assumptions(unit.spec)
         if isinstance(unit.engine.rtl, NoRtl):

@@ -204,7 +204,7 @@ def _op_row(
             "dram": (moves.read_bytes + moves.write_bytes) * repeat * memory.dram_pj,
         },
         bound=_bound(tally.occupied_ps, dram_ps * repeat, waits),
-        mapping=_mapping_text(placed.plan.mapping),
+        mapping=str(placed.plan.mapping),
         kind_of_time=placed.plan.kind_of_time,
         on_chip=(*placed.held_inputs, *(placed.op.outputs if placed.held_output else ())),
         counts={name: number * repeat for name, number in totals["counts"].items()},
@@ -223,14 +223,6 @@ def _bound(occupied_ps: int, dram_ps: int, waits: Mapping[str, int]) -> str:
     if occupied_ps >= dram_ps:
         return "compute" if occupied_ps >= exposed else "latency"
     return "dram" if dram_ps >= exposed else "latency"
-
-
-def _mapping_text(mapping: Any) -> str:
-    if hasattr(mapping, "slices"):
-        return f"{mapping.slices} slices"
-    text = f"m={mapping.m} n={mapping.n} k={mapping.k} {mapping.order}"
-    text += f" resident={mapping.resident}" if mapping.resident else ""
-    return text + (f" groups={mapping.groups}" if mapping.groups > 1 else "")
 
 
 # ---------------------------------------------------------------------------------------- resources

@@ -22,7 +22,7 @@ from archsim.plan import Memo
 from archsim.residency import room_of
 from archsim.result import Result
 from archsim.schedule import Program
-from archsim.simulate import simulate, units_of
+from archsim.simulate import PIPELINE, STREAM, simulate, units_of
 from archsim.tech import load as load_tech
 from archsim.timeline import Timeline, fold_repeats
 from archsim.trace import Op, Tensor, Trace
@@ -367,6 +367,13 @@ def test_figures_of_a_stream(policy: str) -> None:
     assert many.throughput_per_s == pytest.approx(19 / steady_us * 1e6)
     assert many.energy_per_item_pj == pytest.approx(many.energy_pj / 20)
     assert many.energy_per_item_pj < one.energy_per_item_pj  # less time to leak in
+
+
+def test_results_say_what_streams_and_pipelines_assume() -> None:
+    for policy, batches in itertools.product(("first", "pipeline"), (1, 2)):
+        said = simulate(two(policy), chain(40, 40), batches=batches).assumptions
+        assert (PIPELINE in said) == (policy == "pipeline")
+        assert (STREAM in said) == (batches == 2)
 
 
 @pytest.mark.parametrize("batches", [0, -1, 1.5, True])

@@ -224,16 +224,46 @@ def test_mappings_can_be_given_and_are_checked() -> None:
     result = simulate(design, gemm_trace(), mappings={"op0": given_mapping})
     assert result.mappings["op0"] == given_mapping
     assert result.per_op[0].jobs == 4
-    for wrong in (GemmMapping(9, 8, 8), GemmMapping(4, 4, 4, "mmm"), SliceMapping(2)):
-        with pytest.raises(InputError, match=r"^mapping of 'op0': must have m, n, k within"):
+    refused = (
+        (GemmMapping(9, 8, 8), "m=9 n=8 k=8 mnk"),
+        (GemmMapping(4, 4, 4, "mmm"), "m=4 n=4 k=4 mmm"),
+        (SliceMapping(2), "2 slices"),
+    )
+    for wrong, said in refused:
+        with pytest.raises(
+            InputError,
+            match=r"^mapping of 'op0': must have m, n, k within 8, 8, 8, an order of mnk, resident "
+            r"operands of abc, and groups within 1, above 1 only for whole products, "
+            rf"not '{said}'$",
+        ):
             simulate(design, gemm_trace(), mappings={"op0": wrong})
     with pytest.raises(InputError, match=r"^mapping: must name ops of trace 't', not 'nowhere'$"):
         simulate(design, gemm_trace(), mappings={"nowhere": given_mapping})
     tiny = design_from({"engines": {"mxu": ARRAY}, "memories": {"buffer": {"capacity_bytes": 200}}})
-    with pytest.raises(InfeasibleError, match=r"^op 'op0': the given mapping .* bytes of buffer"):
+    with pytest.raises(
+        InfeasibleError,
+        match=r"^op 'op0': the given mapping m=8 n=8 k=8 mnk needs 384 bytes of buffer",
+    ):
         simulate(tiny, gemm_trace(), mappings={"op0": GemmMapping(8, 8, 8)})
 
 
 def test_unknown_fidelity_is_refused() -> None:
     with pytest.raises(InputError, match=r"^fidelity: must be one of analytic, event, not 'exact'"):
         simulate(load_design("tpu_like"), gemm_trace(), "exact")  # type: ignore[arg-type]
+
+
+def test_a_mapping_of_too_many_tiles_is_refused() -> None:
+    tensors = [
+        Tensor("a", (600, 600), role="input"), Tensor("b", (600, 600), role="weight"),
+        Tensor("c", (600, 600), role="output"),
+    ]  # fmt: skip
+    attrs = {"m": 600, "n": 600, "k": 600, "groups": 1}
+    trace = Trace(
+        "t", {t.name: t for t in tensors}, (Op("big", "gemm", ("a", "b"), ("c",), attrs),)
+    )
+    with pytest.raises(
+        ArchsimError,
+        match=r"^op 'big': m=1 n=1 k=1 mnk makes 216,000,000 buffer tiles, and at most 50,000,000 "
+        r"are planned; raise memories.buffer.capacity_bytes or give a mapping with larger tiles$",
+    ):
+        simulate(load_design("tpu_like"), trace, mappings={"big": GemmMapping(1, 1, 1)})

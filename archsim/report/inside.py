@@ -170,7 +170,7 @@ def summary(analytic: Result, event: Result | None) -> str:
     if event is not None:
         ratio = event.metrics.time_us / analytic.metrics.time_us
         text += (
-            f" Event simulation, which adds queueing for DRAM, takes {times(ratio)} the analytic "
-            f"time of {quantity('time_us').text(analytic.metrics.time_us)}."
+            f" Event simulation, which adds contention inside jobs, takes {times(ratio)} the "
+            f"analytic time of {quantity('time_us').text(analytic.metrics.time_us)}."
         )
     return text

@@ -63,7 +63,7 @@ def test_summary_says_what_event_adds() -> None:
     )
     text = summary(analytic, dataclasses.replace(analytic, metrics=slower))
     assert "takes 1.25× the analytic time" in text
-    assert "queueing" not in summary(analytic, None)
+    assert "contention" not in summary(analytic, None)
 
 
 def test_view_prefers_the_event_run() -> None:
