@@ -33,6 +33,11 @@ ENGINES = {
         "kind": "systolic", "rows": 2, "cols": 3, "a_bits": 5, "b_bits": 4, "acc_bits": 11,
         "dataflow": "is", "acc_rows": 4,
     },
+    "bf16": {"kind": "systolic", "rows": 2, "cols": 3, "numbers": "bf16"},
+    "bf16_ws": {
+        "kind": "systolic", "rows": 2, "cols": 2, "numbers": "bf16",
+        "dataflow": "ws", "acc_rows": 4,
+    },
     "1x1": {"kind": "systolic", "rows": 1, "cols": 1, "a_bits": 2, "b_bits": 2, "acc_bits": 4},
 }  # fmt: skip
 
@@ -180,8 +185,10 @@ def test_the_bench_passes_as_delivered(built: Built) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("engine", ["ws", pytest.param("is", marks=pytest.mark.slow)])
-def test_the_bench_passes_where_an_operand_stays(engine: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "engine", ["ws", "bf16", *(pytest.param(e, marks=pytest.mark.slow) for e in ("is", "bf16_ws"))]
+)
+def test_the_bench_passes_for_other_arrays(engine: str, tmp_path: Path) -> None:
     build(design(engine), discover(), tmp_path, top="stream")
     done = run_bench(tmp_path)
     assert verdicts(done) == (0, ["passed", "passed"]), done.stderr

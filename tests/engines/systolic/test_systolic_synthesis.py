@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic.spec import Dataflow, SystolicSpec
 from archsim.engines.systolic.study import verilog
+from archsim.formats import Numbers
 from archsim.hdl.synth import check_rtl, synthesise
 
 TOP = "systolic"
 
 
-def test_array_has_no_latch_and_one_driver_a_wire() -> None:
-    check_rtl(verilog(SystolicSpec(rows=3, cols=2)), TOP)
+@pytest.mark.parametrize("numbers", ["int", "bf16"])
+@pytest.mark.parametrize("dataflow", ["os", "ws"])
+def test_array_has_no_latch_and_one_driver_a_wire(dataflow: Dataflow, numbers: Numbers) -> None:
+    spec = SystolicSpec(rows=3, cols=2, dataflow=dataflow, acc_rows=4, numbers=numbers)
+    check_rtl(verilog(spec), TOP)
 
 
 @pytest.mark.slow

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ MANIFEST: dict[str, Any] = json.loads((Path(__file__).parents[1] / "manifest.jso
 PORTS: dict[str, Any] = MANIFEST["streams"]
 SPEC: dict[str, Any] = MANIFEST["spec"]
 DATAFLOW: str = SPEC["dataflow"]
+FLOATS = SPEC["numbers"] == "bf16"  # values are bit patterns, of bf16 or fp32
 LARGE_BANK = 512  # rows; jobs do not fill larger ones
 SEED = int(os.environ.get("SEED", "1"))
 Matrix = list[list[int]]
@@ -27,6 +30,27 @@ def wrap(value: int, bits: int) -> int:
     return (value + half) % (2 * half) - half
 
 
+def to_float(pattern: int, bits: int) -> float:
+    value: float = struct.unpack("<f", struct.pack("<I", pattern << 32 - bits))[0]
+    return value
+
+
+def to_pattern(value: float) -> int:
+    """Return the fp32 pattern nearest to a number, ties to even; there is one NaN."""
+    if math.isnan(value):
+        return 0x7FC0_0000
+    try:
+        pattern: int = struct.unpack("<I", struct.pack("<f", value))[0]
+    except OverflowError:
+        return 0x7F80_0000 | (value < 0) << 31
+    return pattern
+
+
+def single(value: float) -> float:
+    """Return the fp32 number nearest to one, ties to even."""
+    return to_float(to_pattern(value), 32)
+
+
 class Job:
     """``C[m,n] = A[m,k] B[k,n]``, plus partial sums if ``accumulate``."""
 
@@ -34,6 +58,8 @@ class Job:
         self.m, self.n, self.k, self.accumulate = m, n, k, accumulate
 
         def draw(rows: int, cols: int, port: str) -> Matrix:
+            if FLOATS:
+                return draw_floats(rows, cols, PORTS[port]["bits"], rng)
             half = 1 << PORTS[port]["bits"] - 1
             edge = rng.random() < 0.2  # now and then the extremes only
             value = (lambda: rng.choice((-half, half - 1))) if edge else (
@@ -56,8 +82,21 @@ class Job:
         return payload
 
     def _element(self, i: int, j: int) -> int:
+        if FLOATS:
+            return self._float_element(i, j)
         total = sum(self.a[i][t] * self.b[t][j] for t in range(self.k))
         return wrap(total + (self.c[i][j] if self.accumulate else 0), PORTS["result"]["bits"])
+
+    def _float_element(self, i: int, j: int) -> int:
+        """Return a sum that starts from zero in each fold, in order of k; then of folds, then c."""
+        total = 0.0
+        for depth in pieces(self.k, self.k if DATAFLOW == "os" else SPEC["rows"]):
+            of_fold = 0.0
+            for t in depth:
+                product = single(to_float(self.a[i][t], 16) * to_float(self.b[t][j], 16))
+                of_fold = single(of_fold + product)
+            total = single(total + of_fold)
+        return to_pattern(total + (to_float(self.c[i][j], 32) if self.accumulate else 0.0))
 
     def beats(self, port: str) -> list[int]:
         """Return the beats that an input port takes."""
@@ -108,6 +147,18 @@ class Job:
             for rows in pieces(down, SPEC["rows"] if DATAFLOW == "os" else SPEC["acc_rows"])
             for columns in pieces(across, SPEC["cols"])
         ]
+
+
+def draw_floats(rows: int, cols: int, bits: int, rng: random.Random) -> Matrix:
+    """Return bit patterns: of numbers around one, or now and then of anything."""
+    field = 0xFF << bits - 9
+    anything = rng.random() < 0.2
+
+    def value() -> int:
+        pattern = rng.randrange(1 << bits)
+        return pattern if anything else pattern & ~field | rng.randrange(122, 133) << bits - 9
+
+    return [[value() for _ in range(cols)] for _ in range(rows)]
 
 
 def pieces(extent: int, size: int) -> list[range]:
