@@ -112,7 +112,7 @@ def load_with_data(
             "must be a model with values to run",
             fix="an ONNX file or a torch module has some",
         )
-    trace = frontends.load(model, kinds, **options)
+    trace = frontends.load(model, kinds, **dict[str, Any](options))
     operands = {n for op in trace.ops if kinds[op.kind].tiling == "gemm" for n in op.inputs[:2]}
     run = Run(frozenset(operands), recording, _tables(trace))
     inputs = {t.name for t in trace.tensors.values() if t.role == "input"}

@@ -59,6 +59,9 @@ def _typed(
     return Typed(name, shape, DTYPES[elem_type], static, array, elem_type)
 
 
+_COMPARISONS = frozenset({"GreaterOrEqual", "LessOrEqual"})
+
+
 def infer(model: Model) -> dict[str, Typed]:
     """Return every value of the graph by name.
 
@@ -159,6 +162,8 @@ def _infer_node(
             elem_type = elem_type or declared[name].tensor_type.elem_type
         if shape is None and node.op_type in _SHAPED_LIKE_INPUT and name == node.output[0]:
             shape, elem_type = inputs[0].shape, inputs[0].elem_type
+        if shape is None and node.op_type in _COMPARISONS:  # before opset 16
+            shape, elem_type = _broadcast(inputs, where), TensorProto.BOOL
         if shape is None:
             raise InputError(
                 where,
@@ -194,6 +199,14 @@ def _infer_shapes(
         reason = str(fault).strip().splitlines()[0]
         raise InputError(where, f"must be a well-formed {node.op_type}: {reason}") from None
     return {name: (_known_shape(kind), kind.tensor_type.elem_type) for name, kind in found.items()}
+
+
+def _broadcast(inputs: list[Typed], where: str) -> Shape:
+    try:
+        return np.broadcast_shapes(*(value.shape for value in inputs))
+    except ValueError:
+        shapes = [value.shape for value in inputs]
+        raise InputError(where, "must have operands that broadcast", shapes) from None
 
 
 def _known_shape(kind: Any) -> Shape | None:
