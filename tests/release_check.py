@@ -38,6 +38,10 @@ CHECKS = (
         ("ARCHSIM_LENGTH=10 python -m pytest -n auto -k at_length",),
     ),
     Check(
+        "a sweep survives 200 SIGKILLs and ends in the undisturbed run's table",
+        ("ARCHSIM_LENGTH=10 python -m pytest -n0 tests/faults/test_sweep_kills.py",),
+    ),
+    Check(
         "RTL equals the model: 5,000 random cases of the systolic array",
         tuple(f"archsim rtl check systolic --cases 1000 --seed {seed}" for seed in range(101, 106)),
     ),

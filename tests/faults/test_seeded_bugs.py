@@ -274,8 +274,8 @@ STATIONARY_RTL = {
     ),
     "window ends before its tile is in": (
         "hdl.stationary",
-        "(feed_left <= 1) & (load_left <= 1)",
-        "feed_left <= 1",
+        "~feed_left[1:].any() & ~load_left[1:].any()",
+        "~feed_left[1:].any()",
         "",
     ),
     "ragged depth after a ragged depth": (

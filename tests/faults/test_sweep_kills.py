@@ -20,6 +20,7 @@ import pytest
 from archsim.sweep import run_sweep
 from tests.sweep.fakes import QUESTION, answer, thread_pool, write_question
 from tests.sweep.processes import command, environment, workers
+from tests.traces import LENGTH
 
 LONGEST_DELAY_S = 0.4
 PATIENCE_S = 120.0  # for the machine to do anything at all
@@ -84,19 +85,26 @@ def kill_often(folder: Path, kills: int, seed: int) -> None:
         assert victim.process.wait(PATIENCE_S) == 0
 
 
-@pytest.mark.parametrize(
-    ("kills", "designs", "seed"),
-    [(3, 360, 1), pytest.param(20, 2400, 2, marks=pytest.mark.slow)],
-)
-def test_kills_leave_no_trace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int, designs: int, seed: int
+def check_kills_leave_no_trace(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kills: int, designs: int, seed: int
 ) -> None:
     monkeypatch.setattr("archsim.sweep.plan.model_version", lambda: "1")
-    axis = f"rows: {{range: [1, {designs // 3}, 1]}}"
-    path = write_question(tmp_path, QUESTION.replace("rows: [2, 4, 8]", axis))
-    run_sweep(path, tmp_path / "undisturbed", 1, evaluate=answer, pool=thread_pool)
-    kill_often(tmp_path, kills, seed)
+    axis = f"memories.dram.latency_ns: {{range: [1, {designs // 3}, 1]}}"
+    path = write_question(folder, QUESTION.replace("engines.mxu.rows: [2, 4, 8]", axis))
+    run_sweep(path, folder / "undisturbed", 1, evaluate=answer, pool=thread_pool)
+    kill_often(folder, kills, seed)
     table = "results.parquet"
-    undisturbed = (tmp_path / "undisturbed" / table).read_bytes()
-    assert (tmp_path / "out" / table).read_bytes() == undisturbed
-    assert len(list((tmp_path / "out" / "journal").glob("*"))) > kills
+    undisturbed = (folder / "undisturbed" / table).read_bytes()
+    assert (folder / "out" / table).read_bytes() == undisturbed
+    assert len(list((folder / "out" / "journal").glob("*"))) > kills
+
+
+def test_kills_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_kills_leave_no_trace(tmp_path, monkeypatch, kills=3, designs=360, seed=1)
+
+
+@pytest.mark.slow
+def test_kills_leave_no_trace_at_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_kills_leave_no_trace(
+        tmp_path, monkeypatch, kills=20 * LENGTH, designs=2400 * LENGTH, seed=2
+    )
