@@ -226,12 +226,10 @@ STUDY = Study(
     energy_group=group_of,
     group_actions={
         "lane": {
-            name: tuple(terms.ENERGY_TERMS[name]) for name in ("tap", "operand_bit", "result")
+            name: tuple(terms.ENERGY_TERMS[name])
+            for name in ("tap", "operand_bit", "result", "parameter")
         },
-        "parameters": {
-            "parameter": tuple(terms.ENERGY_TERMS["parameter"]),
-            "tap": ("product_bits",),
-        },
+        "parameters": {"parameter": ("product_bits",), "tap": ("product_bits",)},
         "control": {"control_cycle": tuple(terms.ENERGY_TERMS["control_cycle"])},
     },
     area_terms=terms.AREA_TERMS,

@@ -84,6 +84,9 @@ ENERGY_TERMS: Mapping[str, Terms] = {
         "product_bits": lambda s: product_bits(s) * one(s),
         "shifter": lambda s: shifter(s) * one(s),
     },
-    "parameter": {"product_bits": lambda s: product_bits(s) * one(s)},
+    "parameter": {
+        "product_bits": lambda s: product_bits(s) * one(s),
+        "multiplier": lambda s: multiplier(s) * one(s),
+    },
     "control_cycle": {"1": one, "lanes": lambda s: s.lanes * one(s)},
 }

@@ -178,9 +178,9 @@ def actions(spec: VectorSpec | SpecBatch, jobs: VectorJobs, timing: Timing) -> M
     """Return how often each job does what costs energy.
 
     ``tap`` counts operands scaled and added or compared, ``operand_bit`` their bits, ``result``
-    results rounded and clamped, ``parameter`` lanes that take parameters; ``lane_op`` the
-    operations of jobs that are not for the integer lanes; ``lane_clock`` lanes times occupied
-    cycles.
+    results rounded and clamped, ``parameter`` lanes whose parameters change, as they do with every
+    tap of a pair; ``lane_op`` the operations of jobs that are not for the integer lanes;
+    ``lane_clock`` lanes times occupied cycles.
     """
     lanes, integer = np.asarray(spec.lanes), jobs.taps > 0
     taps = jobs.results * jobs.taps
@@ -188,7 +188,7 @@ def actions(spec: VectorSpec | SpecBatch, jobs: VectorJobs, timing: Timing) -> M
         "tap": taps,
         "operand_bit": taps * jobs.bits,
         "result": jobs.results * integer,
-        "parameter": timing.beats["parameters"] * lanes,
+        "parameter": timing.beats["parameters"] * lanes + taps * jobs.alternate,
         "lane_op": jobs.work * ~integer,
         "lane_clock": timing.occupied * lanes,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -124,3 +126,5 @@ def test_actions_count_operands_and_results() -> None:
     assert [10, 0] == found["result"].tolist()
     assert [2 * 4, 0] == found["parameter"].tolist()  # three beats, a set for two of them
     assert [0, 10] == found["lane_op"].tolist()
+    pair = dataclasses.replace(rows, alternate=np.array([True, False]))
+    assert 2 * 4 + 30 == timing.actions(SPEC, pair, timing.time(SPEC, pair))["parameter"][0]
