@@ -8,8 +8,12 @@ trace's own folder.
 from __future__ import annotations
 
 import json
+import lzma
 import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -170,9 +174,16 @@ def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
         _check_archive(file)
         with np.load(file, allow_pickle=False) as archive:
             return dict(archive.items())
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as fault:
+    except _ARCHIVE_FAULTS as fault:
         reason = str(fault).partition("\n")[0]  # numpy goes on with advice to trust the file
         raise InputError(str(file), f"must be an .npz file of plain arrays: {reason}") from None
+
+
+# what zipfile, its decompressors and numpy's reader of headers raise on bytes that are not theirs
+_ARCHIVE_FAULTS = (
+    OSError, ValueError, EOFError, RuntimeError, OverflowError, SyntaxError, TypeError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError,
+)  # fmt: skip
 
 
 def _check_archive(file: Path) -> None:

@@ -79,9 +79,10 @@ def header(shape: tuple[int, ...], descr: str = "<f4", body: bytes = b"") -> byt
 
 
 def bomb() -> bytes:
-    """Return fifty arrays of 16 MB of zeros, which compress a thousandfold."""
-    zeros = header((4 << 20,)) + bytes(16 << 20)
-    return archive(*((f"a{i}.npy", zeros) for i in range(50)), compressed=True)
+    """Return a small archive whose directory promises four gigabytes."""
+    content = archive(("a.npy", header((1 << 29,), "<f8") + bytes(1 << 16)), compressed=True)
+    entry = content.rindex(b"PK\x01\x02")
+    return content[: entry + 24] + (0xFFFFFFFE).to_bytes(4, "little") + content[entry + 28 :]
 
 
 CASES = [
