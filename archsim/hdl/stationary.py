@@ -78,7 +78,7 @@ class WindowSequencer(wiring.Component):
             self.stepping.eq(running | self.flushing),
             self.feeding.eq(running & (feed_left != 0)),
             self.loading.eq(running & (load_left != 0)),
-            window_ends.eq((feed_left <= 1) & (load_left <= 1)),
+            window_ends.eq(~feed_left[1:].any() & ~load_left[1:].any()),  # 1 at most of each
         ]
         with m.FSM():
             with m.State("IDLE"):

@@ -11,12 +11,15 @@ from archsim.engines import Case, Env, GemmJobs, Rate, Stalls
 from archsim.engines.systolic import ENGINE
 from archsim.engines.systolic.rtl import SystolicArray
 from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic.stationary_rtl import StationaryArray
 from archsim.hdl import yosys
 from archsim.hdl.emit import to_verilog
 from archsim.verify import run_cases, verilator
 from archsim.verify.simulation import default_simulator
 
 SPEC = SystolicSpec(rows=2, cols=3, a_bits=4, b_bits=4, acc_bits=8)
+WS = SPEC.model_copy(update={"rows": 1, "dataflow": "ws", "acc_rows": 2})  # two folds along k
+IS = SPEC.model_copy(update={"cols": 2, "dataflow": "is", "acc_rows": 3})
 REFS = {"a": "a", "b": "b", "c": "c"}
 
 # [[1 2] [3 4] [5 6]] x [[1 0 2 7] [0 1 3 -8]], and a sum that wraps: 7 * 7 * 3 = 147 -> -109
@@ -42,25 +45,25 @@ def bits(text: str) -> Stalls:
     return Stalls(tuple(bit == "1" for bit in text))
 
 
-def small(name: str, env: Env, *, accumulate: bool) -> Case:
+def small(name: str, env: Env, *, accumulate: bool, spec: SystolicSpec = SPEC) -> Case:
     jobs = GemmJobs(
         np.array([3]), np.array([4]), np.array([2]), np.array([accumulate]), refs=(REFS,)
     )
-    return Case(name, SPEC, jobs, (env,), SMALL)
+    return Case(name, spec, jobs, (env,), SMALL)
 
 
-def directed() -> list[Case]:
+def directed(spec: SystolicSpec) -> list[Case]:
     """Return every stall vector on every port, and on all of them at once."""
     made = []
     for name, text in BITS.items():
         for port in ("a", "b", "c", "result", "cmd"):
-            made.append(small(f"{name} on {port}", {port: bits(text)}, accumulate=True))
+            made.append(small(f"{name} on {port}", {port: bits(text)}, accumulate=True, spec=spec))
         everywhere = {port: bits(text) for port in ("a", "b", "c", "result")}
-        made.append(small(f"{name} everywhere", everywhere, accumulate=False))
+        made.append(small(f"{name} everywhere", everywhere, accumulate=False, spec=spec))
     return made
 
 
-def extremes() -> Case:
+def extremes(spec: SystolicSpec) -> Case:
     """Return the least and greatest operands, back to back, on one column of one-row folds."""
     least, greatest = np.full((1, 3), -8), np.full((1, 3), 7)
     data = {"least": least, "greatest": greatest, "least_b": least.T, "greatest_b": greatest.T}
@@ -70,22 +73,24 @@ def extremes() -> Case:
         {"a": "greatest", "b": "greatest_b"},  # 147 -> -109
     )
     one, k = np.ones(3, np.int64), np.full(3, 3)
-    return Case("extremes", SPEC, GemmJobs(one, one, k, one == 0, refs=refs), ({},) * 3, data)
+    return Case("extremes", spec, GemmJobs(one, one, k, one == 0, refs=refs), ({},) * 3, data)
 
 
-def test_the_reference_is_the_arithmetic_done_by_hand() -> None:
+@pytest.mark.parametrize("spec", [SPEC, WS, IS], ids=lambda spec: spec.dataflow)
+def test_the_reference_is_the_arithmetic_done_by_hand(spec: SystolicSpec) -> None:
     case = small("product", {}, accumulate=False)
-    assert SMALL_PRODUCT == ENGINE.reference(SPEC, case.jobs, SMALL)[0]["result"].tolist()
+    assert SMALL_PRODUCT == ENGINE.reference(spec, case.jobs, SMALL)[0]["result"].tolist()
     case = small("sum", {}, accumulate=True)
-    assert SMALL_SUM == ENGINE.reference(SPEC, case.jobs, SMALL)[0]["result"].tolist()
-    case = extremes()
-    results = ENGINE.reference(SPEC, case.jobs, case.data)
+    assert SMALL_SUM == ENGINE.reference(spec, case.jobs, SMALL)[0]["result"].tolist()
+    case = extremes(spec)
+    results = ENGINE.reference(spec, case.jobs, case.data)
     assert [-64, 88, -109] == [int(r["result"][0, 0]) for r in results]
 
 
+@pytest.mark.parametrize("spec", [SPEC, WS, IS], ids=lambda spec: spec.dataflow)
 @pytest.mark.parametrize("simulator", ["amaranth", default_simulator()])
-def test_hand_written_stalls_on_every_port(simulator: str) -> None:
-    rows = run_cases(ENGINE, [*directed(), extremes()], simulator=simulator)
+def test_hand_written_stalls_on_every_port(simulator: str, spec: SystolicSpec) -> None:
+    rows = run_cases(ENGINE, [*directed(spec), extremes(spec)], simulator=simulator)
     assert 37 == len(rows)
     assert [] == [(row.case, row.disagreements) for row in rows if not row.ok]
 
@@ -132,6 +137,13 @@ def test_repeated_parts_are_emitted_once() -> None:
     assert 8 == len(modules)
 
 
+def test_repeated_parts_of_a_stationary_operand_are_emitted_once() -> None:
+    text = to_verilog(StationaryArray(WS.model_copy(update={"rows": 5, "cols": 7})), "array")
+    modules = [line for line in text.splitlines() if line.startswith("module ")]
+    for part in ("pe", "row", "memory"):
+        assert 1 == sum(f"array_{part}(" in line for line in modules)
+
+
 def test_size_grows_with_the_edges_not_with_the_area() -> None:
     assert len(verilog_of(32, 32)) < 3 * len(verilog_of(8, 8))
 
@@ -140,6 +152,16 @@ def test_size_grows_with_the_edges_not_with_the_area() -> None:
 @pytest.mark.parametrize(("rows", "cols"), [(1, 1), (1, 4), (4, 1), (3, 5), (16, 16)])
 def test_verilator_has_nothing_to_say(rows: int, cols: int) -> None:
     assert "" == verilator.lint(verilog_of(rows, cols), "systolic")
+
+
+@pytest.mark.skipif(not verilator.is_available(), reason="needs Verilator and a C++ compiler")
+@pytest.mark.parametrize(("rows", "cols", "bank"), [(1, 1, 2), (1, 4, 2), (4, 1, 3), (3, 5, 256)])
+def test_verilator_has_nothing_to_say_where_an_operand_stays(
+    rows: int, cols: int, bank: int
+) -> None:
+    for spec in (WS, IS):
+        sized = spec.model_copy(update={"rows": rows, "cols": cols, "acc_rows": bank})
+        assert "" == verilator.lint(to_verilog(StationaryArray(sized), "array"), "array")
 
 
 @pytest.mark.parametrize(("rows", "cols"), [(1, 1), (3, 5)])

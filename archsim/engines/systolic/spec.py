@@ -42,7 +42,7 @@ class SystolicSpec(EngineSpec):
         Field(description="what stays in the PEs: sums (os), weights B (ws), activations A (is)"),
     ] = "os"
     acc_rows: Annotated[
-        int, Field(ge=1, le=65536, description="rows of the accumulator bank; os has none")
+        int, Field(ge=2, le=65536, description="rows of the accumulator bank; os has none")
     ] = 256
     a_bits: Annotated[int, Field(ge=2, le=16, description="bits of an activation")] = 8
     b_bits: Annotated[int, Field(ge=2, le=16, description="bits of a weight")] = 8
