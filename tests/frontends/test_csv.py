@@ -52,6 +52,73 @@ def test_a_scale_sim_topology(tmp_path: Path) -> None:
     assert trace.tensors["conv1.c"].shape == (1, 64, 112, 112)
 
 
+TOPOLOGY = (
+    "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, "
+    "Strides,"
+)
+ROW = "c, 9, 8, 3, 2, 4, 5, 2,"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        TOPOLOGY,
+        TOPOLOGY.rstrip(","),
+        "\ufeff" + TOPOLOGY.replace(", ", ",\u00a0 "),  # as spreadsheets save it
+        TOPOLOGY.replace("Layer name", "Layer").replace("IFMAP Height", "IFMAP Width"),
+        TOPOLOGY.lower().replace("channels", "channel").replace("num filter", "num filters"),
+        TOPOLOGY.replace(",", "\t"),
+        TOPOLOGY.replace("Strides", "Stride height, Stride width"),
+    ],
+)  # fmt: skip
+def test_headers_of_scale_sims_own_files(tmp_path: Path, header: str) -> None:
+    row = ROW.replace(",", "\t") if "\t" in header else ROW
+    trace = load(written(tmp_path, f"{header}\n{row}\n"))
+    (op,) = trace.ops
+    names = ("height", "width", "kernel", "channels", "filters", "stride")
+    assert [op.attrs[name] for name in names] == [9, 8, (3, 2), 4, 5, (2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "batch", "stride"),
+    [
+        (TOPOLOGY, "c,9,9,3,3,4,5,2,3,", 1, (2, 3)),  # a second stride, as SCALE-Sim reads it
+        (TOPOLOGY + "stride width,", "c,9,9,3,3,4,5,2,3,", 1, (2, 3)),
+        (TOPOLOGY + "batch size,", "c,9,9,3,3,4,5,2,7,", 7, (2, 2)),
+    ],
+)
+def test_what_stands_behind_the_strides(
+    tmp_path: Path, header: str, row: str, batch: int, stride: tuple[int, int]
+) -> None:
+    (op,) = load(written(tmp_path, f"{header}\n{row}\n")).ops
+    assert (op.attrs["batch"], op.attrs["stride"]) == (batch, stride)
+
+
+def test_what_is_not_read_is_said(tmp_path: Path) -> None:
+    rows = (",,,,,,,,", "Inception,,,,,,,,", "c,9,9,3,3,4,5,2,#dw,", "c,9,9,3,3,4,5,2,,,110")
+    text = "\n".join([TOPOLOGY + ",,Eh", *rows, ",8,8,2,2,4,5,1,"])
+    trace = load(written(tmp_path, text))
+    assert [op.name for op in trace.ops] == ["c", "c#2", "layer2"]
+    assert trace.notes[-2:] == (
+        "rows without numbers are titles: Inception",
+        "not read, behind a topology's columns: #dw, eh",
+    )
+
+
+def test_depthwise_layers_by_their_names(tmp_path: Path) -> None:
+    trace = load(written(tmp_path, f"{TOPOLOGY}\nConv2_DP,9,9,3,3,4,1,2,\n"))
+    (op,) = trace.ops
+    # SCALE-Sim runs each of four channels as a layer of its own: 16 pixels, 9 taps, 1 filter
+    assert as_gemm(op) == Gemm(16, 1, 9, groups=4)
+    assert any("1 layers with DP in their names are depthwise" in note for note in trace.notes)
+
+
+def test_outputs_that_scale_sim_rounds_up_are_noted(tmp_path: Path) -> None:
+    trace = load(written(tmp_path, f"{TOPOLOGY}\nodd,230,230,7,7,3,64,2,\neven,9,9,3,3,1,1,2,\n"))
+    assert as_gemm(trace.ops[0]).m == 112 * 112  # 113 x 113 there
+    assert any(note.startswith("1 convolutions do not end on a whole") for note in trace.notes)
+
+
 HEADER = "name,M,N,K\n"
 
 
@@ -79,6 +146,24 @@ HEADER = "name,M,N,K\n"
 )  # fmt: skip
 def test_faults_are_named_with_their_line(tmp_path: Path, text: str, fault: str) -> None:
     path = written(tmp_path, text)
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert str(caught.value).replace(str(path), "FILE") == fault
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("c,9,9,3,3,4,5", "FILE:2: must have 8 columns, not ['c', '9', '9', '3', '3', '4', '5']"),
+        ("c,9,B,3,3,4,5,1", ("FILE:2: ifmap width: must be a whole number from 1 to "
+                             "2,147,483,648, not 'B'")),
+        ("c,9,9,3,3,4,5,1,0,", ("FILE:2: stride width: must be a whole number from 1 to "
+                                "2,147,483,648, not '0'")),
+        (",,,,,,,", "FILE: must hold a row for every product below its header"),
+    ],
+)  # fmt: skip
+def test_faulty_topologies_are_named_with_their_line(tmp_path: Path, row: str, fault: str) -> None:
+    path = written(tmp_path, f"{TOPOLOGY}\n{row}\n")
     with pytest.raises(InputError) as caught:
         load(path)
     assert str(caught.value).replace(str(path), "FILE") == fault
