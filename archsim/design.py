@@ -24,7 +24,14 @@ from pydantic import (
 )
 
 from archsim.errors import InputError
-from archsim.yaml_file import Document, merge, set_path, validate
+from archsim.yaml_file import (
+    BoundedLoader,
+    Document,
+    TooManyNodes,
+    merge,
+    set_path,
+    validate,
+)
 
 PS_PER_MHZ = 10**6  # ps in a cycle of a 1 MHz clock
 MAX_DENOMINATOR = 10**5  # of exact fractions of a ps, so that 64 bits hold what they scale
@@ -276,8 +283,8 @@ def design_from(tree: Mapping[str, Any], document: Document | None = None) -> De
 def override_value(text: str) -> Any:
     """Return the value of ``--set path=VALUE``: YAML's reading of it, numbers as numbers."""
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # no value of YAML's: text
+        value = yaml.load(text, Loader=BoundedLoader)
+    except (yaml.YAMLError, TooManyNodes, ValueError, RecursionError):  # no value of YAML's: text
         return text
     if isinstance(value, str):  # PyYAML reads 1e9 as text
         try:

@@ -22,22 +22,34 @@ MAX_DEPTH = 40
 PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
 
-class _TooManyNodes(Exception):
-    pass
+class TooManyNodes(Exception):
+    """A document holds more than anybody would type."""
 
 
-class _BoundedLoader(yaml.SafeLoader):
-    """Stops at a document of too many nodes; libyaml's loader would overflow its stack on some."""
+class BoundedLoader(yaml.SafeLoader):
+    """Stops at too many nodes or levels; libyaml's loader would overflow its stack on some.
+
+    Raises
+    ------
+    TooManyNodes
+    RecursionError
+        More than `MAX_DEPTH` levels, before that many have been read.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
-        self._composed = 0
+        self._composed = self._depth = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         self._composed += 1
         if self._composed > MAX_NODES:
-            raise _TooManyNodes
-        return super().compose_node(parent, index)
+            raise TooManyNodes
+        if self._depth > MAX_DEPTH:
+            raise RecursionError
+        self._depth += 1
+        node: Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class Document:
@@ -56,14 +68,14 @@ class Document:
         self._lines: dict[Path_, int] = {}
         self._nodes = 0
         try:
-            node = yaml.compose(text, Loader=_BoundedLoader)
+            node = yaml.compose(text, Loader=BoundedLoader)
             self.value: Any = {} if node is None else self._read(node, (), 0)
         except yaml.YAMLError as fault:
             mark = getattr(fault, "problem_mark", None)
             place = f"{origin}:{mark.line + 1}" if mark else origin
             problem = getattr(fault, "problem", None) or str(fault).splitlines()[0]
             raise InputError(place, f"must be valid YAML: {problem}") from None
-        except _TooManyNodes:
+        except TooManyNodes:
             raise self._too_large() from None
         except RecursionError:
             raise InputError(origin, f"must nest at most {MAX_DEPTH} levels deep") from None
