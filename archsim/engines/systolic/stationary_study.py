@@ -103,16 +103,26 @@ def energy_group(place: str) -> str:
 def group_actions(cost: CostTerms) -> EnergyTerms:
     """Return which terms of which actions explain the energy of a group."""
     every = {action: tuple(terms) for action, terms in cost.energy.items()}
-    bits, level = ("result_bits",), ("level_bits",)
+    bits = ("result_bits",)
     return {
-        "pe": {name: every[name] for name in ("mac", "stream_hop", "load_hop", "sum_hop")},
-        "edges": {
-            **{name: every[name] for name in ("stream_beat", "load_beat")},
-            **{"acc_write": level, "result_beat": level},
+        "pe": {
+            **{name: every[name] for name in ("mac", "stream_hop", "load_hop")},
+            "sum_hop": ("acc_bits",),
+            "load_beat": ("cols*a_bits*b_bits",),
         },
-        "bank": {"acc_read": bits, "acc_write": bits, "result_beat": bits},
+        "edges": {
+            "stream_beat": every["stream_beat"],
+            "load_beat": ("line_bits",),
+            "sum_hop": ("level_bits/pes",),
+        },
+        "bank": {
+            "acc_read": bits,
+            "acc_write": bits,
+            "result_beat": bits,
+            "sum_hop": ("acc_bits/rows",),
+        },
         "port": {"result_beat": bits, "c_beat": bits},
-        "control": {"control_cycle": every["control_cycle"]},
+        "control": {"control_cycle": every["control_cycle"], "load_beat": ("1",)},
     }
 
 

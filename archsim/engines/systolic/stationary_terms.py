@@ -122,13 +122,23 @@ ENERGY_TERMS: Mapping[str, Terms] = {
         "a_bits*b_bits": lambda s: s.a_bits * s.b_bits * one(s),
     },
     "load_hop": {"stationary_bits": lambda s: stationary_bits(s) * one(s)},
-    "sum_hop": {"acc_bits": lambda s: s.acc_bits * one(s)},
+    "sum_hop": {
+        "acc_bits": lambda s: s.acc_bits * one(s),
+        # once a sum has passed all rows: its adder at the bank, and its level registers
+        "acc_bits/rows": lambda s: s.acc_bits / s.rows * one(s),
+        "level_bits/pes": lambda s: level_bits(s) / pes(s),
+    },
     "stream_beat": {"line_bits": lambda s: skew_line_bits(s.rows, streamed_bits(s))},
-    "load_beat": {"line_bits": lambda s: skew_line_bits(s.cols, stationary_bits(s))},
+    "load_beat": {
+        "line_bits": lambda s: skew_line_bits(s.cols, stationary_bits(s)),
+        # what it brings is at some time handed to a multiplier
+        "cols*a_bits*b_bits": lambda s: s.cols * s.a_bits * s.b_bits * one(s),
+        "1": one,
+    },
     "acc_read": {"result_bits": result_bits},
-    "acc_write": {"result_bits": result_bits, "level_bits": level_bits},
+    "acc_write": {"result_bits": result_bits},
     "c_beat": {"result_bits": result_bits},
-    "result_beat": {"result_bits": result_bits, "level_bits": level_bits},
+    "result_beat": {"result_bits": result_bits},
     "control_cycle": {"1": one, "rows+cols": lambda s: s.rows + s.cols},
 }
 
