@@ -161,7 +161,8 @@ class _Engine:
         if asked_ps > self.shared.horizon_ps:
             yield asked_ps
         self.free_ps = self.shared.serve(asked_ps, duration_ps)
-        execution.dma_wait_ps["dram"] += self.free_ps - duration_ps - asked_ps
+        if self.free_ps - duration_ps > asked_ps:
+            execution.contend(self.free_ps - duration_ps - asked_ps, self.free_ps - opened_ps)
         self.loaded_ps = self.free_ps + self.latency_ps
 
     def _until_known(self, needs: tuple[int, ...]) -> Turns:
@@ -197,7 +198,7 @@ class _Engine:
         free, loaded, end, slot = self.free_ps, self.loaded_ps, self.end_ps, self.slot_ps
         before = end  # end of the step before the last
         latency = self.latency_ps
-        for_load = for_store = for_input = for_buffer = dma_for_input = for_dram = 0  # waits
+        for_load = for_store = for_input = for_buffer = dma_for_input = 0  # waits
         occupied = pending = 0
         start = -1
         for load, store, cycles in steps:
@@ -211,7 +212,8 @@ class _Engine:
                 if free > shared.horizon_ps:
                     yield free
                 asked, free = free, shared.serve(free, load)
-                for_dram += free - load - asked
+                if free - load > asked:
+                    execution.contend(free - load - asked, free - opened)
                 if start < 0:
                     start = free - load
                 loaded = free + latency
@@ -241,7 +243,8 @@ class _Engine:
                 if free > shared.horizon_ps:
                     yield free
                 asked, free = free, shared.serve(free, pending)
-                for_dram += free - pending - asked
+                if free - pending > asked:
+                    execution.contend(free - pending - asked, free - opened)
                 slot = free
             before, end = last, finish
             occupied += end - begin
@@ -261,10 +264,11 @@ class _Engine:
             if asked > shared.horizon_ps:
                 yield asked
             self.free_ps = self.slot_ps = shared.serve(asked, pending)
-            for_dram += self.free_ps - pending - asked
+            if self.free_ps - pending > asked:
+                execution.contend(self.free_ps - pending - asked, self.free_ps - opened)
             shared.record(position, self.free_ps)
         execution.begin_ps, execution.start_ps, execution.end_ps = opened, start, ends[position]
         execution.occupied_ps = occupied
         execution.wait_ps = {"load": for_load, "store": for_store, "input": for_input}
-        for cause, ps in (("buffer", for_buffer), ("input", dma_for_input), ("dram", for_dram)):
-            execution.dma_wait_ps[cause] += ps
+        execution.dma_wait_ps["buffer"] += for_buffer
+        execution.dma_wait_ps["input"] += dma_for_input

@@ -168,7 +168,9 @@ class _System:
         start_ps = self.sim.now
         yield self.sim.timeout(duration_ps)
         self.dram.release()
-        job.execution.dma_wait_ps["dram"] += start_ps - asked_ps
+        if start_ps > asked_ps:
+            opened_ps = job.opened.value if job.opened else 0
+            job.execution.contend(start_ps - asked_ps, self.sim.now - opened_ps)
         if what == "load 0":
             job.execution.start_ps = start_ps
         label = f"{job.run.placed.op.name} {what}"

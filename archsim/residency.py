@@ -21,45 +21,59 @@ def room_of(design: Design) -> tuple[int, int]:
     return tiles, buffer.capacity_bytes - tiles * len(design.engines)
 
 
-def resident_tensors(
-    flow: Flow, room_bytes: int | Ints, stages: Sequence[set[int]] | None = None
-) -> dict[str, Any]:
+def resident_tensors(flow: Flow, room_bytes: int | Ints) -> dict[str, Any]:
     """Return whether each tensor that may stay on chip does: first come, first kept.
 
-    Stages of a pipeline work on different items at the same time, so each has room of its own: for
-    the most that its ops keep at any time. A tensor that a later stage reads has a slot an item
-    that is under way between the two.
-
-    Parameters
-    ----------
-    room_bytes
-        For an array of rooms the answers are arrays.
-    stages
-        Ops of each stage; one stage of all ops if None.
+    For an array of rooms the answers are arrays.
     """
     most: Any = max if isinstance(room_bytes, int) else np.maximum
-    stages = [set(range(len(flow.links)))] if stages is None else stages
-    in_use: list[list[Any]] = [[0] * len(flow.links) for _ in stages]
-    peaks: list[Any] = [0] * len(stages)
-    crossing: Any = 0
+    in_use: list[Any] = [0] * len(flow.links)
     held = {}
     for life in flow.lives:
         span = range(life.start, life.stop)
+        fits = reduce(most, in_use[life.start : life.stop]) + life.size_bytes <= room_bytes
+        for i in span:
+            in_use[i] = in_use[i] + fits * life.size_bytes
+        held[life.name] = fits
+    return held
+
+
+def resident_in_stages(
+    flow: Flow, room_bytes: int, stages: Sequence[frozenset[int]]
+) -> dict[str, bool]:
+    """Return whether each tensor that may stay on chip does, in a pipeline.
+
+    Stages work on different items at the same time, so each has room of its own: for the most that
+    its ops keep at any time. A tensor that a later stage reads has a slot for each item that is
+    under way between the two.
+
+    Parameters
+    ----------
+    stages
+        Ops of each stage.
+    """
+    in_use = [[0] * len(flow.links) for _ in stages]
+    peaks = [0] * len(stages)
+    crossing = 0
+    held = {}
+    for life in flow.lives:
         mine = _stages_of(life.start, stages)
         others = [s for user in life.users for s in _stages_of(user, stages) if s not in mine]
         if others:
             need = life.size_bytes * slots(min(mine), max(others))
             fits = sum(peaks) + crossing + need <= room_bytes
-            crossing = crossing + fits * need
+            crossing += need * fits
         else:
-            after = [most(reduce(most, (in_use[s][i] for i in span)) + life.size_bytes, peaks[s])
-                     for s in mine]  # fmt: skip
-            rest = sum(peaks[s] for s in range(len(stages)) if s not in mine)
-            fits = sum(after) + rest + crossing <= room_bytes
-            for s, peak in zip(mine, after, strict=True):
-                peaks[s] = peaks[s] + fits * (peak - peaks[s])
-                for i in span:
-                    in_use[s][i] = in_use[s][i] + fits * life.size_bytes
+            after = dict(enumerate(peaks)) | {
+                s: max(peaks[s], max(in_use[s][life.start : life.stop]) + life.size_bytes)
+                for s in mine
+            }
+            fits = sum(after.values()) + crossing <= room_bytes
+            if fits:
+                peaks = list(after.values())
+                for s in mine:
+                    for i in range(life.start, life.stop):
+                        in_use[s][i] += life.size_bytes
         held[life.name] = fits
     return held
 
@@ -69,7 +83,7 @@ def slots(producing: int, consuming: int) -> int:
     return consuming - producing + 1
 
 
-def _stages_of(op: int, stages: Sequence[set[int]]) -> list[int]:
+def _stages_of(op: int, stages: Sequence[frozenset[int]]) -> list[int]:
     return [number for number, ops in enumerate(stages) if op in ops]
 
 
@@ -85,8 +99,7 @@ def hazards(
     found: list[tuple[tuple[int, int], ...]] = []
     if not places.several:
         return [()] * len(places.units)
-    freed: dict[int, dict[str, tuple[int, int]]] = {s: {} for s in set(places.stage)}
-    last = _last_of_stages(flow, places, held)
+    freed = _last_of_stages(flow, places, held)  # at first, of the item before
     readers = _readers(flow, held)
     for index, i in enumerate(places.op):
         op, link, stage = flow.trace.ops[i], flow.links[i], places.stage[index]
@@ -97,7 +110,7 @@ def hazards(
             if latest > stage and places.last(i) == index:
                 before |= {(r, slots(stage, latest)) for r in using}
             else:
-                before |= {*({u: (x, 1) for u, x in last[stage].items()} | freed[stage]).values()}
+                before.update(freed[stage].values())
         others = {b for b in before if places.units[b[0]] != places.units[index]}
         found.append(tuple(sorted(others)))
         if not held.isdisjoint(link.last_uses):
@@ -132,12 +145,14 @@ class _Places:
         return self._at[op][-1]
 
 
-def _last_of_stages(flow: Flow, places: _Places, held: frozenset[str]) -> dict[int, dict[str, int]]:
-    """Return by stage and unit the last op that uses up a kept tensor."""
-    found: dict[int, dict[str, int]] = {s: {} for s in set(places.stage)}
+def _last_of_stages(
+    flow: Flow, places: _Places, held: frozenset[str]
+) -> dict[int, dict[str, tuple[int, int]]]:
+    """Return by stage and unit the op that uses up a kept tensor last, an item before."""
+    found: dict[int, dict[str, tuple[int, int]]] = {s: {} for s in set(places.stage)}
     for index, i in enumerate(places.op):
         if not held.isdisjoint(flow.links[i].last_uses):
-            found[places.stage[index]][places.units[index]] = index
+            found[places.stage[index]][places.units[index]] = (index, 1)
     return found
 
 

@@ -16,7 +16,7 @@ from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming
 from archsim.plan import Memo, Moves, Plan, Site, Unit
 from archsim.planner import plan_op
-from archsim.residency import hazards, resident_tensors, room_of
+from archsim.residency import hazards, resident_in_stages, resident_tensors, room_of
 from archsim.trace import Op, Trace
 
 
@@ -265,9 +265,15 @@ def build(
         return plan_op(*sites[unit.name], flow, index, given, memo)
 
     parts = assigned(design.policy, units, fallback, flow, planned, dram)
-    stages = [{i for p in parts if p.stage == s for i in range(p.start, p.stop)}
-              for s in range(max((p.stage for p in parts), default=0) + 1)]  # fmt: skip
-    kept = resident_tensors(flow, store_room, stages)
+    stages = [
+        frozenset(i for p in parts if p.stage == stage for i in range(p.start, p.stop))
+        for stage in range(max((p.stage for p in parts), default=0) + 1)
+    ]
+    kept = (
+        resident_tensors(flow, store_room)
+        if len(stages) == 1
+        else resident_in_stages(flow, store_room, stages)
+    )
     held = frozenset(name for name, stays in kept.items() if stays)
     ops, stretches = _placed(flow, parts, held, dram)
     return Program(every, ops, stretches, dram, room, items)

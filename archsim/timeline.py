@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice
 
 from archsim.errors import ArchsimError
 from archsim.result import Span
@@ -55,13 +55,22 @@ class Execution:
         default_factory=lambda: {"buffer": 0, "input": 0, "dram": 0}
     )
     tail_ps: tuple[int, ...] = ()  # what of the engine and its DMA can still delay what follows
+    contended: list[tuple[int, int]] = field(default_factory=list)
+
+    def contend(self, wait_ps: int, end_ps: int) -> None:
+        """Record a transfer that waited for DRAM, with its end after the execution's beginning.
+
+        All else that happens inside follows from these and from the state at its beginning.
+        """
+        self.dma_wait_ps["dram"] += wait_ps
+        self.contended.append((wait_ps, end_ps))
 
     def shape(self, start_ps: int) -> tuple[object, ...]:
         """Return all that happened, relative to a time."""
         times = (self.begin_ps, self.start_ps, self.end_ps, *self.tail_ps)
         return (
             self.op, tuple(t - start_ps for t in times), self.occupied_ps, self.stretched_ps,
-            self.inside_ps, self.wait_ps, self.dma_wait_ps,
+            self.inside_ps, self.wait_ps, self.dma_wait_ps, self.contended,
         )  # fmt: skip
 
 
@@ -112,9 +121,10 @@ def fold_repeats(program: Program, run: Runner, most_steps: int) -> Folded:
     A repeat is periodic if its second and third iterations run alike, relative to their start, down
     to the state that they leave behind, and if the period is a whole number of cycles of every
     clock. Nothing else may run beside it: what stands before it must have ended, what stands after
-    it must start later, and where several engines share it, each iteration must have ended before
-    the next one starts. If any of this does not hold, the program is run in full. So with the items
-    of a stream, if all ops are one engine's: those of several engines overlap.
+    it must start later, and where several engines share it, an iteration must have ended before the
+    next but one starts. (Then, when an iteration starts, all that is under way is of the one before
+    it, and that has been alike twice.) If any of this does not hold, the program is run in full. So
+    with the items of a stream, if all ops are one engine's: those of several engines overlap.
 
     Raises
     ------
@@ -219,9 +229,9 @@ def _period_ps(
     if any(e.end_ps > end_ps for e in last) or not _whole(program, period_ps):
         return None
     if len({program.ops[e.op].unit.name for e in steady}) > 1:
-        for one, two in pairwise(mine):
+        for one, next_but_one in ((mine[0], mine[2]), (mine[1], mine[3])):
             ends_ps = max(max(e.end_ps, e.tail_ps[0]) for e in one)
-            if ends_ps > min(_touched_ps(program, e) for e in two):
+            if ends_ps > min(_touched_ps(program, e) for e in next_but_one):
                 return None
     again_ps = following[0].begin_ps
     alike = [e.shape(base_ps) for e in steady] == [e.shape(again_ps) for e in following]
@@ -229,10 +239,19 @@ def _period_ps(
 
 
 def _touched_ps(program: Program, execution: Execution) -> int:
-    """Return a time before which an execution does nothing, prefetched weights aside."""
-    moves = program.ops[execution.op].moves
-    early = moves.first_ps == 0 and moves.dma_ps > moves.last_ps  # a load may be ahead of step 0
-    return execution.begin_ps if early else execution.start_ps
+    """Return a time before which an execution does nothing, weights for its first step aside.
+
+    Where step 0 loads nothing, the load of step 1 may be ahead of it, or the next op's weights.
+    """
+    placed = program.ops[execution.op]
+    moves = placed.moves
+    loads = [load_ps for load_ps, *_ in islice(moves.steps(moves.first_ps), 2)]
+    if loads[0]:
+        return execution.start_ps
+    ahead = moves.dma_ps == moves.last_ps and any(
+        op.moves.prefetch_ps for op in program.ops if op.unit.name == placed.unit.name
+    )
+    return execution.begin_ps if ahead or any(loads) else execution.start_ps
 
 
 def _items_period_ps(
