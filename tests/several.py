@@ -42,7 +42,7 @@ def design_of(random: Random) -> Design:
     for number in range(random.randint(1, 3)):
         engines[f"mxu{number}"] = {
             "kind": "systolic", "rows": random.choice((2, 4, 8)), "cols": random.choice((2, 4, 8)),
-            "dataflow": random.choice(("os",)), "clock_mhz": clock(),
+            "dataflow": random.choice(("os", "ws", "is")), "clock_mhz": clock(),
         }  # fmt: skip
     for number in range(random.randint(1, 4 - len(engines)) if len(engines) < 3 else 1):
         lanes = random.choice((1, 4, 16))
