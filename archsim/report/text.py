@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from archsim.assignment import FIRST
 from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
 from archsim.report.page import flat
 from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, times
@@ -160,11 +161,16 @@ def _explained(result: Result, top: int) -> RenderableType:
     listed = worst_ops(result)[:top]
     title = _of("What bounds the ops", len(listed), len(result.per_op))
     lines = (
-        f"{row.name} ({row.kind} on {row.engine}): {why(row)}; mapping {row.mapping}; "
+        f"{row.name} ({_placed(row)}): {why(row)}; mapping {row.mapping}; "
         f"cycles are {row.kind_of_time}"
         for row in listed
     )
     return _list(title, lines)
+
+
+def _placed(row: OpRow) -> str:
+    """Return an op's kind and engine, with the policy's reason where it had a choice."""
+    return f"{row.kind} on {row.engine}" + (f", {row.why}" if row.why not in ("", FIRST) else "")
 
 
 def _components(result: Result) -> RenderableType:
