@@ -19,7 +19,8 @@ HANDLERS: dict[str, Handler] = {**products.HANDLERS, **vectors.HANDLERS, **layou
 def lower(graph: Graph, builder: TraceBuilder) -> None:
     """Add a graph's ops to the builder."""
     integers = as_integers(graph)
-    builder.notes += integers.notes
+    if integers.notes:
+        builder.notes[:] = [*integers.notes, f"what the model leaves float: {builder.policy.note}"]
     graph = integers.graph
     values, outputs = graph.values, graph.outputs
     active = [node for node in graph.nodes if not graph.static(node)]

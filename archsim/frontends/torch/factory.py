@@ -70,10 +70,16 @@ def failed(name: str, expected: str, fault: BaseException) -> InputError:
     """Return the error for an exception of the user's code, or of torch about it."""
     frames = traceback.extract_tb(fault.__traceback__)
     own = [f for f in frames if not _foreign(f.filename)]
-    at = f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
+    at = f" at {_near(own[-1].filename)}:{own[-1].lineno}" if own else ""
     lines = str(fault).strip().splitlines()
     reason = f"{type(fault).__name__}: {lines[0]}" if lines else type(fault).__name__
     return InputError(name, f"{expected}, but raised {reason}{at}")
+
+
+def _near(file: str) -> str:
+    """Return a file as seen from the current folder, where it lies in there."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
 _OWN = str(Path(__file__).parents[2])
