@@ -7,6 +7,7 @@ from typing import Any
 
 from archsim.design import Design
 from archsim.hdl.descriptors import Geometry
+from archsim.hdl.requantise import Scaling
 
 
 def system_of(design: Design, geometry: Geometry, layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,8 +54,8 @@ def _departures(design: Design, g: Geometry, layers: Mapping[str, Any]) -> Itera
         )
     yield "rows in memory are padded to whole words, which the model does not count"
     yield (
-        "each transfer takes up to 5 cycles more than in the model, each requantised job 4: "
-        "`archsim rtl check system` holds it to that"
+        "a transfer takes up to 5 cycles more than in the model, a requantised job "
+        f"{Scaling().stages}: `archsim rtl check system` holds systems to that"
     )
 
 

@@ -198,6 +198,9 @@ DIRECTED: Mapping[str, tuple[dict[str, Any], tuple[Layer, ...]]] = {
         {}, (Layer(12, m=10, k=8, stored=True), Layer(8, m=10, k=12, stored=True),
              Layer(6, m=10, k=8, narrow=False)),
     ),
+    "chain-at-once": (
+        {}, (Layer(4, m=4, k=4, stored=True), Layer(4, m=4, k=4, narrow=False)),
+    ),
     "chain-conv": (
         {"gb_per_s": 1.1},
         (Layer(8, image=(6, 6, 3), kernel=3, pad=1, relu=True),

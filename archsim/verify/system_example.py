@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from archsim import kernel, schedule
@@ -35,8 +36,36 @@ def example(design: Design, engine: str | None = None) -> dict[str, Any]:
         If the system is too small for even this.
     """
     name = engine_of(design, engine)
+    trace, scales = _layers(geometry_of(design, name).cols)
+    return {
+        **compiled(design, trace, scales, name),
+        "ops": [_described(op, scales) for op in trace.ops],
+    }
+
+
+def compiled(
+    design: Design, trace: Trace, scales: Mapping[str, Scales], engine: str | None = None
+) -> dict[str, Any]:
+    """Return a trace compiled for a design's system: what software writes, in plain values.
+
+    ``words`` are table, word address and word of each write; ``tensors`` say where each matrix lies
+    in memory, relative to BASE; ``words_a_cycle`` what the port moves and what the design's memory
+    would.
+
+    Parameters
+    ----------
+    scales
+        By op, for those that requantise.
+
+    Raises
+    ------
+    InputError
+        If the design has no system, or an op no datapath in it.
+    InfeasibleError
+        If the program does not fit.
+    """
+    name = engine_of(design, engine)
     geometry = geometry_of(design, name)
-    trace, scales = _layers(geometry.cols)
     units, _ = units_of(design, load(design.node))
     planned = schedule.build(design, trace, tuple(u for u in units if u.name == name), None)
     program = compile_program(planned, trace, geometry, scales)
@@ -59,7 +88,6 @@ def example(design: Design, engine: str | None = None) -> dict[str, Any]:
             }
             for name, m in program.matrices.items()
         },
-        "ops": [_described(op, scales) for op in trace.ops],
         "words": [list(word) for word in program.words()],
     }  # fmt: skip
 

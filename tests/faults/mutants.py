@@ -51,9 +51,9 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
 
 @contextmanager
-def in_place(mutation: Mutation) -> Iterator[None]:
+def in_place(mutation: Mutation, replaced: tuple[str, ...] = REPLACED) -> Iterator[None]:
     """Import engines, and the parts they are made of, anew with the mutation; then undo it."""
-    saved = {name: m for name, m in sys.modules.items() if name.startswith(REPLACED)}
+    saved = {name: m for name, m in sys.modules.items() if name.startswith(replaced)}
     for name in saved:
         del sys.modules[name]
     sys.meta_path.insert(0, mutation)
@@ -61,7 +61,7 @@ def in_place(mutation: Mutation) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(mutation)
-        for name in [name for name in sys.modules if name.startswith(REPLACED)]:
+        for name in [name for name in sys.modules if name.startswith(replaced)]:
             del sys.modules[name]
         sys.modules.update(saved)
         for name, module in saved.items():
