@@ -104,7 +104,7 @@ def trees(name: str) -> list[Any]:
 @pytest.mark.parametrize("name", ["design", "sweep", "mapping", "plan"])
 @RUNS
 @given(st.data())
-def test_trees_at_length(name: str, data: st.DataObject) -> None:
+def test_trees(name: str, data: st.DataObject) -> None:
     tree = changed(data.draw, data.draw(st.sampled_from(trees(name))))
     text = json.dumps(tree) if name == "plan" else yaml.safe_dump(tree, allow_unicode=True)
     check(name, text.encode("utf-8", "surrogatepass"))
@@ -128,7 +128,7 @@ def traces() -> list[list[Any]]:
 
 @RUNS
 @given(st.data())
-def test_traces_at_length(data: st.DataObject) -> None:
+def test_traces(data: st.DataObject) -> None:
     lines = changed(data.draw, data.draw(st.sampled_from(traces())))
     lines = lines if isinstance(lines, list) else [lines]
     check("trace", "".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -158,7 +158,7 @@ CELLS = st.sampled_from(
 
 @RUNS
 @given(st.data())
-def test_tables_at_length(data: st.DataObject) -> None:
+def test_tables(data: st.DataObject) -> None:
     seeds = [s.decode("utf-8", "replace") for s in TARGETS["products"].seeds()]
     rows = [line.split(",") for line in data.draw(st.sampled_from(seeds)).splitlines()[:30]]
     for _ in range(data.draw(st.integers(1, 4)) if rows else 0):
@@ -228,7 +228,7 @@ def models() -> list[bytes]:
 
 @RUNS
 @given(st.data())
-def test_models_at_length(data: st.DataObject) -> None:
+def test_models(data: st.DataObject) -> None:
     model = onnx.load_model_from_string(data.draw(st.sampled_from(models())))
     for _ in range(data.draw(st.integers(1, 4))):
         upset(data.draw, model)
@@ -241,7 +241,7 @@ def test_models_at_length(data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", ["operands", "liberty", "options", "setting"])
 @RUNS
 @given(st.data())
-def test_bytes_at_length(name: str, data: st.DataObject) -> None:
+def test_bytes(name: str, data: st.DataObject) -> None:
     content = bytearray(data.draw(st.sampled_from(list(TARGETS[name].seeds()))))
     for _ in range(data.draw(st.integers(1, 8))):
         start = data.draw(st.integers(0, len(content)))
