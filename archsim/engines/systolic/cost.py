@@ -33,7 +33,7 @@ TABLES: Mapping[tuple[str, str], tuple[str, CostTerms]] = {
     ("is", "int"): ("systolic_stationary", stationary_terms.INTEGER),
     ("is", "bf16"): ("systolic_stationary_bf16", stationary_terms.BF16),
 }
-BANKS = 2  # interleaved single-port SRAMs of half the rows: one reads while the other writes
+BANKS = 2  # single-port SRAMs of half the rows stand for a memory that reads and writes at once
 
 
 def area_um2(spec: Spec, tech: Tech) -> dict[str, Any]:
