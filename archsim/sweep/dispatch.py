@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from archsim.errors import ArchsimError
@@ -194,6 +195,7 @@ class Dispatch:
 
     def _batch(self, points: Sequence[Point]) -> Batch:
         plan = self._folder.plan
+        evaluate, batches = self._evaluate, plan.sweep.batches
         return Batch(
             journals=str(self._folder.journals),
             base=plan.base,
@@ -204,7 +206,7 @@ class Dispatch:
             fidelity=plan.sweep.fidelity,
             objective=plan.sweep.mapping.objective,
             version=plan.version,
-            evaluate=self._evaluate,
+            evaluate=evaluate if batches == 1 else partial(evaluate, batches=batches),
             timeout_s=self._timeout_s,
             memory_mb=plan.sweep.memory_mb,
         )

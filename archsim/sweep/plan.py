@@ -284,6 +284,7 @@ def _identity(
         "workloads": _digest(sorted((w.label, trace) for w, trace in loaded)),
         "baseline": _digest(baseline.digest if baseline else None),
         **{key: _digest(typed[key]) for key in ("axes", "when", "sampling", "fidelity", "mapping")},
+        **({"batches": _digest(sweep.batches)} if sweep.batches > 1 else {}),
     }
 
 

@@ -260,6 +260,8 @@ class Sweep(_Part):
         Metric to bounds that an acceptable design keeps.
     baseline
         What the answer is compared with: a design's name or file, or a point (path to value).
+    batches
+        Items of a stream of each workload; see `simulate`.
     workers
         Processes; one a core unless given.
     timeout_s, memory_mb
@@ -274,6 +276,7 @@ class Sweep(_Part):
     workloads: Annotated[tuple[Workload, ...], Field(min_length=1, max_length=MAX_WORKLOADS)]
     fidelity: Fidelity = "analytic"
     mapping: MappingChoice = MappingChoice()
+    batches: Annotated[Count, Field(ge=1, le=10**6)] = 1
     axes: Annotated[dict[str, Axis], Field(min_length=1, max_length=MAX_AXES)]
     when: Conditions = ()
     sampling: Annotated[Grid | Random | LatinHypercube, Field(discriminator="kind")] = Grid()

@@ -84,10 +84,12 @@ class BatchReport:
 
 
 def simulated(
-    design: Design, trace: Trace, fidelity: Fidelity, objective: Objective
+    design: Design, trace: Trace, fidelity: Fidelity, objective: Objective, batches: int = 1
 ) -> Mapping[str, Cell]:
     """Return a point's columns: what sweeps evaluate unless told otherwise."""
-    return columns_of(simulate(design, trace, fidelity, objective=objective, memo=_memo()))
+    memo = _memo()
+    result = simulate(design, trace, fidelity, objective=objective, memo=memo, batches=batches)
+    return columns_of(result)
 
 
 def evaluate_batch(batch: Batch) -> BatchReport:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from archsim.errors import InputError
 from archsim.simulate import simulate
 from archsim.sweep import SweepFolder, load_results, make_plan, run_sweep
 from archsim.sweep.columns import columns_of
@@ -39,6 +40,23 @@ def test_a_row_holds_what_simulate_says(tmp_path: Path) -> None:
     for row in folder.results().to_dict("records"):
         said = columns_of(simulate(folder.design(row["design"]), trace))
         assert {name: row[name] for name in said} == said
+
+
+def test_a_sweep_of_streams_judges_throughput(tmp_path: Path) -> None:
+    goals = "objectives: {throughput_per_s: max, area_mm2: min}\nbatches: 5"
+    text = QUESTION.replace("[2, 4, 8]", "[4, 8]")
+    text = text.replace("objectives: {time_us: min, area_mm2: min}", goals)
+    outcome = run_sweep(write_question(tmp_path, text), tmp_path / "out", 1)
+    assert dict(outcome.statuses) == {"ok": 4}
+    folder, trace = SweepFolder(tmp_path / "out"), load_trace(str(tmp_path / "tiny.csv"))
+    for row in folder.results().to_dict("records"):
+        said = simulate(folder.design(row["design"]), trace, batches=5).metrics
+        assert row["throughput_per_s"] == said.throughput_per_s
+        assert row["energy_per_item_pj"] == pytest.approx(row["energy_pj"] / 5)
+    with pytest.raises(InputError, match="batches"):
+        run_sweep(
+            write_question(tmp_path, text.replace("batches: 5", "batches: 6")), tmp_path / "out", 1
+        )
 
 
 def test_a_worker_stays_small(tmp_path: Path) -> None:

@@ -120,7 +120,8 @@ def test_defaults_ask_for_time_and_area_on_the_grid() -> None:
         (
             "axes: {a: [1]}\nobjectives: {time: min}",
             ("q.yaml:5: objectives: time must be one of area_mm2, cycles, dram_bytes, edp, "
-            "energy_pj, macs, power_mw, tied_percent, time_us, utilisation"),
+            "energy_per_item_pj, energy_pj, latency_us, macs, power_mw, throughput_per_s, "
+            "tied_percent, time_us, utilisation"),
         ),
         (
             "axes: {a: [1]}\nconstraints:\n  area_mm2: {}",
