@@ -49,6 +49,8 @@ def variants(draw: st.DrawFn, base: Design) -> Design:
     mxu, buffer = tree["engines"]["mxu"], tree["memories"]["buffer"]
     mxu["rows"], mxu["cols"] = draw(st.sampled_from([2, 4, 8])), draw(st.sampled_from([2, 4, 8]))
     mxu["acc_bits"] = draw(st.sampled_from([20, 32]))
+    mxu["dataflow"] = draw(st.sampled_from(["os", "ws", "is"]))
+    mxu["acc_rows"] = draw(st.sampled_from([3, 256]))
     mhz = draw(st.sampled_from([100, 250.5, 333.3, 412.123456789]))
     mxu["clock_mhz"] = {"mhz": mhz, "assumed": "test"}
     buffer["capacity_bytes"] = draw(st.sampled_from([4096, 16384, 1 << 20]))

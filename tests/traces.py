@@ -25,7 +25,11 @@ def clocks() -> st.SearchStrategy[Any]:
 def designs(draw: st.DrawFn, *, vector: bool = False) -> Design:
     """Small designs: little arrays, buffers and bandwidths, so that every limit is met."""
     side = st.sampled_from([2, 4, 8])
-    array = {"kind": "systolic", "rows": draw(side), "cols": draw(side)}
+    array = {
+        "kind": "systolic", "rows": draw(side), "cols": draw(side),
+        "dataflow": draw(st.sampled_from(["os", "os", "ws", "is"])),
+        "acc_rows": draw(st.sampled_from([4, 256])),
+    }  # fmt: skip
     engines = {"mxu": {**array, "clock_mhz": draw(clocks())}}
     if vector:
         lanes = draw(st.sampled_from([1, 4, 16]))
