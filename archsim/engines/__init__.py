@@ -195,6 +195,20 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryPort:
+    """A port to memory: streams ``NAME_req`` out (write, address, data) and ``NAME_rsp`` in.
+
+    Writes are posted, reads are answered in order. `Rtl.pack` gives the memory's words [words]
+    from address 0 on; `Rtl.unpack` gets addresses and words of the writes [writes, 2], in order.
+    `Timing.beats` counts both streams; a job ends with its last result beat or write.
+    """
+
+    address_bits: int
+    bits: int
+    signed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Rtl:
     """The hardware face; functions take the engine's own spec type.
 
@@ -212,7 +226,7 @@ class Rtl:
     """
 
     build: Callable[[Any], Any]
-    ports: Callable[[Any], Mapping[str, Port]]
+    ports: Callable[[Any], Mapping[str, Port | MemoryPort]]
     pack: Callable[[Any, Any, int, Data], Mapping[str, Any]]
     unpack: Callable[[Any, Any, int, Mapping[str, Ints]], Mapping[str, NDArray[Any]]]
 

@@ -16,6 +16,7 @@ from archsim.engines import (
     Engine,
     EngineSpec,
     Ints,
+    MemoryPort,
     NoRtl,
     Port,
     PortEnv,
@@ -26,7 +27,7 @@ from archsim.engines import (
 )
 from archsim.errors import InputError
 from archsim.verify.drive import JobRecord
-from archsim.verify.plan import bits_text, from_ints, plan_case
+from archsim.verify.plan import bits_text, from_ints, plan_case, results
 from archsim.verify.simulation import SIMULATORS, Run, Simulator, default_simulator, prepare
 
 MAX_SPECS = 6
@@ -204,7 +205,11 @@ def _verdict(
     ports = engine.rtl.ports(case.spec)
     equal, differences = len(records) == len(case.envs), []
     for row, record in enumerate(records):
-        expected = {name: int(beats[row]) for name, beats in timing.beats.items()}
+        expected = {
+            name: results(timing, row, name, port)
+            for name, port in ports.items()
+            if name in record.outputs
+        }
         values = _value_differences(engine.rtl, case, row, record, ports, expected, wanted[row])
         equal = equal and not values
         found = [*record.faults, *values]
@@ -221,7 +226,7 @@ def _value_differences(
     case: Case,
     row: int,
     record: JobRecord,
-    ports: Mapping[str, Port],
+    ports: Mapping[str, Port | MemoryPort],
     expected: Mapping[str, int],
     wanted: Mapping[str, NDArray[Any]],
 ) -> list[str]:
@@ -244,7 +249,7 @@ def _value_differences(
 
 
 def _cycle_differences(
-    timing: Timing, row: int, record: JobRecord, ports: Mapping[str, Port]
+    timing: Timing, row: int, record: JobRecord, ports: Mapping[str, Port | MemoryPort]
 ) -> list[str]:
     differences = []
 
@@ -261,8 +266,10 @@ def _cycle_differences(
                 f"cycles: RTL {record.cycles}, model {timing.lo[row]} to {timing.hi[row]}"
             )
     passed = {**record.taken, **{name: len(got) for name, got in record.outputs.items()}}
-    for name in ports:
-        compare(f"beats of {name}", passed[name], timing.beats[name])
+    for name, port in ports.items():
+        sides = ("_req", "_rsp") if isinstance(port, MemoryPort) else ("",)
+        for stream in (f"{name}{side}" for side in sides):
+            compare(f"beats of {stream}", passed[stream], timing.beats[stream])
     if timing.kind == "exact":
         for name, model in {**timing.split, **timing.counts}.items():
             counter = "counters__" + name.replace(".", "_")

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from archsim.verify.memory_port import MemoryBench, MemoryPlan
+
 MAX_FAULTS = 5
 
 
@@ -60,9 +62,11 @@ class JobPlan:
     inputs
         Beats by port, lane 0 lowest.
     outputs
-        How many beats are expected, by port.
+        How many beats are expected, by port; of a memory port, writes.
     pace
-        Environment of every port and ``cmd``.
+        Environment of every stream and ``cmd``.
+    memories
+        By memory port.
     limit
         Cycles after which the job counts as hung.
     """
@@ -72,6 +76,7 @@ class JobPlan:
     outputs: Mapping[str, int]
     pace: Mapping[str, Pace]
     limit: int
+    memories: Mapping[str, MemoryPlan] = field(default_factory=dict)
 
     @property
     def offered_early(self) -> bool:
@@ -138,8 +143,17 @@ class _JobDriver:
         self.pins, self.job, self.following, self.widths = pins, job, following, widths
         self.command_offered = offered
         self.offered = dict.fromkeys(job.inputs, False)
-        self.waiting: dict[str, int | None] = dict.fromkeys(job.outputs)
-        self.record = JobRecord({name: [] for name in job.outputs}, dict.fromkeys(job.inputs, 0))
+        self.streams_out = [name for name in job.outputs if name not in job.memories]
+        self.waiting: dict[str, int | None] = dict.fromkeys(self.streams_out)
+        self.record = JobRecord(
+            {name: [] for name in self.streams_out}, dict.fromkeys(job.inputs, 0)
+        )
+        self.memories = [
+            MemoryBench(
+                pins, name, plan, (job.pace[f"{name}_req"], job.pace[f"{name}_rsp"]), self.record
+            )
+            for name, plan in job.memories.items()
+        ]
 
     async def run(self) -> bool:
         """Run until the next command could be accepted; False if that never happens."""
@@ -191,7 +205,9 @@ class _JobDriver:
             self.record.fault(f"cycle {cycle}: ready for a command before the job's last beat")
             return False
         self.record.occupied = cycle
-        for name in self.job.outputs:
+        for memory in self.memories:
+            memory.quiet(cycle)
+        for name in self.streams_out:
             if self.pins.get(f"{name}__valid"):
                 self.record.fault(f"cycle {cycle}: {name} is valid after the job")
             self.pins.set(f"{name}__ready", 0)
@@ -207,8 +223,10 @@ class _JobDriver:
                 poison = (1 << self.widths[name]) - 1
                 self.pins.set(f"{name}__payload", beats[beat] if beat < len(beats) else poison)
             self.pins.set(f"{name}__valid", int(self.offered[name]))
-        for name in self.job.outputs:
+        for name in self.streams_out:
             self.pins.set(f"{name}__ready", int(self.job.pace[name].ready(cycle)))
+        for memory in self.memories:
+            memory.drive(cycle)
 
     def _sample(self, cycle: int) -> None:
         for name, beats in self.job.inputs.items():
@@ -220,8 +238,10 @@ class _JobDriver:
                 self.record.fault(f"cycle 0: a beat of {name} taken together with the command")
             if self.record.taken[name] > len(beats):
                 self.record.fault(f"cycle {cycle}: {name} takes a beat beyond its {len(beats)}")
-        for name, wanted in self.job.outputs.items():
-            self._sample_output(cycle, name, wanted)
+        for name in self.streams_out:
+            self._sample_output(cycle, name, self.job.outputs[name])
+        for memory in self.memories:
+            memory.sample(cycle)
         if self.record.cycles is None and all(
             len(got) == self.job.outputs[name] for name, got in self._outputs()
         ):

@@ -94,7 +94,7 @@ def compiled(
 
 def _layers(cols: int) -> tuple[Trace, dict[str, Scales]]:
     filters = 2 * cols - 1  # ragged
-    conv = {
+    conv: dict[str, Any] = {
         "batch": 1, "height": SIDE, "width": SIDE, "stride": (1, 1), "dilation": (1, 1),
         "groups": 1,
     }  # fmt: skip
@@ -125,7 +125,7 @@ def _layers(cols: int) -> tuple[Trace, dict[str, Scales]]:
 
 def _described(op: Op, scales: dict[str, Scales]) -> dict[str, Any]:
     """Return an op as a bench wants it that computes the values itself."""
-    described = {
+    described: dict[str, Any] = {
         "name": op.name, "inputs": list(op.inputs), "output": op.outputs[0], **op.attrs,
         "outputs": as_gemm(op).m,
     }  # fmt: skip
