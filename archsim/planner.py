@@ -14,13 +14,7 @@ from archsim.engines import Engine, Env, GemmJobs, Ints, Rate, Timing, op_kinds
 from archsim.errors import ArchsimError, InfeasibleError, InputError
 from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
-from archsim.mapping import (
-    STREAM_TILES,
-    GemmMapping,
-    Loops,
-    SliceMapping,
-    steps_at,
-)
+from archsim.mapping import STREAM_TILES, GemmMapping, Loops, SliceMapping, steps_at
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import port_env
 from archsim.plan import BLOCK_STEPS, Block, Memo, Plan, Site, Unit

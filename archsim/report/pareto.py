@@ -16,7 +16,9 @@ BLOCK_ROWS = 512  # rows compared with the front at once: bounds memory at any t
 STRONG = 32  # rows, good in all objectives together, that all others are compared with first
 
 # how a metric of several workloads becomes one of the design
-ADDITIVE = frozenset({"cycles", "time_us", "energy_pj", "macs", "dram_bytes"})
+ADDITIVE = frozenset(
+    "cycles time_us energy_pj macs dram_bytes latency_us energy_per_item_pj".split()
+)
 COMPONENT_ENERGY, COMPONENT_AREA = "energy.", "area."
 
 
@@ -154,8 +156,9 @@ def over_workloads(
 
     Times, energies, work and traffic are sums over workloads by weight; area is the design's own.
     Power, utilisation and ``tied_percent`` follow from the sums: energy over time, work done over
-    work possible, and a mean by time. Other metrics (``averaged``) are means by weight. A design is
-    kept only if every workload succeeded on it.
+    work possible, and a mean by time; throughput is how often a second all of the mix is done.
+    Other metrics (``averaged``) are means by weight. A design is kept only if every workload
+    succeeded on it.
 
     Parameters
     ----------
@@ -179,6 +182,8 @@ def over_workloads(
     utilisation = rows["utilisation"].astype(float)
     work["_possible"] = (rows["macs"] * weight / utilisation.where(utilisation > 0)).fillna(0.0)
     work["_workloads"] = 1
+    if "throughput_per_s" in rows:
+        work["_mix_s"] = weight / rows["throughput_per_s"].astype(float)
     total = work.groupby(rows["design"], sort=False).sum()
     total = total.join(rows.groupby("design", sort=False)[same].first())
     total = total[total["_workloads"] == len(weights)]
@@ -188,6 +193,8 @@ def over_workloads(
         total["macs"] / total["_possible"].where(total["_possible"] > 0)
     ).fillna(0.0)
     total["tied_percent"] = total["_tied"] / total["time_us"]
+    if "_mix_s" in total:
+        total["throughput_per_s"] = 1 / total.pop("_mix_s")
     total = total.drop(columns=["_tied", "_possible", "_workloads"]).reset_index()
     made = {name: product(powers, total) for name, powers in (products or {}).items()}
     return total.assign(**made)

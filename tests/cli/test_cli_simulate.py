@@ -35,7 +35,8 @@ def test_json_has_the_promised_parts(archsim: Archsim, model: Path) -> None:
     result = archsim("simulate", "tpu_like", model, "--json").json
     assert list(result["metrics"]) == [
         "cycles", "time_us", "energy_pj", "area_mm2", "power_mw", "macs", "utilisation",
-        "dram_bytes", "tied_percent", "fidelity",
+        "dram_bytes", "latency_us", "throughput_per_s", "energy_per_item_pj", "tied_percent",
+        "fidelity", "edp",
     ]  # fmt: skip
     assert result["metrics"]["macs"] == 64 * 300 * 200 + 64 * 100 * 300
     assert [row["name"] for row in result["per_op"]] == ["fc1", "fc2"]

@@ -28,8 +28,8 @@ def test_the_table_has_a_row_a_point_sorted_by_key(tmp_path: Path) -> None:
     assert list(frame.columns) == [
         "design", "workload", "fidelity", "version", "swept", "baseline", "status", "reason",
         "engines.mxu.rows", "engines.mxu.cols", "cycles", "time_us", "energy_pj", "area_mm2",
-        "power_mw", "macs", "utilisation", "dram_bytes", "tied_percent", "energy.buffer_pj",
-        "energy.mxu_pj", "area.mxu_um2",
+        "power_mw", "macs", "utilisation", "dram_bytes", "latency_us", "throughput_per_s",
+        "energy_per_item_pj", "tied_percent", "energy.buffer_pj", "energy.mxu_pj", "area.mxu_um2",
     ]  # fmt: skip
     assert len(frame) == 9
     assert list(frame["design"]) == sorted(frame["design"])
