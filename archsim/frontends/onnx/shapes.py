@@ -195,7 +195,9 @@ def _infer_shapes(
             opset_imports=list(model.proto.opset_import),
             ir_version=model.proto.ir_version,
         )
-    except (shape_inference.InferenceError, checker.ValidationError, RuntimeError) as fault:
+    except (
+        shape_inference.InferenceError, checker.ValidationError, RuntimeError, ValueError,
+    ) as fault:  # fmt: skip
         reason = str(fault).strip().splitlines()[0]
         raise InputError(where, f"must be a well-formed {node.op_type}: {reason}") from None
     return {name: (_known_shape(kind), kind.tensor_type.elem_type) for name, kind in found.items()}
@@ -236,12 +238,16 @@ def _evaluate(
         with np.errstate(all="ignore"):
             evaluator = ReferenceEvaluator(node, opsets=dict(model.opsets))
             results = evaluator.run(None, arrays)
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+    except _NOT_EVALUATED:
         return {}  # the evaluator lacks this operator or form: the value stays unknown
     outputs = zip(node.output, results, strict=False)
     return {name: np.asarray(result) for name, result in outputs if name}
 
 
+_NOT_EVALUATED = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
 _BOUNDED_BY_INPUT = frozenset({"NonZero", "Compress", "Unique"})
 
 
