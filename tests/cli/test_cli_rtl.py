@@ -173,3 +173,50 @@ def test_synth_prints_figures_cells_and_notes(archsim: Archsim, design: Path) ->
 )
 def test_synth_refuses(arguments: tuple[str, ...], message: str, archsim: Archsim) -> None:
     assert archsim.refused("synth", *arguments).startswith(f"error: {message}")
+
+
+# ---------------------------------------------------------------------------------------- system
+
+
+def test_build_writes_a_system(archsim: Archsim, tmp_path: Path) -> None:
+    path = tmp_path / "board.yaml"
+    array = {"kind": "systolic", "rows": 2, "cols": 2, "clock_mhz": 100}
+    path.write_text(f"engines:\n  array: {json.dumps(array)}\n  vpu: {{kind: vector}}\n")
+    options = ("--top", "axi", "--json", "--set", "memories.buffer.capacity_bytes=16384")
+    made = archsim("rtl", "build", path, "-o", tmp_path / "rtl", *options).json
+    assert made["module"] == "board_array_axi"
+    assert list(made["benches"]) == ["test_engine", "test_axi"]
+    assert made["modelled_only"]["engines.vpu"] == (
+        "simulated: the system has one array, and no vector engine"
+    )
+    assert (tmp_path / "rtl" / "layers.json").is_file()
+
+
+def test_build_refuses_a_system_that_it_cannot_make(
+    archsim: Archsim, design: Path, tmp_path: Path
+) -> None:
+    refusal = archsim.refused("rtl", "build", design, "-o", tmp_path / "rtl", "--top", "axi")
+    assert refusal.startswith(
+        "error: design 'mine': must have an engine that a system can feed; array: a_bits must be 8"
+    )
+    assert not (tmp_path / "rtl").exists()
+
+
+def test_check_of_the_system_compares_with_event(archsim: Archsim) -> None:
+    options = ("system", "--cases", 1, "--simulator", "amaranth")
+    (row,) = archsim("rtl", "check", *options, "--json").json["rows"]
+    assert row["case"] == "gemm"
+    assert row["values_equal"]
+    assert row["rtl_cycles"] == row["walked_cycles"]
+    assert 0 <= row["rtl_cycles"] - row["event_cycles"] <= row["bound_cycles"]
+    printed = archsim("rtl", "check", *options).out
+    head, line, verdict = printed.splitlines()
+    assert head.split() == ["case", "event", "RTL", "more", "bound", "transfers", "jobs"]
+    more = row["rtl_cycles"] - row["event_cycles"]
+    assert line.split()[:4] == ["gemm", str(row["event_cycles"]), str(row["rtl_cycles"]), str(more)]
+    assert verdict == (
+        "system: 1 cases agree in values, and with event within their bounds (amaranth, seed 0)"
+    )
+    assert archsim.refused("rtl", "check", "system", "--set", "spec.rows=2") == (
+        "error: --set: is for the specs of engines; a system's cases have designs\n"
+    )
