@@ -67,6 +67,7 @@ class Document:
         self.origin = origin
         self._lines: dict[Path_, int] = {}
         self._nodes = 0
+        self._scalars = yaml.SafeLoader("")
         try:
             node = yaml.compose(text, Loader=BoundedLoader)
             self.value: Any = {} if node is None else self._read(node, (), 0)
@@ -113,7 +114,7 @@ class Document:
             return self._read_mapping(node, path, depth)
         assert isinstance(node, ScalarNode)
         try:
-            return yaml.SafeLoader("").construct_object(node)
+            return self._scalars.construct_object(node)
         except ValueError as fault:  # a number of 5,000 digits, the 35th of May
             problem = str(fault).partition(";")[0]
             raise InputError(self.place(path), f"must be a plain value: {problem}") from None

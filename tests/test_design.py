@@ -119,14 +119,14 @@ def test_hostile_yaml_is_bounded(tmp_path: Path) -> None:
     laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
     )
-    with pytest.raises(InputError, match=r"must hold at most 200,000 values, 40 levels deep"):
+    with pytest.raises(InputError, match=r"must hold at most 100,000 values, 40 levels deep"):
         load_design(write(tmp_path, laughs))
     with pytest.raises(InputError, match=r"levels deep"):
         load_design(write(tmp_path, "[" * 3000))
     with pytest.raises(InputError, match=r"must be a readable UTF-8 file"):
         (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
         load_design(str(tmp_path / "binary.yaml"))
-    with pytest.raises(InputError, match=r"must be at most 4,194,304 bytes"):
+    with pytest.raises(InputError, match=r"must be at most 1,048,576 bytes"):
         load_design(write(tmp_path, "#" * (5 << 20)))
 
 

@@ -171,5 +171,5 @@ def test_two_workloads_of_one_name_are_refused() -> None:
 
 def test_aliases_cannot_make_a_file_explode() -> None:
     layers = "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9))
-    with pytest.raises(InputError, match=r"must hold at most 200,000 values"):
+    with pytest.raises(InputError, match=r"must hold at most 100,000 values"):
         read(f"a0: &a0 [x]\n{layers}\n")

@@ -94,6 +94,9 @@ def _read(path: Path) -> tuple[Any, str]:
     if not proto.graph.node or not proto.opset_import:
         raise InputError(str(path), "must be an ONNX model with nodes and an opset")
     newest = onnx.defs.onnx_opset_version()
+    for number in (proto.ir_version, *(opset.version for opset in proto.opset_import)):
+        if not 0 <= number < 1 << 31:
+            raise InputError(str(path), "must have versions of 31 bits", number)
     for opset in proto.opset_import:
         if _domain(opset.domain) == "" and not 0 < opset.version <= newest:
             raise InputError(
@@ -156,9 +159,14 @@ def _check_external(proto: Any, path: Path) -> None:
 
 
 def _load_external(tensor: Any, file: Path, entries: Mapping[str, str], where: str) -> None:
-    bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    length = math.prod(tensor.dims) * bits // 8
     try:
+        length = (
+            math.prod(tensor.dims) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        )
+    except KeyError:
+        raise InputError(where, "must hold numbers of a known type", tensor.data_type) from None
+    try:
+        check_file(file, MAX_FILE_BYTES)
         offset = int(entries.get("offset", "0"))
         with file.open("rb") as stream:
             stream.seek(offset)
