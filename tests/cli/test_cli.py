@@ -22,7 +22,7 @@ COMMANDS = {
          "schema"},
     ("sweep",): {"run", "status"},
     ("rtl",): {"build", "check"},
-    ("compare",): {"scalesim"},
+    ("compare",): {"scalesim", "stonne", "onnxim", "explain"},
 }  # fmt: skip
 
 
@@ -155,8 +155,11 @@ def test_compare_scalesim_prints_rows_in_the_files_order(archsim: Archsim, tmp_p
         (("--array", "8x"), "error: --array: must be RxC, as in 32x32, not '8x'\n"),
         (("--array", "8x-8"), "error: --array: must be RxC, as in 32x32, not '8x-8'\n"),
         (
-            ("--array", "8x8", "--dataflow", "ws"),
-            "error: --dataflow: must be a dataflow that the systolic engine has: os, not 'ws'\n",
+            ("--array", "8x8", "--dataflow", "rs"),
+            (
+                "error: --dataflow: must be one that SCALE-Sim 3.0.0 has a rule for: os, ws, is, "
+                "not 'rs'\n"
+            ),
         ),
     ],
 )
@@ -165,6 +168,43 @@ def test_compare_scalesim_refuses(
 ) -> None:
     path = shapes(tmp_path)
     assert archsim.refused("compare", "scalesim", "--shapes", path, *options) == message
+
+
+@pytest.mark.parametrize(
+    ("peer", "dataflow", "cycles"),
+    [("scalesim", "ws", 3_551), ("scalesim", "is", 3_551), ("stonne", "os", 3_120),
+     ("onnxim", "ws", 2_184)],
+)  # fmt: skip
+def test_compare_has_every_peers_cycles(
+    peer: str, dataflow: str, cycles: int, archsim: Archsim, tmp_path: Path
+) -> None:
+    path = shapes(tmp_path, "name,M,N,K\nb,128,128,128\n")
+    command = ("compare", peer, "--shapes", path, "--array", "32x32", "--dataflow", dataflow)
+    (row,) = archsim(*command, "--json").json["rows"]
+    ours = {"os": 2_112, "ws": 2_145, "is": 2_145}
+    assert row.pop("why")
+    assert row == {
+        "name": "b", "M": 128, "N": 128, "K": 128,
+        f"{peer}_cycles": cycles, "archsim_cycles": ours[dataflow],
+    }  # fmt: skip
+
+
+def test_compare_explains_one_product(archsim: Archsim) -> None:
+    command = ("compare", "explain", "63x65x127", "--array", "32x32")
+    found = archsim(*command, "--json").json
+    assert (found["M"], found["N"], found["K"], found["array"]) == (63, 65, 127, "32x32")
+    cycles = {(x["tool"], x["dataflow"]): x["cycles"] for x in found["accounts"]}
+    assert cycles["STONNE 22634b8", "os"] == 1_097
+    assert all(sum(x["terms"].values()) == x["cycles"] for x in found["accounts"])
+    lines = archsim(*command).out.splitlines()
+    assert lines[0].split()[:3] == ["term", "archsim", "os"]
+    assert lines[-1].split()[0] == "cycles"
+    assert f"{cycles['STONNE 22634b8', 'os']:,}" in lines[-1]
+
+
+def test_compare_explain_refuses(archsim: Archsim) -> None:
+    said = archsim.refused("compare", "explain", "63x65", "--array", "32x32")
+    assert said == "error: GEMM: must be MxNxK, as in 128x768x768, not '63x65'\n"
 
 
 # ---------------------------------------------------------------------------------------- schema
