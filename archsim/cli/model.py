@@ -63,11 +63,19 @@ def trace(
         return
     if output is not None:
         _try_to_write(output, lambda: write_trace(loaded, output, operands))
-    summary = _summary(loaded)
+    summary = _summary(loaded) | ({"operands": _statistics(loaded, operands)} if operands else {})
     if json:
         show.as_json(summary)
     else:
         _print_summary(loaded, summary)
+
+
+def _statistics(trace: Trace, operands: dict[str, Any]) -> dict[str, dict[str, float]]:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from archsim.frontends.digits import statistics  # noqa: PLC0415
+
+    return {name: asdict(found) for name, found in statistics(trace, operands).items()}
 
 
 def _load(model: str, design: Design | None = None) -> Trace:
@@ -137,6 +145,13 @@ def _print_summary(trace: Trace, summary: dict[str, Any]) -> None:
     typer.echo(f"{summary['macs']:,} MACs, {summary['weight_bytes']:,} bytes of weights")
     if trace.notes:
         show.lines("notes", trace.notes)
+    if summary.get("operands"):
+        values = summary["operands"].items()
+        show.lines(
+            "values that are zero, bits and radix-4 Booth digits that are not",
+            (f"{name}: {v['zero_percent']:.1f} %, {v['set_bits']:.2f}, {v['booth_digits']:.2f}"
+             for name, v in values),
+        )  # fmt: skip
     if trace.unsupported:
         counts = (f"{count}x {operator}" for operator, count in trace.unsupported.items())
         show.lines("not understood; simulates only on a design with a fallback", counts)

@@ -268,6 +268,9 @@ def test_the_command_writes_trace_and_values(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert any("4 of 4 operands" in note for note in json.loads(done.stdout)["notes"])
     assert len(read_operands(tmp_path / "t.jsonl")) == 4
+    told = json.loads(done.stdout)["operands"]
+    assert told.keys() == {"x", "W", "r", "V"}
+    assert all(0 <= of["booth_digits"] <= 4 and of["set_bits"] <= 8 for of in told.values())
     assert load(tmp_path / "t.jsonl").notes == tuple(json.loads(done.stdout)["notes"])
 
 
