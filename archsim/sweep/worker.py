@@ -32,7 +32,7 @@ from archsim.sweep.parts import with_point
 from archsim.sweep.plan import load_trace
 from archsim.trace import Trace
 
-Evaluate = Callable[[Design, Trace, Fidelity, Objective], Mapping[str, Cell]]
+Evaluate = Callable[..., Mapping[str, Cell]]  # of design, trace, fidelity, objective (and batches)
 
 TRACES_KEPT = 16
 STATM = Path("/proc/self/statm")  # Linux: pages that this process has mapped come first
