@@ -85,13 +85,12 @@ def _shapes_of(op: Op) -> list[Shape]:
     if op.kind != "conv":
         gemm = as_gemm(op)
         return [Shape(op.name, gemm.m, gemm.n, gemm.k)]
-    (kh, kw), (stride, _) = op.ints_attr("kernel"), op.ints_attr("stride")
-    height = -(-(op.int_attr("height") - kh + stride) // stride)
-    width = -(-(op.int_attr("width") - kw + stride) // stride)
-    filters, channels = op.int_attr("filters"), op.int_attr("channels")
-    if "DP" in op.name:
-        return [
-            Shape(f"{op.name}Channel_{i}", height * width, filters, kh * kw)
-            for i in range(channels)
-        ]
-    return [Shape(op.name, height * width, filters, kh * kw * channels)]
+    (kh, kw), (down, right) = op.ints_attr("kernel"), op.ints_attr("stride")
+    height = -(-(op.int_attr("height") - kh + down) // down)
+    width = -(-(op.int_attr("width") - kw + right) // right)
+    groups, pixels = op.int_attr("groups"), op.int_attr("batch") * height * width
+    taps = kh * kw * op.int_attr("channels") // groups
+    if groups == 1:
+        return [Shape(op.name, pixels, op.int_attr("filters"), taps)]
+    filters = op.int_attr("filters") // groups
+    return [Shape(f"{op.name}Channel_{i}", pixels, filters, taps) for i in range(groups)]
