@@ -346,10 +346,28 @@ def test_attention_over_flat_heads_with_a_mask(tmp_path: Path) -> None:
     assert trace.ops[1].inputs[1] == "mask"
 
 
-def test_attention_with_a_cache_is_unsupported(tmp_path: Path) -> None:
-    inputs = {n: [1, 2, 4, 8] for n in ("q", "k", "v", "past_k", "past_v")}
-    nodes = [node("Attention", ["q", "k", "v", "", "past_k", "past_v"], ["y", "now_k", "now_v"])]
-    trace = trace_of(graph(nodes, inputs, outputs=["y"], opset=23), tmp_path)
+@pytest.mark.parametrize("present", [("now_k", "now_v"), ("", "")])
+def test_attention_over_a_cache(tmp_path: Path, present: tuple[str, str]) -> None:
+    """Eight query heads share two of keys; five tokens follow eleven."""
+    inputs = {"q": [3, 8, 5, 16], **{n: [3, 2, 5, 16] for n in ("k", "v")}}
+    inputs |= {n: [3, 2, 11, 16] for n in ("past_k", "past_v")}
+    nodes = [node("Attention", ["q", "k", "v", "", "past_k", "past_v"], ["y", *present])]
+    outputs = ["y", *filter(None, present)]
+    trace = trace_of(graph(nodes, inputs, outputs=outputs, opset=23), tmp_path)
+    keys, values, scores, _, context = trace.ops
+    assert [op.attrs["function"] for op in (keys, values)] == ["concat", "concat"]
+    assert (as_gemm(scores), as_gemm(context)) == (Gemm(20, 16, 16, 6), Gemm(20, 16, 16, 6))
+    joined = [trace.tensors[op.outputs[0]] for op in (keys, values)]
+    assert [t.shape for t in joined] == [(3, 2, 16, 16)] * 2
+    assert {t.role for t in joined} == {"output" if present[0] else "activation"}
+    assert scores.inputs[1] == keys.outputs[0]
+    assert context.inputs[1] == values.outputs[0]
+
+
+def test_attention_with_lengths_of_its_own_is_unsupported(tmp_path: Path) -> None:
+    inputs = {n: [1, 2, 4, 8] for n in ("q", "k", "v")}
+    nodes = [node("Attention", ["q", "k", "v"], ["y", "", "", "scores"])]
+    trace = trace_of(graph(nodes, inputs, outputs=["y", "scores"], opset=23), tmp_path)
     assert trace.unsupported == {"Attention": 1}
 
 

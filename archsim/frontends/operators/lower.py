@@ -6,14 +6,19 @@ from collections import Counter
 from dataclasses import replace
 
 from archsim.frontends.builder import TraceBuilder
-from archsim.frontends.operators import layout, products, vectors
+from archsim.frontends.operators import attention, layout, products, vectors
 from archsim.frontends.operators.fuse import Fuser
 from archsim.frontends.operators.lowering import Handler, Lowering
 from archsim.frontends.operators.node import Graph
 from archsim.frontends.operators.patterns import fold_activations
 from archsim.frontends.operators.quantised import as_integers
 
-HANDLERS: dict[str, Handler] = {**products.HANDLERS, **vectors.HANDLERS, **layout.HANDLERS}
+HANDLERS: dict[str, Handler] = {
+    **products.HANDLERS,
+    **attention.HANDLERS,
+    **vectors.HANDLERS,
+    **layout.HANDLERS,
+}
 
 
 def lower(graph: Graph, builder: TraceBuilder) -> None:

@@ -1,4 +1,4 @@
-"""Operators that are matrix products: convolutions, MatMul, Gemm, Einsum, attention."""
+"""Operators that are matrix products: convolutions, MatMul, Gemm, Einsum."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def _conv_transpose(low: Lowering, node: Node) -> None:
     columns = pixels * w.shape[1] * groups * taps
     if columns == out.elements and list(w.shape[2:]) == node.attribute("strides"):
         added = _bias(low, bias)
-        name = low.product(node, "gemm", (x, w), added, _gemm(*dims), epilogue=epilogue)
+        name = low.product(node, "gemm", (x, w), added, gemm(*dims), epilogue=epilogue)
         low.filters[name] = w.shape[1] * groups
         return
     shape = (pixels, groups * w.shape[1] * taps)
     partial = low.declare(Value(f"{out.name}.columns", shape, out.dtype))
-    low.product(node, "gemm", (x, w), (), _gemm(*dims), outputs=(partial,))
+    low.product(node, "gemm", (x, w), (), gemm(*dims), outputs=(partial,))
     passes = VECTOR_PASSES["col2im"] * columns + (
         VECTOR_PASSES["bias"] * out.elements if bias else 0
     )
@@ -100,7 +100,8 @@ def _conv_transpose(low: Lowering, node: Node) -> None:
 # ----------------------------------------------------------------------------------------- products
 
 
-def _gemm(m: int, n: int, k: int, groups: int = 1) -> dict[str, Attr]:
+def gemm(m: int, n: int, k: int, groups: int = 1) -> dict[str, Attr]:
+    """Return the attributes of a product."""
     return {"m": m, "n": n, "k": k, "groups": groups}
 
 
@@ -120,7 +121,7 @@ def _product(
         return
     if a.static and not b.static:
         a, b, m, n = b, a, n, m
-    low.product(node, "gemm", (a, b), bias, _gemm(m, n, k, groups), epilogue=epilogue)
+    low.product(node, "gemm", (a, b), bias, gemm(m, n, k, groups), epilogue=epilogue)
 
 
 def _matmul(low: Lowering, node: Node) -> None:
@@ -163,7 +164,7 @@ def _gemm_node(low: Lowering, node: Node) -> None:
     partial = low.declare(Value(f"{out.name}.product", out.shape, out.dtype))
     if swapped:
         a, b, m, n = b, a, n, m
-    low.product(node, "gemm", (a, b), (), _gemm(m, n, k), outputs=(partial,), epilogue=epilogue)
+    low.product(node, "gemm", (a, b), (), gemm(m, n, k), outputs=(partial,), epilogue=epilogue)
     attrs: dict[str, Attr] = {"function": "add", "work": out.elements * VECTOR_PASSES["add"]}
     low.op(node, "vector", (partial, *low.operand(c)), low.results(node), attrs, part="add")
 
@@ -206,45 +207,6 @@ def _fused_matmul(low: Lowering, node: Node) -> None:
     _product(low, node, a, b, (m, n, k, prod(a.shape[:-2])), epilogue=epilogue)
 
 
-# ---------------------------------------------------------------------------------------- attention
-
-
-def _attention(low: Lowering, node: Node) -> None:
-    """Lower ONNX's own attention: two products around a softmax; query heads share key heads."""
-    cached = any(low.value(node, i) for i in (4, 5, 6)) or any(node.outputs[1:])
-    if cached:
-        low.unsupported(node)
-        return
-    q, k, v = (low.required(node, i) for i in range(3))
-    out, mask = low.output(node), low.value(node, 3)
-    if len(q.shape) == 4:
-        batch, heads, rows, size = q.shape
-        shared, columns, depth = k.shape[1], k.shape[2], v.shape[3]
-    else:
-        batch, rows, columns = q.shape[0], q.shape[1], k.shape[1]
-        heads, shared = node.attribute("q_num_heads"), node.attribute("kv_num_heads")
-        size, depth = q.shape[2] // heads, v.shape[2] // shared
-    groups, m = batch * shared, heads // shared * rows
-    shape = (batch, heads, rows, columns)
-    scores = low.declare(Value(f"{out.name}.scores", shape, out.dtype))
-    weights = low.declare(Value(f"{out.name}.weights", shape, out.dtype))
-    function = "masked_softmax" if mask or node.attribute("is_causal", 0) else "softmax"
-    work = prod(shape) * VECTOR_PASSES[function]
-    low.op(
-        node,
-        "gemm",
-        (low.tensor(q), low.tensor(k)),
-        (scores,),
-        _gemm(m, columns, size, groups),
-        epilogue=("scale",),
-        part="scores",
-    )
-    softmax: dict[str, Attr] = {"function": function, "work": work}
-    low.op(node, "vector", (scores, *low.operand(mask)), (weights,), softmax, part="softmax")
-    context = _gemm(m, depth, columns, groups)
-    low.op(node, "gemm", (weights, low.tensor(v)), low.results(node), context, part="context")
-
-
 HANDLERS: dict[str, Handler] = {
     "Conv": _conv,
     "ConvInteger": lambda low, node: _conv(low, node, bias=None),
@@ -253,6 +215,5 @@ HANDLERS: dict[str, Handler] = {
     "MatMulInteger": _matmul,
     "Gemm": _gemm_node,
     "Einsum": _einsum,
-    "Attention": _attention,
     "com.microsoft.FusedMatMul": _fused_matmul,
 }
