@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsim.design import Design, Sram
 from archsim.engines import Rtl
+from archsim.epilogue import results_of, row_of
 from archsim.plan import Memo, Unit
 from archsim.result import OpRow, ResourceRow
 from archsim.schedule import Placed, Program
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from archsim.tech import Tech
 
 PJ_PER_UW_PS = 1e-6
+RESULT, CYCLE = "epilogue_result", "epilogue_cycle"  # of the lanes behind an engine's results
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,16 @@ class _MemoryPrice:
 
 
 def _price(unit: Unit, tech: Tech) -> _Price:
-    area = unit.engine.area_um2(unit.spec, tech)
+    found = unit.engine.area_um2(unit.spec, tech)
     energy = dict(unit.engine.energy_pj(unit.spec, tech))
-    return _Price(energy, {part: float(um2) for part, um2 in area.items()})
+    area = {part: float(um2) for part, um2 in found.items()}
+    row = row_of(unit.engine, unit.spec, tech)
+    if row is not None:
+        area["epilogue"] = row.area_um2
+        energy[RESULT], energy[CYCLE] = row.result_pj, row.clock_pj
+        energy["idle_cycle"] = energy.get("idle_cycle", 0.0) + row.clock_pj
+        energy["leak_ps"] = energy.get("leak_ps", 0.0) + row.leakage_uw * PJ_PER_UW_PS
+    return _Price(energy, area)
 
 
 def _memory_price(buffer: Sram, tech: Tech) -> _MemoryPrice:
@@ -179,6 +188,10 @@ def _op_row(
     engine_pj = sum(
         price.energy_pj.get(action, 0.0) * count for action, count in totals["actions"].items()
     )
+    if RESULT in price.energy_pj:
+        cycles = sum(totals["split"].values())
+        engine_pj += price.energy_pj[RESULT] * results_of(placed.op)
+        engine_pj += price.energy_pj[CYCLE] * cycles
     dram_ps = moves.dma_ps + moves.first_ps + moves.prefetch_ps
     waits = tally.wait_ps
     return OpRow(

@@ -198,6 +198,10 @@ class Tech:
         """Return whether there is a synthesis table of an engine."""
         return _measured(self.folder, engine)
 
+    def has_table(self, engine: str) -> bool:
+        """Return whether an engine was measured."""
+        return bool((self.folder / f"{engine}.yaml").is_file())
+
     def table(self, engine: str) -> Table:
         """Return what was measured of an engine.
 
