@@ -67,7 +67,10 @@ class Touched:
     def of(cls, extent: int, sizes: Ints, touched: Callable[[Ints, Ints], Ints] | None) -> Touched:
         if touched is None:
             return cls(None, np.zeros_like(sizes), np.full_like(sizes, extent), sizes, sizes)
-        different, which = np.unique(sizes, return_inverse=True)
+        one = len(sizes) == 1  # a mapping that is chosen: not worth a sort
+        different, which = (
+            (sizes, np.zeros_like(sizes)) if one else np.unique(sizes, return_inverse=True)
+        )
         counts = -(-extent // different)
         starts = [np.arange(0, extent, size, dtype=np.int64) for size in different.tolist()]
         start = np.concatenate(starts)
