@@ -5,8 +5,10 @@ which its operands are there. In RTL a count must be registered, a descriptor co
 sent. Each costs a known number of cycles:
 
 - **a transfer**: a load `LOAD_CYCLES`, a store `STORE_CYCLES`;
-- **a job**: the stages of the requantiser, if its results pass it;
-- **the program**: `PROGRAM_CYCLES`, until its first descriptor is read and after its last word;
+- **a job**: the stages of the requantiser, if its results pass it; lanes beyond the columns, which
+  find their pixels while the job before drains, a column a cycle;
+- **the program**: `PROGRAM_CYCLES`, until its first descriptor is read and after its last word, and
+  a cycle a lane, until the lanes know their first pixels;
 - **padding**: words that fill up rows, at the memory's pace.
 
 Both sides are maxima and sums along paths of transfers and jobs. A path holds each transfer and job
@@ -46,27 +48,32 @@ def bound_cycles(program: SystemProgram, timing: MemoryTiming) -> int:
     stores = sum(row["action"] == STORE for row in rows["transfers"])
     narrow = sum(row["narrow"] for row in rows["jobs"])
     padding = -(-program.padding_bytes // g.word_bytes)
-    late = _late(program) * program.jobs
+    late = max(0, g.rows - g.cols) * program.jobs
     handed = LOAD_CYCLES * (program.transfers - stores) + STORE_CYCLES * stores
     paced = -(-padding * timing.q // timing.p)
-    return PROGRAM_CYCLES + handed + JOB_CYCLES * narrow + late + paced
-
-
-def _late(program: SystemProgram) -> int:
-    """Return how late lanes have found their first pixels after the job before has drained."""
-    return max(0, program.geometry.rows - program.geometry.cols)
+    return PROGRAM_CYCLES + g.rows + handed + JOB_CYCLES * narrow + late + paced
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Times in cycles; ``free`` is when the bus is, exactly."""
+    """Times in cycles.
+
+    Parameters
+    ----------
+    free
+        When the bus is, exactly.
+    prepared
+        When the lanes know the next job's first pixels.
+    """
 
     program: SystemProgram
     timing: MemoryTiming
     occupied: Sequence[int]
     free: Fraction = Fraction(0)
+    prepared: int = 0
 
     def run(self) -> int:
+        self.prepared = READ_CYCLES + self.program.geometry.rows + 2
         landed, stored = [0], [0]  # when the count is so many
         ended = [0]
         turn, pace = READ_CYCLES, Fraction(self.timing.q, self.timing.p)
@@ -88,10 +95,14 @@ class _Walk:
         return max(stored[-1], ended[-1], landed[-1]) + END_CYCLES - COUNT_CYCLES
 
     def _job(self, ended: list[int], landed: list[int], stored: list[int]) -> None:
-        number = len(ended) - 1
+        number, g = len(ended) - 1, self.program.geometry
         row = self.program.tables["jobs"][number]
-        begun = max(ended[-1], landed[row["loads"]], stored[row["stores"]])
-        ended.append(begun + self.occupied[number] + JOB_CYCLES * row["narrow"])
+        begun = max(ended[-1], landed[row["loads"]], stored[row["stores"]], self.prepared)
+        end = begun + self.occupied[number]
+        # the last beat is fed so long before the job's end; then the lanes look for pixels
+        drain = (row["m"] - 1) % g.rows + 1 + g.cols
+        self.prepared = end - drain + g.rows + 1
+        ended.append(end + JOB_CYCLES * row["narrow"])
 
 
 def _bursts(row: Mapping[str, int], word_bytes: int) -> int:

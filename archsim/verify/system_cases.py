@@ -77,22 +77,24 @@ class SystemCase:
     stalls: Mapping[str, str] = field(default_factory=dict)
 
 
-def small_design(gb_per_s: float = 2.0, latency_ns: float = 20.0, **spec: Any) -> Design:
-    """Return a design with a 4x4 array whose memory port moves a word of four bytes a cycle.
+def small_design(
+    gb_per_s: float = 2.0, latency_ns: float = 20.0, rows: int = SIDE, cols: int = SIDE
+) -> Design:
+    """Return a design with a small array whose memory port moves a word, ``cols`` bytes, a cycle.
 
     A burst of DRAM is a word, so that the model's bursts are the port's.
     """
-    array = {"kind": "systolic", "rows": SIDE, "cols": SIDE, **spec}
     clock = {"mhz": MHZ, "assumed": "the system check"}
+    array = {"kind": "systolic", "rows": rows, "cols": cols, "clock_mhz": clock}
     dram = {
-        "channels": 1, "channel_gb_per_s": gb_per_s, "latency_ns": latency_ns, "burst_bytes": SIDE,
+        "channels": 1, "channel_gb_per_s": gb_per_s, "latency_ns": latency_ns, "burst_bytes": cols,
     }  # fmt: skip
     return design_from(
         {
             "name": "system",
-            "engines": {"mxu": {**array, "clock_mhz": clock}},
+            "engines": {"mxu": array},
             "memories": {"buffer": {"capacity_bytes": 32768}, "dram": dram},
-            "link": {"gb_per_s": SIDE * MHZ / 1000},
+            "link": {"gb_per_s": cols * MHZ / 1000},
         }
     )
 

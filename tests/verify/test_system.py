@@ -11,7 +11,14 @@ from archsim.errors import InputError
 from archsim.verify.memory import Memory, MemoryTiming, ProtocolError
 from archsim.verify.system import check_system, prepare, run_system
 from archsim.verify.system_bound import bound_cycles
-from archsim.verify.system_cases import DIRECTED, SystemCase, cases
+from archsim.verify.system_cases import (
+    DIRECTED,
+    Layer,
+    SystemCase,
+    cases,
+    chain,
+    small_design,
+)
 
 SEED = 5
 CHANNELS = ("ar", "r", "aw", "w", "b")
@@ -32,6 +39,18 @@ def test_layers_and_chains_agree_with_numpy_and_the_model() -> None:
 @pytest.mark.slow
 def test_many_drawn_chains_agree() -> None:
     assert [row for row in check_system(300, 11) if not row.ok] == []
+
+
+@pytest.mark.parametrize(("rows", "cols"), [(2, 8), (8, 2)])
+def test_wide_and_tall_arrays_agree(rows: int, cols: int) -> None:
+    layers = (
+        Layer(6, image=(6, 5, 5), kernel=3, stride=2, pad=1, relu=True),
+        Layer(9, image=(3, 3, 6), kernel=2, narrow=False),
+    )
+    design = small_design(1.0, rows=rows, cols=cols)
+    chosen = chain("chain", design, layers, np.random.default_rng(SEED))
+    (row,) = run_system([chosen], SEED, "amaranth")
+    assert row.disagreements == ()
 
 
 def stalled(case: SystemCase, seed: int) -> SystemCase:
@@ -56,12 +75,12 @@ def test_the_bound_counts_transfers_jobs_and_padding() -> None:
     loads, stores = 4, 4
     assert (ready.program.transfers, ready.program.padding_bytes) == (loads + stores, 0)
     fast, slow = MemoryTiming(), MemoryTiming(p=1, q=3)
-    assert bound_cycles(ready.program, fast) == 5 + 4 * loads + 5 * stores
+    assert bound_cycles(ready.program, fast) == 5 + 4 + 4 * loads + 5 * stores
     assert bound_cycles(ready.program, slow) == bound_cycles(ready.program, fast)
     ragged = prepare(case("gemm-one"))  # a word each, a byte of the loads' and four of the store's
     assert ragged.program.padding_bytes == 3 + 3 + 12
-    assert bound_cycles(ragged.program, fast) == 5 + 4 * 2 + 5 + 5
-    assert bound_cycles(ragged.program, slow) == 5 + 4 * 2 + 5 + 15
+    assert bound_cycles(ragged.program, fast) == 5 + 4 + 4 * 2 + 5 + 5
+    assert bound_cycles(ragged.program, slow) == 5 + 4 + 4 * 2 + 5 + 15
 
 
 def test_a_case_runs_alone_by_its_name_in_either_simulator() -> None:
