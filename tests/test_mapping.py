@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archsim.engines import Blocks, GemmJobs
 from archsim.errors import InfeasibleError
-from archsim.mapper import Machine, candidates, evaluate, footprint_bytes, search
+from archsim.mapper import Machine, Objective, candidates, evaluate, footprint_bytes, search
 from archsim.mapping import (
     ORDERS,
     RESIDENT,
@@ -36,10 +36,14 @@ def occupied(jobs: GemmJobs) -> np.ndarray:
 
 OS, WS, IS = (ROWS, COLS, None), (None, COLS, ROWS), (COLS, None, ROWS)
 blocks = st.sampled_from([OS, OS, WS, IS])
+objectives = st.sampled_from(["time", "time", "energy", "dram_bytes", "edp"])
+PRICES_PJ = (3.0, 2.0, 0.5)  # of a byte, a MAC, a picosecond: exact in floating point
 
 
 def machine(capacity_bytes: int, ps_per_byte: int = 50, blocks: Blocks = OS) -> Machine:
-    return Machine(blocks, capacity_bytes, occupied, Fraction(ps_per_byte), 1000, Fraction(1000))
+    return Machine(
+        blocks, capacity_bytes, occupied, Fraction(ps_per_byte), 1000, Fraction(1000), *PRICES_PJ
+    )
 
 
 # ---------------------------------------------------------------------------- the brute force
@@ -154,7 +158,22 @@ def time_ps(problem: Product, op: Op | None, mapping: GemmMapping, m: Machine) -
     return between + sum(ends) + m.latency_ps, total.dram_bytes
 
 
-def brute_force(problem: Product, op: Op | None, m: Machine) -> GemmMapping | None:
+def cost_of(
+    problem: Product, op: Op | None, mapping: GemmMapping, m: Machine, objective: str
+) -> tuple[float, int]:
+    """Return what is minimised, then what decides between equals."""
+    passes_ps, size_bytes = time_ps(problem, op, mapping, m)
+    byte_pj, mac_pj, ps_pj = PRICES_PJ
+    g = problem.gemm
+    energy_pj = byte_pj * size_bytes + mac_pj * g.groups * g.m * g.n * g.k + ps_pj * passes_ps
+    costs = {
+        "time": passes_ps, "energy": energy_pj, "dram_bytes": size_bytes,
+        "edp": energy_pj * passes_ps,
+    }  # fmt: skip
+    return costs[objective], size_bytes
+
+
+def brute_force(problem: Product, op: Op | None, m: Machine, objective: str) -> GemmMapping | None:
     g = problem.gemm
 
     def extents(extent: int, block: int | None) -> list[int]:
@@ -176,7 +195,7 @@ def brute_force(problem: Product, op: Op | None, m: Machine) -> GemmMapping | No
     best, best_cost = None, None
     for mapping in space:
         if room(problem, op, mapping) <= m.capacity_bytes:
-            cost = time_ps(problem, op, mapping, m)
+            cost = cost_of(problem, op, mapping, m, objective)
             if best_cost is None or cost < best_cost:
                 best, best_cost = mapping, cost
     return best
@@ -224,45 +243,53 @@ convs = st.builds(
 
 
 def check(
-    problem: Product, op: Op | None, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
+    problem: Product,
+    op: Op | None,
+    capacity_bytes: int,
+    ps_per_byte: int,
+    blocks: Blocks,
+    objective: Objective,
 ) -> None:
     m = machine(capacity_bytes, ps_per_byte, blocks)
-    expected = brute_force(problem, op, m)
+    expected = brute_force(problem, op, m, objective)
     if expected is None:
         with pytest.raises(InfeasibleError, match="bytes of buffer"):
-            search(problem, m)
+            search(problem, m, objective)
     else:
-        found = search(problem, m)
+        found = search(problem, m, objective)
         assert found == expected
         assert footprint_bytes(problem, found) == room(problem, op, found)
 
 
 @settings(max_examples=25, deadline=None)
-@given(products, st.sampled_from([30, 100, 300, 1000]), st.sampled_from([5, 500, 5000]), blocks)
+@given(products, st.sampled_from([30, 100, 300, 1000]), st.sampled_from([5, 500, 5000]), blocks,
+       objectives)  # fmt: skip
 def test_search_equals_brute_force_on_small_products(
-    gemm: Gemm, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
+    gemm: Gemm, capacity_bytes: int, ps_per_byte: int, blocks: Blocks, objective: Objective
 ) -> None:
-    check(Product(gemm, 8, 8, 8, 32), None, capacity_bytes, ps_per_byte, blocks)
+    check(Product(gemm, 8, 8, 8, 32), None, capacity_bytes, ps_per_byte, blocks, objective)
 
 
 @settings(max_examples=10, deadline=None)
-@given(convs, st.sampled_from([60, 200, 1000]), st.sampled_from([5, 5000]), blocks)
+@given(convs, st.sampled_from([60, 200, 1000]), st.sampled_from([5, 5000]), blocks, objectives)
 def test_search_equals_brute_force_on_small_convolutions(
-    op: Op, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
+    op: Op, capacity_bytes: int, ps_per_byte: int, blocks: Blocks, objective: Objective
 ) -> None:
-    check(conv_problem(op), op, capacity_bytes, ps_per_byte, blocks)
+    check(conv_problem(op), op, capacity_bytes, ps_per_byte, blocks, objective)
 
 
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
-    st.one_of(products, convs), st.integers(20, 1500), st.sampled_from([5, 50, 500, 5000]), blocks
-)
+    st.one_of(products, convs), st.integers(20, 1500), st.sampled_from([5, 50, 500, 5000]), blocks,
+    objectives,
+)  # fmt: skip
 def test_search_equals_brute_force_on_200_cases(
-    case: Gemm | Op, capacity_bytes: int, ps_per_byte: int, blocks: Blocks
+    case: Gemm | Op, capacity_bytes: int, ps_per_byte: int, blocks: Blocks, objective: Objective
 ) -> None:
     problem = Product(case, 8, 8, 8, 32) if isinstance(case, Gemm) else conv_problem(case)
-    check(problem, case if isinstance(case, Op) else None, capacity_bytes, ps_per_byte, blocks)
+    op = case if isinstance(case, Op) else None
+    check(problem, op, capacity_bytes, ps_per_byte, blocks, objective)
 
 
 @settings(max_examples=60, deadline=None)
