@@ -85,6 +85,7 @@ class StationaryElement(wiring.Component):
                 m.d.sync += shadow.eq(self.above)
             if numbers != "int":
                 # below a ragged tile's rows zeros are streamed; times infinity they would be NaN
+                # (a job's first window swaps as well, so that nothing is left of the job before)
                 with m.Elif(self.swap):
                     m.d.sync += shadow.eq(0)
         return m
