@@ -18,10 +18,10 @@ the array works on the current fold.
 over; PE (i, j) does in step ``w + i + j``. The fold's rows of A are fed in steps ``w, w + 1, ...``;
 through an input register and the skew they reach PE (i, j) from step ``w + i + j + 1`` on. The
 next tile's beats are fed in the same steps: beat x enters row 0 of column j in step ``w + x + j``
-and moves down a row a step, so nothing reaches row i before step ``w + i + j``, the one in which the
-PE there takes its old element over. Rows stop shifting with the last beat, which leaves every row of
-B in its own. So loading may begin with the window itself, and must have ended before the next one
-begins, as must the rows of A:
+and moves down a row a step, so nothing reaches row i before step ``w + i + j``, the one in which
+the PE there takes its old element over. Rows stop shifting with the last beat, which leaves every
+row of B in its own. So loading may begin with the window itself, and must have ended before the
+next one begins, as must the rows of A:
 
     period = max(rows of the chunk, depth of the next fold)
 
