@@ -31,7 +31,7 @@ TIMING = {
         "timing", "x.latency - (-beat * x.q // x.p)", "x.latency - ((1 - beat) * x.q // x.p)", "",
     ),
     "results that wait counted once only": (
-        "timing", "for back in range(STAGES)", "for back in range(1)", "counter stall.y",
+        "timing", "range(STAGES if", "range(1 if", "counter stall.y",
     ),
     "parameters taken for in time": (
         "timing", "np.asarray(sets_in_time & taken_at_once)", "np.asarray(taken_at_once)", "",

@@ -104,7 +104,8 @@ def _paced(beats: Ints, jobs: VectorJobs, rates: Mapping[str, Rate]) -> Timing:
     last = entered(operands - 1)
     cycles = taken(last + STAGES)
     waited = np.zeros_like(cycles)
-    for back in range(STAGES):  # results that may wait when the last operand is in
+    # results that may wait when the last operand is in; at an ideal port none does
+    for back in range(STAGES if "y" in rates else 0):
         offered = entered(operands - 1 - back * jobs.taps) + STAGES
         waits = taken(offered) - np.maximum(offered, last + 1)
         waited += np.where(back < beats, np.maximum(waits, 0), 0)
