@@ -23,7 +23,7 @@ from tests.sweep.processes import command, environment, workers
 from tests.traces import LENGTH
 
 LONGEST_DELAY_S = 0.4
-PATIENCE_S = 120.0  # for the machine to do anything at all
+PATIENCE_S = 600.0  # for the machine to do anything at all
 
 
 def journal_bytes(out: Path) -> int:
