@@ -160,7 +160,7 @@ BF16 = replace(
         *_floats((2, 2), acc_rows=64),
     ),
     held_out=(*_floats((8, 8), (3, 5), (1, 6)), *_floats((4, 3), dataflow="is")),
-    powered=_floats((2, 2), (2, 3), acc_rows=POWERED_BANK_ROWS),
+    powered=_floats((2, 2), (2, 3), (3, 2), acc_rows=POWERED_BANK_ROWS),
     powered_held_out=_floats((3, 3), acc_rows=POWERED_BANK_ROWS),
     group_actions=group_actions(stationary_terms.BF16),
     area_terms=stationary_terms.BF16.area,
