@@ -109,7 +109,7 @@ def machine_of_design() -> Machine:
     engine = discover()["systolic"]
     spec = design().engines["array"]
     return Machine(
-        SIDE, SIDE, BUFFER_BYTES, lambda jobs: engine.time(spec, jobs).occupied,
+        engine.blocks(spec), BUFFER_BYTES, lambda jobs: engine.time(spec, jobs).occupied,
         Fraction(PERIOD_PS, DRAM_BYTES_PER_CYCLE), 0, Fraction(PERIOD_PS),
     )  # fmt: skip
 
