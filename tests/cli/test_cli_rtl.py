@@ -79,7 +79,7 @@ def test_check_agrees_and_says_so(archsim: Archsim) -> None:
     command = ("rtl", "check", "systolic", "--cases", "4", "--seed", "5", *SMALL)
     outcome = archsim(*command, "--simulator", "amaranth")
     assert outcome.status == 0
-    assert outcome.out.startswith("systolic: 4 cases agree in values and cycles (1 specs, ")
+    assert outcome.out.startswith("systolic: 4 cases agree in values and cycles (1 spec, ")
     assert outcome.out.endswith(" RTL cycles, amaranth, seed 5)\n")
     rows = archsim(*command, "--simulator", "amaranth", "--json").json["rows"]
     wanted = {"case", "seed", "spec", "env", "values_equal", "model_cycles", "rtl_cycles",
@@ -98,7 +98,7 @@ def test_check_runs_one_case_alone(archsim: Archsim) -> None:
 
 
 VERDICT = (
-    "systolic: 1 of 1 cases disagree in values or cycles (1 specs, 10 RTL cycles, amaranth, seed 0)"
+    "systolic: 1 of 1 cases disagree in values or cycles (1 spec, 10 RTL cycles, amaranth, seed 0)"
 )
 
 
@@ -122,7 +122,10 @@ def test_check_fails_on_a_disagreement(archsim: Archsim, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("sistolic", "engine: must be one of systolic, vector (did you mean 'systolic'?), not "),
+        (
+            "sistolic",
+            "engine: must be one of system, systolic, vector (did you mean 'systolic'?), not ",
+        ),
         ("systolic --simulator vcs", "--simulator: must be one of verilator, amaranth, not 'vcs'"),
         ("systolic --set rows=2", "--set: must be spec.FIELD=VALUE for an engine, not 'rows'"),
         ("systolic --set spec.rows=0", "--set: spec.rows: input should be greater than or equal"),
