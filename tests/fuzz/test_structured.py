@@ -187,7 +187,8 @@ def upset(draw: Any, model: Any) -> None:
     message = draw(st.sampled_from(list(messages(model))))
     field = draw(st.sampled_from(list(message.DESCRIPTOR.fields)))
     values: Any = {
-        field.CPPTYPE_STRING: TEXTS, field.CPPTYPE_ENUM: (0, 1, 2, 6, 7, 11, 99),
+        field.CPPTYPE_STRING: TEXTS,
+        field.CPPTYPE_ENUM: field.enum_type and [v.number for v in field.enum_type.values],
         field.CPPTYPE_FLOAT: (0.0, float("nan"), 1e30), field.CPPTYPE_DOUBLE: (0.0, float("inf")),
     }.get(field.cpp_type, INTEGERS)  # fmt: skip
     if field.is_repeated:

@@ -97,6 +97,32 @@ def deep() -> Any:
     return graph([*inner.node], {**TYPICAL, "c": ()}, types={"c": TensorProto.BOOL})
 
 
+def referring() -> Any:
+    """Return an attribute that refers to a function's, outside of one."""
+    model = linear()
+    model.graph.node[0].attribute.append(
+        AttributeProto(name="a", ref_attr_name="b", type=AttributeProto.INT)
+    )
+    return model
+
+
+def untyped() -> Any:
+    """Return a weight of no type in another file."""
+    model = linear()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location, tensor.data_type = TensorProto.EXTERNAL, 0
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "m.onnx"
+    return model
+
+
+def versioned() -> Any:
+    model = linear()
+    model.ir_version = 1 << 60
+    return model
+
+
 def dangling() -> Any:
     model = linear()
     model.graph.node[0].attribute.append(AttributeProto(name="a", type=AttributeProto.GRAPH))
@@ -175,6 +201,9 @@ CASES = [
     onnx("a function of itself", made(recursive)),
     onnx("branches 200 deep", made(deep)),
     onnx("an attribute without its graph", made(dangling)),
+    onnx("an attribute that refers to nothing", made(referring)),
+    onnx("a version without measure", made(versioned)),
+    onnx("weights of no type in another file", made(untyped)),
     onnx("weights in the parent folder", outside(location="../w.bin")),
     onnx("weights at an absolute path", outside(location="/etc/passwd")),
     onnx("weights without a place", outside()),

@@ -64,6 +64,7 @@ def read_model(path: Path, options: Options) -> Model:
             proto = inliner.inline_local_functions(proto)
         except (RuntimeError, ValueError, onnx.checker.ValidationError) as fault:
             raise InputError(str(path), f"functions must be inlinable: {fault}") from None
+    _check_attributes(proto, path)
     return Model(proto, _bind(proto.graph, options), str(path), digest)
 
 
@@ -121,6 +122,15 @@ def _check_texts(proto: Any, path: Path) -> None:
     for text in texts:
         if not isinstance(text, str):
             raise InputError(str(path), "must hold names in UTF-8", text)
+
+
+def _check_attributes(proto: Any, path: Path) -> None:
+    """Refuse attributes without a value: of no type, or a function's outside of one."""
+    for node in proto.graph.node:
+        for attribute in node.attribute:
+            if attribute.ref_attr_name or attribute.type == onnx.AttributeProto.UNDEFINED:
+                where = f"{path}: node {node.name or next(iter(node.output), node.op_type)!r}"
+                raise InputError(where, "must hold the values of its attributes", attribute.name)
 
 
 def _check_sizes(proto: Any, path: Path) -> None:
