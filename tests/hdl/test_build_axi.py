@@ -115,9 +115,9 @@ def test_the_bench_passes_as_delivered(built: Built) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        (r"assign m_axi_wlast = ([^;]*);", r"assign m_axi_wlast = 1'h1;"),
+        (r"(assign m_axi_awaddr = [^;]*);", r"\1 + 4;"),
         (r"assign m_axi_awlen = ([^;]*);", r"assign m_axi_awlen = 8'h00;"),
-        (r"assign m_axi_arburst = 2'h1;", r"assign m_axi_arburst = 2'h0;"),
+        (r"assign m_axi_wstrb = 4'hf;", r"assign m_axi_wstrb = 4'h7;"),
     ],
 )
 def test_the_bench_catches_a_broken_port(tmp_path: Path, right: str, wrong: str) -> None:
