@@ -117,6 +117,24 @@ class _Shared:
 
 
 @dataclass(slots=True)
+class _Ahead:
+    """What is left of a run, some of whose transfers may be ahead of its inputs.
+
+    Parameters
+    ----------
+    prefetch_ps
+        Weights of the next run that are still to be fetched.
+    second_ps, fetched_ps
+        Arrival of the load of step 1, and of those weights, where they were ahead; else -1.
+    """
+
+    steps: Iterator[Step]
+    prefetch_ps: int
+    second_ps: int = -1
+    fetched_ps: int = -1
+
+
+@dataclass(slots=True)
 class _Engine:
     """An engine and its DMA; times in ps.
 
@@ -171,25 +189,29 @@ class _Engine:
                 self.shared.waiting.setdefault(position, []).append(self.order)
                 yield None
 
+    def _meanwhile(self, ahead: _Ahead, run: Run, execution: Execution) -> Turns:
+        """Do what needs no input before the inputs are known: only if step 0 loads nothing."""
+        first, second = next(ahead.steps), next(ahead.steps, None)
+        opened, loaded = self.end_ps, self.loaded_ps
+        if not first[0]:
+            others_ps = run.placed.moves.dma_ps
+            if second is not None and second[0]:
+                yield from self._fetch(execution, second[0], opened)
+                others_ps -= second[0]
+                ahead.second_ps, second = self.loaded_ps, (0, *second[1:])
+            if ahead.prefetch_ps and others_ps == run.placed.moves.last_ps:
+                yield from self._fetch(execution, ahead.prefetch_ps, opened)
+                ahead.prefetch_ps, ahead.fetched_ps = 0, self.loaded_ps
+        self.loaded_ps = loaded
+        ahead.steps = chain((first,) if second is None else (first, second), ahead.steps)
+
     def _run(self, position: int, run: Run, execution: Execution) -> Turns:
         """Run one op's steps: the recurrence of the module's docstring, in plain integers."""
         shared, ends = self.shared, self.shared.ends_ps
-        steps: Iterator[Step] = run.steps()
         opened = self.end_ps
-        arriving, fetched, ahead_ps = -1, -1, run.prefetch_next_ps
+        ahead = _Ahead(run.steps(), run.prefetch_next_ps)
         if any(ends[p] < 0 for p in run.needs):
-            first, second = next(steps), next(steps, None)
-            if not first[0]:  # what needs no input goes on meanwhile
-                kept, others_ps = self.loaded_ps, run.placed.moves.dma_ps
-                if second is not None and second[0]:
-                    yield from self._fetch(execution, second[0], opened)
-                    others_ps -= second[0]
-                    arriving, second = self.loaded_ps, (0, *second[1:])
-                if ahead_ps and others_ps == run.placed.moves.last_ps:
-                    yield from self._fetch(execution, ahead_ps, opened)
-                    ahead_ps, fetched = 0, self.loaded_ps
-                self.loaded_ps = kept
-            steps = chain((first,) if second is None else (first, second), steps)
+            yield from self._meanwhile(ahead, run, execution)
             yield from self._until_known(run.needs)
         ready_ps = max((ends[p] for p in run.needs), default=0)
 
@@ -201,7 +223,7 @@ class _Engine:
         for_load = for_store = for_input = for_buffer = dma_for_input = 0  # waits
         occupied = pending = 0
         start = -1
-        for load, store, cycles in steps:
+        for load, store, cycles in ahead.steps:
             if load:
                 if before > free:
                     for_buffer += before - free
@@ -250,14 +272,14 @@ class _Engine:
             occupied += end - begin
             pending = store
             ready_ps = 0  # inputs matter to the first step only
-            if arriving >= 0:
-                loaded, arriving = arriving, -1
+            if ahead.second_ps >= 0:
+                loaded, ahead.second_ps = ahead.second_ps, -1
         self.free_ps, self.end_ps, self.slot_ps = free, end, slot
-        self.loaded_ps = loaded if fetched < 0 else fetched
+        self.loaded_ps = loaded if ahead.fetched_ps < 0 else ahead.fetched_ps
         if not pending:
             shared.record(position, end)
-        if ahead_ps:
-            yield from self._fetch(execution, ahead_ps, opened)
+        if ahead.prefetch_ps:
+            yield from self._fetch(execution, ahead.prefetch_ps, opened)
         if pending:
             asked = max(self.free_ps, end)
             for_buffer += asked - self.free_ps

@@ -14,6 +14,7 @@ from archsim.schedule import Program
 # prefetches for what comes after. The ones left out stand between the third and the last.
 RUN_ITERATIONS = 4
 STEADY = 2  # the iteration that stands for those left out
+MAX_RUNS = 250_000  # of ops, about 300 MB
 
 
 @dataclass(slots=True)
@@ -148,11 +149,17 @@ def fold_repeats(program: Program, run: Runner, most_steps: int) -> Folded:
 
 
 def _check_steps(program: Program, repeats: Mapping[int, int], items: int, most: int) -> None:
-    steps = items * sum(
-        placed.plan.steps * repeats.get(number, stretch.repeat)
-        for number, stretch in enumerate(program.stretches)
-        for placed in program.ops[stretch.start : stretch.stop]
-    )
+    runs = steps = 0
+    for number, stretch in enumerate(program.stretches):
+        mine = program.ops[stretch.start : stretch.stop]
+        times = items * repeats.get(number, stretch.repeat)
+        runs += times * len(mine)
+        steps += times * sum(placed.plan.steps for placed in mine)
+    if runs > MAX_RUNS:
+        raise ArchsimError(
+            f"{runs:,} executions of ops would have to be run, and at most {MAX_RUNS:,} are; "
+            "ask for fewer batches, or repeat blocks less often"
+        )
     if steps > most:
         raise ArchsimError(
             f"{steps:,} buffer tiles would have to be run, and at most {most:,} are; "

@@ -15,7 +15,7 @@ import pytest
 
 from archsim import analytic, kernel, schedule
 from archsim.assignment import _balanced
-from archsim.design import Design, design_from, load_design
+from archsim.design import Design, Memories, Sram, design_from, load_design
 from archsim.errors import ArchsimError, InputError
 from archsim.frontends import load
 from archsim.plan import Memo
@@ -385,10 +385,17 @@ def test_batches_that_are_refused(batches: Any) -> None:
 def test_a_run_that_would_not_end_is_refused() -> None:
     with pytest.raises(
         ArchsimError,
-        match=r"^20,000,000 buffer tiles would have to be run, and at most 5,000,000 are; raise "
+        match=r"^20,000,000 executions of ops would have to be run, and at most 250,000 are; ask "
+        r"for fewer batches, or repeat blocks less often$",
+    ):
+        simulate(two(), chain(8), batches=10**7)
+    small = two().model_copy(update={"memories": Memories(buffer=Sram(capacity_bytes=4096))})
+    with pytest.raises(
+        ArchsimError,
+        match=r"^[\d,]+ buffer tiles would have to be run, and at most 5,000,000 are; raise "
         r"memories.buffer.capacity_bytes, ask for fewer batches, or for analytic$",
     ):
-        simulate(two(), chain(8), "event", batches=10**7)
+        simulate(small, chain(256), "event", batches=10**5)
 
 
 def test_the_published_margin_of_zoo_models() -> None:
