@@ -126,7 +126,7 @@ def tile_extents(extent: int, block: int | None) -> tuple[int, ...]:
     They are power-of-two multiples of a block, ascending; without blocks ``ceil(extent / 2^i)``,
     descending.
     """
-    sizes = []
+    sizes: list[int] = []
     if block is not None:
         while (size := block << len(sizes)) < extent:
             sizes.append(size)
