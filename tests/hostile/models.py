@@ -86,6 +86,16 @@ def recursive() -> Any:
     return model
 
 
+def mumbling() -> bytes:
+    """Return a function whose operator has a name in no alphabet."""
+    model = graph([node("F", ["x"], ["y"], domain="here")], TYPICAL, domains={"here": 1})
+    body = [helper.make_node("NoText", ["a"], ["b"])]
+    opsets = [helper.make_opsetid("", 21)]
+    model.functions.append(helper.make_function("here", "F", ["a"], ["b"], body, opsets))
+    data: bytes = model.SerializeToString()
+    return data.replace(b"NoText", b"\xff\xfe\xff\xfe\xff\xfe")
+
+
 def deep() -> Any:
     """Return branches inside branches, 200 deep."""
     inner = helper.make_graph([node("Identity", ["x"], ["z"])], "g", [], [])
@@ -199,6 +209,7 @@ CASES = [
         "a": np.array(0), "b": np.array(1 << 50), "c": np.array(1), "w": W
     }, outputs=["r", "y"]))),
     onnx("a function of itself", made(recursive)),
+    onnx("a function of bytes that are no text", mumbling),
     onnx("branches 200 deep", made(deep)),
     onnx("an attribute without its graph", made(dangling)),
     onnx("an attribute that refers to nothing", made(referring)),

@@ -64,6 +64,8 @@ def read_model(path: Path, options: Options) -> Model:
             proto = inliner.inline_local_functions(proto)
         except (RuntimeError, ValueError, onnx.checker.ValidationError) as fault:
             raise InputError(str(path), f"functions must be inlinable: {fault}") from None
+        _check_texts(proto, path)
+        _check_sizes(proto, path)
     _check_attributes(proto, path)
     return Model(proto, _bind(proto.graph, options), str(path), digest)
 
