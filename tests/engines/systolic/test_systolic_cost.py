@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +16,10 @@ from hypothesis import strategies as st
 from archsim import tech
 from archsim.engines import GemmJobs, SpecBatch
 from archsim.engines.systolic import ENGINE, cost, terms
-from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines.systolic.spec import Dataflow, SystolicSpec
+from archsim.engines.systolic.stationary_terms import BEATS
 from archsim.engines.systolic.timing import actions, time
+from archsim.errors import InfeasibleError
 
 NODE = tech.load("freepdk45")
 
@@ -23,9 +31,13 @@ def spec(rows: int = 8, cols: int = 8, **fields: int) -> SystolicSpec:
 @st.composite
 def specs(draw: st.DrawFn) -> SystolicSpec:
     a, b = draw(st.integers(2, 16)), draw(st.integers(2, 16))
+    widths: dict[str, Any] = {"a_bits": a, "b_bits": b, "acc_bits": draw(st.integers(a + b, 64))}
+    if draw(st.booleans()):
+        widths = {"numbers": "bf16"}
     return SystolicSpec(
         rows=draw(st.integers(1, 256)), cols=draw(st.integers(1, 256)),
-        a_bits=a, b_bits=b, acc_bits=draw(st.integers(a + b, 64)),
+        dataflow=draw(st.sampled_from(["os", "ws", "is"])), acc_rows=draw(st.integers(2, 4096)),
+        **widths,
     )  # fmt: skip
 
 
@@ -35,13 +47,13 @@ def test_batch_equals_single_specs(batch: list[SystolicSpec]) -> None:
     area, energy = cost.area_um2(many, NODE), cost.energy_pj(many, NODE)
     fmax = cost.fmax_mhz(many, NODE)
     for i, one in enumerate(batch):
-        single = cost.area_um2(one, NODE)
-        assert {k: float(v[i]) for k, v in area.items()} == pytest.approx(
-            {k: float(v) for k, v in single.items()}
-        )
-        assert {k: float(v[i]) for k, v in energy.items()} == pytest.approx(
-            cost.energy_pj(one, NODE)
-        )
+        for found, single in (
+            (area, cost.area_um2(one, NODE)),
+            (energy, cost.energy_pj(one, NODE)),
+        ):
+            own = {name: float(values[i]) for name, values in found.items()}
+            # what an array does not have costs it nothing
+            assert own == pytest.approx(dict.fromkeys(own, 0.0) | dict(single))
         assert float(fmax.mhz[i]) == cost.fmax_mhz(one, NODE).mhz
 
 
@@ -95,8 +107,9 @@ def test_a_clocked_cycle_costs_at_least_an_idle_one() -> None:
     assert energy["pe_clock"] * one.pes > energy["idle_cycle"]
 
 
-def test_every_action_has_a_price() -> None:
-    one = spec()
+@pytest.mark.parametrize("dataflow", ["os", "ws", "is"])
+def test_every_action_has_a_price(dataflow: Dataflow) -> None:
+    one = SystolicSpec(rows=8, cols=8, dataflow=dataflow)
     jobs = GemmJobs(*(np.array([x]) for x in (10, 10, 10)), accumulate=np.array([True]))
     counted = set(actions(one, jobs, time(one, jobs)))
     priced = set(cost.energy_pj(one, NODE))
@@ -104,14 +117,20 @@ def test_every_action_has_a_price() -> None:
 
 
 @pytest.mark.parametrize("name", tech.names())
-def test_energy_of_a_simulated_job_is_predicted(name: str) -> None:
+@pytest.mark.parametrize("kind", [k for k in cost.TABLES if k[0] != "is"], ids="-".join)
+def test_energy_of_a_simulated_job_is_predicted(kind: tuple[str, str], name: str) -> None:
     """The largest simulated array was held out of the fit; its jobs' energy follows from prices."""
     node = tech.load(name)
-    rows = [r for r in node.table("systolic").energy_rows if not r["fitted"]]
+    rows = [r for r in node.table(cost.TABLES[kind][0]).energy_rows if not r["fitted"]]
     largest = max(rows, key=lambda r: (r["spec"]["rows"] * r["spec"]["cols"], r["counts"]["mac"]))
     one = SystolicSpec(**largest["spec"])
     price = cost.energy_pj(one, node)
-    counts = {k: v for k, v in largest["counts"].items() if k != "cycle"}
+    ports = {role: port for port, role in BEATS[one.dataflow].items()}
+    counts = {ports.get(k, k): v for k, v in largest["counts"].items() if k != "cycle"}
+    if kind[0] != "os":  # the bank's memory was left out of what was simulated
+        sram = node.sram(one.acc_rows * one.cols * one.acc_bits / 16, one.cols * one.acc_bits)
+        price["acc_read"] -= sram.read_pj
+        price["acc_write"] -= sram.write_pj
     cycles = largest["counts"]["cycle"]
     predicted = sum(price[k] * v for k, v in counts.items())
     predicted += cycles * (price["pe_clock"] * one.pes - price["idle_cycle"])
@@ -122,6 +141,47 @@ def test_an_idle_second_costs_clock_and_leakage() -> None:
     energy = cost.energy_pj(spec(), NODE)
     leakage_uw = NODE.table("systolic").fit("leakage_uw").evaluate(terms.INTEGER.whole, spec())
     assert energy["leak_ps"] * 1e12 == pytest.approx(float(leakage_uw["array"]) * 1e6)
+
+
+def test_input_stationary_costs_what_weight_stationary_does_with_its_operands_exchanged() -> None:
+    ws = SystolicSpec(rows=6, cols=9, a_bits=8, b_bits=4, dataflow="ws")
+    turned = SystolicSpec(rows=6, cols=9, a_bits=4, b_bits=8, dataflow="is")
+    assert cost.area_um2(ws, NODE) == pytest.approx(cost.area_um2(turned, NODE))
+    assert cost.fmax_mhz(ws, NODE).mhz == cost.fmax_mhz(turned, NODE).mhz
+    priced, exchanged = cost.energy_pj(ws, NODE), cost.energy_pj(turned, NODE)
+    assert (priced["a_beat"], priced["b_beat"]) == (exchanged["b_beat"], exchanged["a_beat"])
+
+
+def test_a_deeper_accumulator_bank_is_larger_hungrier_and_slower() -> None:
+    small, large = (SystolicSpec(dataflow="ws", acc_rows=n) for n in (256, 16384))
+    areas = [cost.area_um2(s, NODE)["accumulators"] for s in (small, large)]
+    assert areas[1] > 20 * areas[0]
+    for action in ("acc_read", "acc_write", "leak_ps"):
+        assert cost.energy_pj(large, NODE)[action] > cost.energy_pj(small, NODE)[action]
+    assert cost.fmax_mhz(large, NODE).mhz < cost.fmax_mhz(small, NODE).mhz
+    assert "begins with a cycle of its SRAM" in cost.fmax_mhz(small, NODE).source
+
+
+def test_bf16_is_slower_and_larger_than_int8() -> None:
+    whole, floats = SystolicSpec(), SystolicSpec(numbers="bf16")
+    assert cost.fmax_mhz(floats, NODE).mhz < 0.6 * cost.fmax_mhz(whole, NODE).mhz
+    assert sum(cost.area_um2(floats, NODE).values()) > 2 * sum(cost.area_um2(whole, NODE).values())
+
+
+@pytest.mark.parametrize("price", [cost.area_um2, cost.energy_pj, cost.fmax_mhz])
+def test_what_was_not_measured_has_no_cost(price: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(Path(tech.__file__).parent / "freepdk45", folder)
+    (folder / "systolic_bf16.yaml").unlink()
+    text = (
+        "the cost of a systolic array (os, bf16) in node mine needs 1 synthesis table "
+        "systolic_bf16.yaml, and there are 0; choose a node that has it or measure: "
+        "python -m archsim.tech.characterise"
+    )
+    node = tech.load(str(folder))
+    with pytest.raises(InfeasibleError, match=f"^{re.escape(text)}$"):
+        price(SystolicSpec(numbers="bf16"), node)
+    price(SystolicSpec(), node)
 
 
 def test_engine_record_points_here() -> None:

@@ -1,0 +1,48 @@
+"""The page on technology has the errors that stand in the tables; run this file to renew it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archsim import tech
+from archsim.engines.systolic.cost import TABLES
+from archsim.tech.table import Table
+
+PAGE = Path(__file__).parents[2] / "docs" / "technology.md"
+BEGIN, END = "<!-- errors -->\n", "<!-- end of errors -->"
+QUANTITIES = {
+    "area_um2": "area", "leakage_uw": "leakage", "clock_pj": "clock energy",
+    "delay_ps": "delay", "energy_pj": "energy of a job",
+}  # fmt: skip
+
+
+def errors() -> str:
+    """Return the table of held-out errors."""
+    head = ["node", "table", *QUANTITIES.values(), "fitted up to", "judged up to"]
+    lines = [head, ["---"] * len(head)]
+    for node in tech.names():
+        for name in dict.fromkeys(name for name, _ in TABLES.values()):
+            table = tech.load(node).table(name)
+            found = [f"{table.fit(quantity).max_error_percent:g}" for quantity in QUANTITIES]
+            shown = [largest(table, fitted=fitted) for fitted in (True, False)]
+            lines.append([node, f"`{name}`", *found, *shown])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def largest(table: Table, *, fitted: bool) -> str:
+    sizes = [(r["spec"]["rows"], r["spec"]["cols"]) for r in table.rows if r["fitted"] is fitted]
+    return "{} x {}".format(*max(sizes, key=lambda size: size[0] * size[1]))
+
+
+def renewed(page: str) -> str:
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}{errors()}{END}{rest.partition(END)[2]}"
+
+
+def test_the_page_has_the_errors_of_the_tables() -> None:
+    page = PAGE.read_text("utf-8")
+    assert renewed(page) == page, "run python -m tests.tech.test_technology_page"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text("utf-8")), "utf-8")
