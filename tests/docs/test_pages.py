@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from archsim.compare import scalesim
+from archsim.compare import scalesim, stonne
 from archsim.compare.shapes import Shape
 from archsim.compare.table import compare
 from archsim.design import Dram, Fallback, Link, Sram, load_design
@@ -195,13 +195,16 @@ OTHER_ARRAYS = [  # what no shipped design has
 def test_the_readme_has_the_cycles_of_the_array() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     size = r"(\d+)x(\d+)x(\d+), (\d+)x(\d+)"
-    found = re.findall(rf"^\| {size} \| ([\d,]+) .* \| ([\d,]+) \|$", text, re.MULTILINE)
+    cells = r"\| ([\d,-]+) " * 6
+    found = re.findall(rf"^\| {size} {cells}\|$", text, re.MULTILINE)
     assert len(found) == 5
-    for m, n, k, rows, cols, theirs, ours in found:
-        shape = Shape("x", int(m), int(n), int(k))
-        (row,) = compare(scalesim.PEER, [shape], int(rows), int(cols), "os")
-        assert f"{row.peer_cycles:,}" == theirs
-        assert f"{row.archsim_cycles:,}" == ours
+    for m, n, k, rows, cols, scale_sim, mesh, in_os, _, _, in_ws in found:
+        shape, array = Shape("x", int(m), int(n), int(k)), (int(rows), int(cols))
+        (os_row,) = compare(scalesim.PEER, [shape], *array, "os")
+        (ws_row,) = compare(scalesim.PEER, [shape], *array, "ws")
+        assert f"{os_row.peer_cycles:,}" == scale_sim
+        assert mesh in ("-", f"{stonne.account(shape, *array).cycles:,}")
+        assert (in_os, in_ws) == (f"{os_row.archsim_cycles:,}", f"{ws_row.archsim_cycles:,}")
 
 
 # ---------------------------------------------------------------------------------------- runner
