@@ -30,7 +30,9 @@ def engines() -> list[Path]:
 def write(folder: Path, into: Path) -> Mapping[str, Any]:
     """Build a folder's design into another (or itself) and return the manifest."""
     design = load_design(str(folder / "design.yaml"))
-    return build(design, discover(), into, top="stream").manifest
+    (spec,) = design.engines.values()
+    top = "engine" if getattr(spec, "kind", "") == "vector" else "stream"  # all that there is
+    return build(design, discover(), into, top=top).manifest
 
 
 def measure(folder: Path, manifest: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -79,15 +81,19 @@ def with_table(readme: str, synthesis: Mapping[str, Mapping[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--no-synthesis", action="store_true", help="write the Verilog only")
-    only_verilog = parser.parse_args().no_synthesis
+    parser.add_argument("--only", metavar="FOLDER", help="measure one folder; others stay")
+    options = parser.parse_args()
+    only_verilog = options.no_synthesis
     measured: dict[str, Any] = {}
     for folder in engines():
         manifest = write(folder, folder)
-        if not only_verilog:
+        if only_verilog:
+            continue
+        figures_file = folder / "synthesis.json"
+        if options.only in (None, folder.name):
             synthesis = measure(folder, manifest)
-            text = json.dumps(synthesis, indent=1) + "\n"
-            (folder / "synthesis.json").write_text(text, "utf-8")
-            measured |= synthesis
+            figures_file.write_text(json.dumps(synthesis, indent=1) + "\n", "utf-8")
+        measured |= json.loads(figures_file.read_text("utf-8"))
     if not only_verilog:
         readme = HERE / "README.md"
         readme.write_text(with_table(readme.read_text("utf-8"), measured), "utf-8")

@@ -65,7 +65,7 @@ def test_the_readme_has_the_measured_figures() -> None:
         measured |= json.loads((folder / "synthesis.json").read_text())
     readme = (RTL / "README.md").read_text()
     assert regenerate.with_table(readme, measured) == readme
-    assert [f"[{folder.name}]({folder.name}/README.md)" in readme for folder in FOLDERS] == [True]
+    assert all(f"[{folder.name}]({folder.name}/README.md)" in readme for folder in FOLDERS)
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_synthesis_gives_the_recorded_figures(folder: Path, target: str) -> None
     """Without place and route, which takes minutes; `make rtl` does it all."""
     manifest = json.loads((folder / "manifest.json").read_text())
     recorded = json.loads((folder / "synthesis.json").read_text())
-    bench = manifest["benches"]["test_engine"]
+    bench = next(iter(manifest["benches"].values()))  # of the engine alone
     text = "\n".join((folder / name).read_text() for name in bench["sources"])
     figures = regenerate.figures(synthesise(text, bench["module"], target))
     for name in ("cells", "gate_equivalents", "levels"):
