@@ -37,7 +37,6 @@ from archsim.sweep.progress import Progress
 from archsim.sweep.worker import simulated
 from archsim.trace import Trace
 
-POINTS = 100_000
 ROUNDS = 3
 SPEED_UP, MOST_MB, MOST_S = 1.8, 1000, 30
 SWEEP = """\
@@ -48,7 +47,7 @@ axes:
   engines.mxu.rows: {range: [8, 128, 8]}
   engines.mxu.cols: {range: [8, 128, 8]}
   engines.vpu.lanes: {pow2: [8, 64]}
-  memories.buffer.capacity_bytes: {log: [262144, 16777216, 10]}
+  memories.buffer.capacity_bytes: {log: [262144, 16777216, 8]}
   memories.dram.channels: {pow2: [1, 8]}
   memories.dram.latency_ns: [40, 60, 100]
 """
@@ -87,9 +86,8 @@ def free(design: Design, trace: Trace, fidelity: Any, objective: Any) -> Mapping
 def run(kind: str, workers: int) -> dict[str, float]:
     """Run a case in this process, and return its figures."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:workers])
-    text, points = SWEEP, POINTS
+    text = SWEEP
     if kind == "real":
-        points = None
         for old, new in PART.items():
             text = text.replace(old, new)
     with tempfile.TemporaryDirectory() as folder:
@@ -103,13 +101,13 @@ def run(kind: str, workers: int) -> dict[str, float]:
 
         evaluate = {"real": real, "free": free}[kind]
         start = time.process_time()
-        run_sweep(path, out, workers, points, mark, evaluate=evaluate)
+        run_sweep(path, out, workers, progress=mark, evaluate=evaluate)
         end = time.process_time()
         table = load_results(out)
         first, last = marks[0], marks[-1]
         taken = table.groupby("pid")[["cpu_s", "delay_s", "wall_s"]].agg(np.ptp)
         resumed = time.process_time()
-        run_sweep(path, out, workers, points, evaluate=evaluate)
+        run_sweep(path, out, workers, evaluate=evaluate)
         return {
             "points": len(table),
             "start_s": first - start,
@@ -148,7 +146,7 @@ def main() -> None:
     one_s = min(x["cpu_s"] + x["parent_s"] for x in one) / points
     two_s = min(x["undisturbed_s"] for x in two) / points
     ends_s = beside["start_s"] + beside["end_s"]
-    speed_up = (ends_s + POINTS * one_s) / (ends_s + POINTS * two_s)
+    speed_up = (ends_s + beside["points"] * one_s) / (ends_s + beside["points"] * two_s)
     cpu_ms = [1e3 * min(x["cpu_s"] for x in cases) / points for cases in (one, two)]
     lost = max(x["lost"] for x in (*one, *two))
     note = (

@@ -176,8 +176,10 @@ class Answers:
 
     def _column(self, name: str, order: list[int]) -> list[Any]:
         column = self._cells.get(name, [])
-        column = column + [None] * (len(self._status) - len(column))
-        return [column[at] for at in order]
+        every = np.full(len(self._status), None, object)
+        every[: len(column)] = column
+        found: list[Any] = every[order].tolist()
+        return found
 
 
 def _breakdown_order(name: str) -> tuple[bool, str]:

@@ -160,7 +160,8 @@ def _base(sweep: Sweep, path: Path, document: Document) -> dict[str, Any]:
     tree = design.model_dump(mode="json")
     for key in sweep.set:
         _check_path(tree, key, f"{document.place(('set', key))}: set.{key}")
-    tree = with_point(tree, sweep.set)
+    typed = design.model_dump(mode="json", exclude_unset=True)  # defaults may follow what is set
+    tree = with_point(typed, sweep.set)
     return _placed(tree, f"{document.place(('set',))}: set").model_dump(mode="json")
 
 

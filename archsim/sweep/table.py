@@ -17,10 +17,8 @@ PARTIAL = ".part"  # suffix of a file that is being written
 
 def as_column(values: list[Any]) -> list[Any]:
     """Return values of one type: numbers stay so only if all are, anything else turns to text."""
-    plain = [v for v in values if v is not None]
-    if all(isinstance(v, bool) for v in plain) or all(isinstance(v, str) for v in plain):
-        return values
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in plain):
+    types = set(map(type, values)) - {type(None)}
+    if (len(types) < 2 and types <= {bool, str}) or types <= {int, float}:
         return values
     return [None if v is None else v if isinstance(v, str) else json.dumps(v) for v in values]
 
@@ -29,13 +27,12 @@ def typed(values: list[Any]) -> pd.Series[Any]:
     """Return a column; missing numbers are NaN."""
     import pandas as pd  # noqa: PLC0415
 
-    given = [v for v in values if v is not None]
-    if given and all(type(v) is bool for v in given):
-        return pd.Series(values, dtype="bool" if len(given) == len(values) else "boolean")
-    if any(isinstance(v, str) for v in given):
+    types = set(map(type, values))
+    if str in types:
         return pd.Series(values, dtype="str")
-    whole = len(given) == len(values) and all(type(v) is int for v in given)
-    return pd.Series(values, dtype="int64" if whole else "float64")
+    if bool in types and types <= {bool, type(None)}:
+        return pd.Series(values, dtype="boolean" if type(None) in types else "bool")
+    return pd.Series(values, dtype="int64" if types == {int} else "float64")
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
