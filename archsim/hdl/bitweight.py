@@ -1,0 +1,138 @@
+"""Multiply-accumulate in carry-save form: the carries of a sum are propagated once an output.
+
+A PE keeps its sum as a pair, (sum, carry), that adds up to it. One compressor tree takes the
+partial products of a product and the pair before. No carry runs along the accumulator, so its width
+costs registers and no time in the tree (OPT1 of H. Wu et al., HPCA 2025). A pair becomes a number
+in lanes of adders where results leave.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from archsim.hdl import Adder
+from archsim.hdl.adders import CarryPropagateAdder
+from archsim.hdl.booth import aligned_products
+from archsim.hdl.compress import CompressorTree
+from archsim.hdl.emit import place
+
+
+def pair_layout(width: int) -> data.StructLayout:
+    """Return the layout of a number in carry-save form, modulo 2^width."""
+    return data.StructLayout({"sum": width, "carry": width})
+
+
+class CarrySaveMultiplyAdd(wiring.Component):
+    """``result = addend + a b`` in the same cycle, both in carry-save form.
+
+    Booth digits of ``a`` choose multiples of ``b``; 8 bits make four, so the tree is a 6:2.
+
+    Members
+    -------
+    a, b : in
+        Two's complement integers of ``a_bits`` and ``b_bits`` bits.
+    addend : in
+    result : out
+        Pairs of ``width`` bits each.
+    """
+
+    def __init__(self, a_bits: int, b_bits: int, width: int) -> None:
+        self._width = width
+        super().__init__(
+            {
+                "a": In(signed(a_bits)),
+                "b": In(signed(b_bits)),
+                "addend": In(pair_layout(width)),
+                "result": Out(pair_layout(width)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        addends = aligned_products(m, platform, self.a, self.b, self._width)
+        addends += [self.addend.sum, self.addend.carry]
+        tree = place(
+            m, platform, f"compress_{len(addends)}x{self._width}", "tree",
+            CompressorTree, len(addends), self._width,
+        )  # fmt: skip
+        m.d.comb += [tree_in.eq(a) for tree_in, a in zip(tree.addends, addends, strict=True)]
+        m.d.comb += [self.result.sum.eq(tree.sum), self.result.carry.eq(tree.carry)]
+        return m
+
+
+class CarrySaveMac(wiring.Component):
+    """A sum of products in carry-save form, one product a cycle.
+
+    Members
+    -------
+    a, b : in
+        Two's complement integers of ``a_bits`` and ``b_bits`` bits.
+    enable : in
+        Whether to take a product in this cycle.
+    first : in
+        Whether the product is the first of its sum: the pair before is left out.
+    total : out
+        The sum so far, a pair; it changes in the cycle after.
+    """
+
+    def __init__(self, a_bits: int, b_bits: int, width: int) -> None:
+        self._width = width
+        super().__init__(
+            {
+                "a": In(signed(a_bits)),
+                "b": In(signed(b_bits)),
+                "enable": In(1),
+                "first": In(1),
+                "total": Out(pair_layout(width)),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        cell = place(
+            m, platform, "multiply_add", "multiply_add",
+            CarrySaveMultiplyAdd, len(self.a), len(self.b), self._width,
+        )  # fmt: skip
+        m.d.comb += [
+            cell.a.eq(self.a),
+            cell.b.eq(self.b),
+            cell.addend.eq(Mux(self.first, 0, self.total.as_value())),
+        ]
+        with m.If(self.enable):
+            m.d.sync += self.total.eq(cell.result)
+        return m
+
+
+class ResolveLanes(wiring.Component):
+    """Pairs made numbers, in the same cycle: an adder a lane.
+
+    Members
+    -------
+    pairs : in
+        ``lanes`` numbers in carry-save form.
+    totals : out
+        Each pair's sum, as a two's complement integer of ``width`` bits.
+    """
+
+    def __init__(self, lanes: int, width: int, adder: Adder) -> None:
+        self._width, self._adder = width, adder
+        super().__init__(
+            {
+                "pairs": In(pair_layout(width)).array(lanes),
+                "totals": Out(signed(width)).array(lanes),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        for lane, (pair, total) in enumerate(zip(self.pairs, self.totals, strict=True)):
+            adder = place(
+                m, platform, f"add_{self._width}", f"lane_{lane}",
+                CarryPropagateAdder, self._width, self._adder,
+            )  # fmt: skip
+            m.d.comb += [adder.x.eq(pair.sum), adder.y.eq(pair.carry), total.eq(adder.sum)]
+        return m

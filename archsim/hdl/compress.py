@@ -1,0 +1,59 @@
+"""Carry-save addition: many addends made two, with no carry that passes along the places.
+
+All is modulo 2^width. Sum and carry are halves of one number and mean nothing alone: neither may be
+extended by its sign; add first, then extend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+
+def carry_save_add(x: Value, y: Value, z: Value) -> tuple[Value, Value]:
+    """Return the bits of a full adder at each place, (sum, carry), for addends of one width."""
+    carry = (x & y) | (x & z) | (y & z)
+    return x ^ y ^ z, Cat(Const(0, 1), carry[:-1])
+
+
+class CompressorTree(wiring.Component):
+    """Addends made two, by levels of full adders: 4:2 has two levels, 6:2 three.
+
+    Each level takes what there is three by three (Wallace, 1964).
+
+    Members
+    -------
+    addends : in
+        ``inputs`` numbers of ``width`` bits.
+    sum, carry : out
+        Two that add up to as much, modulo 2^width.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(
+            {"addends": In(width).array(inputs), "sum": Out(width), "carry": Out(width)}
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        width = len(self.sum)
+        rows: list[Value] = list(self.addends)
+        level = 0
+        while len(rows) > 2:
+            groups = len(rows) // 3
+            left = rows[3 * groups :]
+            made: list[Value] = []
+            for group in range(groups):
+                pair = carry_save_add(*rows[3 * group : 3 * group + 3])
+                for half, value in zip(("sum", "carry"), pair, strict=True):
+                    row = Signal(width, name=f"{half}_{level}_{group}")
+                    m.d.comb += row.eq(value)
+                    made.append(row)
+            rows = made + left
+            level += 1
+        rows += [Const(0, width)] * (2 - len(rows))
+        m.d.comb += [self.sum.eq(rows[0]), self.carry.eq(rows[1])]
+        return m
