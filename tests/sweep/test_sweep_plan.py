@@ -42,6 +42,11 @@ def test_fixed_settings_come_before_the_axes(tmp_path: Path) -> None:
     assert {plan.tree(d)["link"]["gb_per_s"] for d in plan.designs} == {8.0}
 
 
+def test_what_follows_from_a_fixed_setting_follows(tmp_path: Path) -> None:
+    bf16 = asked(tmp_path, ("axes:", "set: {engines.mxu.numbers: bf16}\naxes:"))
+    assert make_plan(bf16).base["engines"]["mxu"]["a_bits"] == 16  # of an int array it is 8
+
+
 def test_a_design_can_be_a_file_beside_the_sweep_or_stand_in_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("extends: tpu_like\nlink: {gb_per_s: 9}\n")
     from_file = make_plan(asked(tmp_path, ("design: tpu_like", "design: mine.yaml")))
