@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,9 @@ EngineName = Annotated[
 @rtl.command()
 def build(
     design: DesignName,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write into.")
+    ],
     top: Annotated[
         str,
         typer.Option(
@@ -132,7 +135,7 @@ def _print_system(rows: list[SystemRow]) -> None:
         typer.echo(f"{row.case}: {row.command}")
         for text in row.disagreements:
             typer.echo(f"  {text}")
-    verdict = f"{len(rows)} cases agree in values, and with event within their bounds"
+    verdict = f"{_cases(rows)} in values, and with event within their bounds"
     if bad:
         verdict = f"{len(bad)} of {len(rows)} cases disagree"
     typer.echo(f"system: {verdict} ({rows[0].simulator}, seed {rows[0].seed})")
@@ -147,7 +150,7 @@ def _print_verdict(engine: str, rows: list[Row]) -> None:
     specs = len({str(row.spec) for row in rows})
     cycles = sum(row.rtl_cycles or 0 for row in rows)
     simulators = ", ".join(sorted({row.simulator for row in rows}))
-    verdict = f"{len(rows)} cases agree in values and cycles"
+    verdict = f"{_cases(rows)} in values and cycles"
     if bad:
         verdict = f"{len(bad)} of {len(rows)} cases disagree in values or cycles"
     typer.echo(
@@ -156,8 +159,14 @@ def _print_verdict(engine: str, rows: list[Row]) -> None:
     )
 
 
+def _cases(rows: Sized) -> str:
+    return f"{len(rows)} cases agree" if len(rows) != 1 else "1 case agrees"
+
+
 def synth(
-    name: Annotated[str, typer.Argument(metavar="DESIGN|ENGINE")],
+    name: Annotated[
+        str, typer.Argument(metavar="DESIGN|ENGINE", help="A design or file, or a kind of engine.")
+    ],
     target: Annotated[str, typer.Option(metavar="generic|liberty|ecp5|ice40|xilinx")] = "generic",
     liberty: Annotated[Path | None, typer.Option(metavar="FILE", help="Your cells.")] = None,
     pnr: Annotated[bool, typer.Option("--pnr", help="Place and route (ecp5, ice40).")] = False,

@@ -218,7 +218,7 @@ def test_check_of_the_system_compares_with_event(archsim: Archsim) -> None:
     more = row["rtl_cycles"] - row["event_cycles"]
     assert line.split()[:4] == ["gemm", str(row["event_cycles"]), str(row["rtl_cycles"]), str(more)]
     assert verdict == (
-        "system: 1 cases agree in values, and with event within their bounds (amaranth, seed 0)"
+        "system: 1 case agrees in values, and with event within their bounds (amaranth, seed 0)"
     )
     assert archsim.refused("rtl", "check", "system", "--set", "spec.rows=2") == (
         "error: --set: is for the specs of engines; a system's cases have designs\n"
