@@ -270,9 +270,19 @@ def load_design(name_or_path: str, overrides: Mapping[str, Any] | None = None) -
     document = _open(name_or_path)
     tree = _extended(document, seen=(document.origin,))
     for dotted, value in (overrides or {}).items():
-        set_path(tree, dotted, value, f"--set {dotted}")
+        if value is None:  # it removes what was there, as in a file
+            tree = _without(tree, dotted)
+        else:
+            set_path(tree, dotted, value, f"--set {dotted}")
     tree.setdefault("name", Path(document.origin).stem)
     return _checked(tree, document)
+
+
+def _without(tree: Mapping[str, Any], dotted: str) -> dict[str, Any]:
+    delta: Any = None
+    for name in reversed(dotted.split(".")):
+        delta = {name: delta}
+    return merge(tree, delta)
 
 
 def design_from(tree: Mapping[str, Any], document: Document | None = None) -> Design:

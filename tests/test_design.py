@@ -44,6 +44,14 @@ def test_extends_takes_a_shipped_design_or_a_file_beside_it(tmp_path: Path) -> N
     assert list(design.engines) == ["mxu"]
 
 
+def test_an_override_of_null_removes_what_was_there() -> None:
+    design = load_design("tpu_like", {"engines.vpu": None, "memories.dram.channels": None})
+    assert list(design.engines) == ["mxu"]
+    assert design.memories.dram.channels == 4
+    with pytest.raises(InputError, match="nope"):
+        load_design("tpu_like", {"nope.key": None})
+
+
 def test_overrides_come_last() -> None:
     design = load_design("tpu_like", {"engines.mxu.rows": 16, "memories.dram.channels": 1})
     assert design.engines["mxu"].rows == 16  # type: ignore[attr-defined]
