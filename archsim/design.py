@@ -267,15 +267,25 @@ def load_design(name_or_path: str, overrides: Mapping[str, Any] | None = None) -
     InputError
         With ``file:line`` and path of every fault.
     """
-    document = _open(name_or_path)
-    tree = _extended(document, seen=(document.origin,))
+    tree, document = _typed(name_or_path)
     for dotted, value in (overrides or {}).items():
         if value is None:  # it removes what was there, as in a file
             tree = _without(tree, dotted)
         else:
             set_path(tree, dotted, value, f"--set {dotted}")
-    tree.setdefault("name", Path(document.origin).stem)
     return _checked(tree, document)
+
+
+def typed_design(name_or_path: str) -> dict[str, Any]:
+    """Return what a design's file says, and those that it extends, without any defaults."""
+    return _typed(name_or_path)[0]
+
+
+def _typed(name_or_path: str) -> tuple[dict[str, Any], Document]:
+    document = _open(name_or_path)
+    tree = _extended(document, seen=(document.origin,))
+    tree.setdefault("name", Path(document.origin).stem)
+    return tree, document
 
 
 def _without(tree: Mapping[str, Any], dotted: str) -> dict[str, Any]:

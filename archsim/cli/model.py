@@ -82,24 +82,10 @@ def _load(model: str, design: Design | None = None) -> Trace:
     """Return a model's trace, in number formats that the design takes where none are asked for."""
     from archsim import frontends  # noqa: PLC0415
     from archsim.engines import op_kinds  # noqa: PLC0415
-    from archsim.frontends.policy import native_dtype  # noqa: PLC0415
+    from archsim.frontends.policy import native_dtype, product_formats  # noqa: PLC0415
 
-    formats = _product_formats(design) if design else ()
+    formats = product_formats(design).values() if design else ()
     return frontends.load(model, op_kinds(), native_dtype(formats))
-
-
-def _product_formats(design: Design) -> list[frozenset[str] | None]:
-    """Return the number formats of each engine that multiplies matrices; None is any."""
-    from archsim.engines import discover  # noqa: PLC0415
-    from archsim.trace import Op  # noqa: PLC0415
-
-    product = Op("product", "gemm", (), ())
-    engines = [(discover()[getattr(s, "kind", "")], s) for s in design.engines.values()]
-    return [
-        engine.dtypes(spec) if engine.dtypes else None
-        for engine, spec in engines
-        if engine.accepts(spec, product)
-    ]
 
 
 def _recorded(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from archsim.design import Design
+from archsim.engines import discover
 from archsim.frontends.options import Options
-from archsim.trace import DTYPE_BITS
+from archsim.trace import DTYPE_BITS, Op
 
 FLOATS = frozenset({"fp8", "bf16", "fp16", "fp32", "fp64"})
 DEFAULT = "int8"
@@ -58,6 +60,17 @@ class Policy:
                 "modelled); products accumulate in fp32 and are rounded to bf16 on the way out"
             )
         return f"float weights and activations become {self.target}"
+
+
+def product_formats(design: Design) -> dict[str, frozenset[str] | None]:
+    """Return the number formats of each engine that multiplies matrices; None is any."""
+    product = Op("product", "gemm", (), ())
+    found = {}
+    for name, spec in design.engines.items():
+        engine = discover()[getattr(spec, "kind", "")]
+        if engine.accepts(spec, product) is True:
+            found[name] = engine.dtypes(spec) if engine.dtypes else None
+    return found
 
 
 def native_dtype(formats: Iterable[Collection[str] | None]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archsim.frontends.policy import native_dtype, product_formats
 from archsim.report import figures
 from archsim.report.against import against as beside
 from archsim.report.content import Detail, Report
@@ -110,10 +111,11 @@ def _provenance(folder: SweepFolder) -> dict[str, Any]:
 def details_of(folder: SweepFolder, decision: Decision) -> dict[str, Detail]:
     """Simulate the chosen design again on every workload, in both fidelities, and keep it all."""
     design = folder.design(str(decision.chosen["design"]))
+    dtype = native_dtype(product_formats(design).values())
     objective = folder.sweep.mapping.objective
     found = {}
     for workload in folder.plan.workloads:
-        trace = load_trace(workload.model)
+        trace = load_trace(workload.model, dtype)
         runs = [
             simulate(design, trace, fidelity, objective=objective)
             for fidelity in ("analytic", "event")

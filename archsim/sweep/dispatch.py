@@ -200,7 +200,7 @@ class Dispatch:
             journals=str(self._folder.journals),
             base=plan.base,
             points=tuple(
-                BatchPoint(d.digest, w.label, w.model, {} if d.tree else d.point, d.tree)
+                BatchPoint(d.digest, w.label, w.model, d.dtype, {} if d.tree else d.point, d.tree)
                 for d, w in points
             ),
             fidelity=plan.sweep.fidelity,

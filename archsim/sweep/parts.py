@@ -15,6 +15,7 @@ from typing import Any
 
 from archsim.design import UNDIGESTED, Design, design_from, digest_of
 from archsim.errors import InputError
+from archsim.frontends.policy import native_dtype, product_formats
 from archsim.sweep.sample import MISSING, Point, value_at
 from archsim.yaml_file import set_path
 
@@ -41,19 +42,48 @@ def with_point(base: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, A
     return tree
 
 
+Formats = Mapping[str, frozenset[str] | None]  # by engine, see `product_formats`
+
+
+@dataclass(frozen=True, slots=True)
+class PointDesign:
+    """What is known of a point's design before it is built.
+
+    Parameters
+    ----------
+    digest
+        `Design.digest`.
+    values
+        On all paths, as the design's own types read them.
+    dtype
+        What a float model becomes on it where it asks for no format, see `native_dtype`.
+    """
+
+    digest: str
+    values: Point
+    dtype: str
+
+    @classmethod
+    def of(cls, design: Design, paths: Iterable[str]) -> PointDesign:
+        """Return what is known of a whole design."""
+        dtype = native_dtype(product_formats(design).values())
+        return cls(design.digest(), values_at(design, paths), dtype)
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A part at some values: its digested text, and those values as the design's types read them.
 
-    ``text`` is None where the design has no such part.
+    ``text`` is None where the design has no such part; ``formats`` are of its engines alone.
     """
 
     text: str | None
     values: Mapping[str, Any]
+    formats: Formats
 
 
 class Parts:
-    """Digests and values of points on a base design.
+    """The designs of points on a base design.
 
     A part is validated with the rest of the base beside it. What only a whole design could be
     refused for is found where the point is run.
@@ -61,22 +91,29 @@ class Parts:
     Parameters
     ----------
     base
-        A complete tree: every default stands in it.
+        What is typed of it: a default that follows from what a point sets must be free to.
     paths
         That points may set, in their order.
     """
 
     def __init__(self, base: Mapping[str, Any], paths: Iterable[str]) -> None:
         self._base = base
+        whole = design_from(base)
+        self._whole = whole.model_dump(mode="json")
         self._paths = tuple(paths)
         self._groups: dict[str, list[str]] = {}
         for path in self._paths:
             self._groups.setdefault(".".join(path.split(".")[:PART_NAMES]), []).append(path)
+        self._formats = {
+            engine: formats
+            for engine, formats in product_formats(whole).items()
+            if not {"engines", f"engines.{engine}"} & self._groups.keys()
+        }
         self._known: dict[tuple[str, str], _Part | None] = {}
         self._frames: dict[tuple[str, ...], list[str]] = {}
 
-    def read(self, point: Point) -> tuple[str, Point]:
-        """Return the digest of a point's design, and its values on all paths.
+    def read(self, point: Point) -> PointDesign:
+        """Return what a point's design is.
 
         Raises
         ------
@@ -85,18 +122,19 @@ class Parts:
         """
         texts: dict[str, str] = {}
         values: Point = {}
+        formats = dict(self._formats)
         for name, paths in self._groups.items():
             part = self._part(name, {path: point[path] for path in paths if path in point})
             if part is None:  # what is wrong with it the whole point says, or mends
-                design = design_from(with_point(self._base, point))
-                return design.digest(), values_at(design, self._paths)
+                return PointDesign.of(design_from(with_point(self._base, point)), self._paths)
             if part.text is not None:
                 texts[name] = part.text
             values.update(part.values)
+            formats.update(part.formats)
         frame = self._frame(tuple(texts))
         frame[1::2] = [texts[name] for name in frame[1::2]]
         ordered = {path: values[path] for path in self._paths if path in values}
-        return digest_of("".join(frame)), ordered
+        return PointDesign(digest_of("".join(frame)), ordered, native_dtype(formats.values()))
 
     def _part(self, name: str, own: Point) -> _Part | None:
         """Return a part at some values, or None if they make no design."""
@@ -112,12 +150,17 @@ class Parts:
             return None
         tree = value_at(design.model_dump(mode="json"), name)
         text = None if tree is MISSING else json.dumps(tree, sort_keys=True)
-        return _Part(text, values_at(design, self._groups[name]))
+        own_formats = {
+            engine: formats
+            for engine, formats in product_formats(design).items()
+            if name in ("engines", f"engines.{engine}")
+        }
+        return _Part(text, values_at(design, self._groups[name]), own_formats)
 
     def _frame(self, parts: tuple[str, ...]) -> list[str]:
         """Return the base's digested text, cut where parts go: text, part's name, text ..."""
         if parts not in self._frames:
-            tree = with_point(self._base, {name: MARK + name for name in parts})
+            tree = with_point(self._whole, {name: MARK + name for name in parts})
             content = {key: value for key, value in tree.items() if key not in UNDIGESTED}
             self._frames[parts] = MARKED.split(json.dumps(content, sort_keys=True))
         return list(self._frames[parts])

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import archsim
-from archsim.design import Design, design_from, load_design, one_of
+from archsim.design import Design, design_from, load_design, one_of, typed_design
 from archsim.engines import op_kinds
 from archsim.errors import InputError
 from archsim.frontends import load
-from archsim.sweep.parts import Parts, values_at, with_point
+from archsim.frontends.policy import DEFAULT
+from archsim.sweep.parts import Parts, PointDesign, with_point
 from archsim.sweep.sample import Point, Space, value_at
 from archsim.sweep.schema import Sweep, Workload
 from archsim.sweep.subset import spread
@@ -43,10 +44,13 @@ class PlannedDesign:
         What it is: a point of the axes, the design to compare with, or both.
     tree
         The whole design, where it is not the base with a point set: a baseline of its own.
+    dtype
+        What a float model becomes on it where the workload asks for no format.
     """
 
     digest: str
     point: Point
+    dtype: str
     swept: bool = True
     baseline: bool = False
     tree: Mapping[str, Any] | None = None
@@ -70,7 +74,8 @@ class Plan:
     text, sweep
         The sweep's file and what it says.
     base
-        Tree of the design that points are set on.
+        What is typed of the design that points are set on, the sweep's ``set`` included: defaults
+        that follow from a point's values are not in it.
     identity
         Part of the question to its digest; a folder holds the answers to one identity.
     version
@@ -92,7 +97,7 @@ class Plan:
         return len(self.designs) * len(self.workloads)
 
     def tree(self, design: PlannedDesign) -> dict[str, Any]:
-        """Return a design's whole tree."""
+        """Return what would be typed for a design."""
         return dict(design.tree) if design.tree is not None else with_point(self.base, design.point)
 
 
@@ -118,12 +123,14 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
         raise InputError("subset", "must be a positive integer", subset)
     sweep = validate(Sweep, document.value, document)
     base = _base(sweep, path, document)
+    whole = design_from(base).model_dump(mode="json")
     for key, axis in sweep.axes.items():
         for part in axis.paths(key):
-            _check_path(base, part, f"{document.place(('axes', key))}: axes.{key}")
-    space = Space(sweep, base, document)
+            _check_path(whole, part, f"{document.place(('axes', key))}: axes.{key}")
+    space = Space(sweep, whole, document)
     designs = _designs(sweep, base, space.points(), document)
     baseline = _baseline(sweep, base, path, document)
+    dtypes = {d.dtype for d in (*designs.values(), *([baseline] if baseline else ()))}
     if subset is not None and subset < len(designs):
         seed = 0 if sweep.sampling.kind == "grid" else sweep.sampling.seed
         points = [(d.point, digest) for digest, d in designs.items()]
@@ -133,7 +140,7 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
         swept = baseline.digest in designs
         designs[baseline.digest] = replace(baseline, swept=swept)
     loaded = [
-        _workload(w, path, f"{document.place(('workloads', i))}: workloads[{i}]")
+        _workload(w, path, sorted(dtypes), f"{document.place(('workloads', i))}: workloads[{i}]")
         for i, w in enumerate(sweep.workloads)
     ]
     return Plan(
@@ -152,17 +159,19 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
 
 
 def _base(sweep: Sweep, path: Path, document: Document) -> dict[str, Any]:
-    """Return the design that points are set on, complete: all defaults and the sweep's ``set``."""
+    """Return what is typed of the design that points are set on, the sweep's ``set`` included."""
     if isinstance(sweep.design, str):
-        design = load_design(_beside(sweep.design, path))
+        name = _beside(sweep.design, path)
+        design, typed = load_design(name), typed_design(name)
     else:
         design = _placed(sweep.design, f"{document.place(('design',))}: design")
-    tree = design.model_dump(mode="json")
+        typed = dict(sweep.design)
+    whole = design.model_dump(mode="json")
     for key in sweep.set:
-        _check_path(tree, key, f"{document.place(('set', key))}: set.{key}")
-    typed = design.model_dump(mode="json", exclude_unset=True)  # defaults may follow what is set
-    tree = with_point(typed, sweep.set)
-    return _placed(tree, f"{document.place(('set',))}: set").model_dump(mode="json")
+        _check_path(whole, key, f"{document.place(('set', key))}: set.{key}")
+    base = with_point(typed, sweep.set)
+    _placed(base, f"{document.place(('set',))}: set")
+    return base
 
 
 def _designs(
@@ -174,14 +183,14 @@ def _designs(
     faults: dict[str, str] = {}  # what is wrong, and the first point in which it is
     for point in points:
         try:
-            digest, values = parts.read(point)
+            found = parts.read(point)
         except InputError as fault:
             faults.setdefault(str(fault), _words(point))
             if len(faults) == FAULTS_SHOWN:
                 break
             continue
-        if digest not in designs:
-            designs[digest] = PlannedDesign(digest, values)
+        if found.digest not in designs:
+            designs[found.digest] = PlannedDesign(found.digest, found.values, found.dtype)
     if faults:
         shown = "\n  ".join(f"{fault} (at {point})" for fault, point in faults.items())
         raise InputError(
@@ -204,13 +213,14 @@ def _baseline(
     if isinstance(sweep.baseline, str):
         design = load_design(_beside(sweep.baseline, path))
     else:
+        whole = design_from(base).model_dump(mode="json")
         for key in sweep.baseline:
-            _check_path(base, key, where)
+            _check_path(whole, key, where)
         design = _placed(with_point(base, sweep.baseline), where)
-    tree = design.model_dump(mode="json")
+    found = PointDesign.of(design, _axis_paths(sweep))
     return PlannedDesign(
-        design.digest(), values_at(design, _axis_paths(sweep)), swept=False, baseline=True,
-        tree=tree,
+        found.digest, found.values, found.dtype, swept=False, baseline=True,
+        tree=design.model_dump(mode="json"),
     )  # fmt: skip
 
 
@@ -238,20 +248,28 @@ def _words(point: Point) -> str:
 # ---------------------------------------------------------------------------------------- workloads
 
 
-def _workload(workload: Workload, path: Path, where: str) -> tuple[PlannedWorkload, str]:
-    """Return a workload as workers load it, and its trace's digest."""
+def _workload(
+    workload: Workload, path: Path, dtypes: list[str], where: str
+) -> tuple[PlannedWorkload, tuple[str, ...]]:
+    """Return a workload as workers load it, and the digests of its traces in several formats."""
     model = _model_beside(workload.model, path)
     try:
-        trace = load_trace(model)
+        traces = [load_trace(model, dtype) for dtype in dtypes]
     except InputError as fault:
         raise InputError(where, f"must be a model that loads: {fault}") from None
-    lines = "\n".join(trace_lines(trace))
-    return PlannedWorkload(workload.label, model, workload.weight), _digest(lines)
+    digests = {_digest("\n".join(trace_lines(trace))): None for trace in traces}
+    return PlannedWorkload(workload.label, model, workload.weight), tuple(digests)
 
 
-def load_trace(model: str) -> Trace:
-    """Return a model's trace, in the op kinds of all engines."""
-    return load(model, op_kinds())
+def load_trace(model: str, dtype: str = DEFAULT) -> Trace:
+    """Return a model's trace, in the op kinds of all engines.
+
+    Parameters
+    ----------
+    dtype
+        What floats become, unless the model's own options say it.
+    """
+    return load(model, op_kinds(), dtype)
 
 
 def _beside(name: str, path: Path) -> str:
@@ -276,13 +294,13 @@ def _identity(
     sweep: Sweep,
     base: Mapping[str, Any],
     baseline: PlannedDesign | None,
-    loaded: list[tuple[PlannedWorkload, str]],
+    loaded: list[tuple[PlannedWorkload, tuple[str, ...]]],
 ) -> dict[str, str]:
     """Return digests of what decides the answers; the question's words and goals do not."""
     typed = sweep.model_dump(mode="json", by_alias=True)
     return {
         "design": _digest(design_from(base).digest()),
-        "workloads": _digest(sorted((w.label, trace) for w, trace in loaded)),
+        "workloads": _digest(sorted((w.label, *traces) for w, traces in loaded)),
         "baseline": _digest(baseline.digest if baseline else None),
         **{key: _digest(typed[key]) for key in ("axes", "when", "sampling", "fidelity", "mapping")},
         **({"batches": _digest(sweep.batches)} if sweep.batches > 1 else {}),

@@ -19,10 +19,12 @@ NOT_SET = -1  # number of a value that a design does not have on an axis
 def plan_text(plan: Plan) -> str:
     """Return a plan as JSON.
 
-    A design is a row: digest, swept, baseline, then the number of its value on each path.
+    A design is a row: digest, swept, baseline, number of its format for float models, then the
+    number of its value on each path.
     """
     paths = list(dict.fromkeys(path for design in plan.designs for path in design.point))
     levels: list[dict[str, tuple[int, Any]]] = [{} for _ in paths]  # by text: number, value
+    dtypes = sorted({design.dtype for design in plan.designs})
     rows = []
     for design in plan.designs:
         codes = []
@@ -32,13 +34,15 @@ def plan_text(plan: Plan) -> str:
             codes.append(
                 NOT_SET if value is MISSING else level.setdefault(text, (len(level), value))[0]
             )
-        rows.append([design.digest, int(design.swept), int(design.baseline), *codes])
+        dtype = dtypes.index(design.dtype)
+        rows.append([design.digest, int(design.swept), int(design.baseline), dtype, *codes])
     content = {
         "identity": dict(plan.identity),
         "version": plan.version,
         "combinations": plan.combinations,
         "base": plan.base,
         "workloads": [asdict(workload) for workload in plan.workloads],
+        "dtypes": dtypes,
         "paths": paths,
         "values": [[value for _, value in level.values()] for level in levels],
         "designs": rows,
@@ -90,11 +94,15 @@ def read_plan(plan_path: Path, sweep_path: Path) -> Plan:
 def _designs(content: dict[str, Any]) -> list[PlannedDesign]:
     paths, values, trees = content["paths"], content["values"], content["trees"]
     designs = []
-    for digest, swept, baseline, *codes in content["designs"]:
+    for digest, swept, baseline, dtype, *codes in content["designs"]:
         places = zip(paths, values, codes, strict=True)
         point = {path: level[code] for path, level, code in places if code != NOT_SET}
         tree = trees.get(digest)
-        designs.append(PlannedDesign(digest, point, bool(swept), bool(baseline), tree))
+        designs.append(
+            PlannedDesign(
+                digest, point, content["dtypes"][dtype], bool(swept), bool(baseline), tree
+            )
+        )
     return designs
 
 

@@ -42,12 +42,13 @@ STATM = Path("/proc/self/statm")  # Linux: pages that this process has mapped co
 class BatchPoint:
     """One point of a batch: a workload, and a design as the values that it sets on a tree.
 
-    ``tree`` is the batch's base unless given.
+    ``dtype`` is the design's format for float models; ``tree`` is the batch's base unless given.
     """
 
     design: str
     workload: str
     model: str
+    dtype: str
     point: Mapping[str, Any]
     tree: Mapping[str, Any] | None = None
 
@@ -67,7 +68,7 @@ class Batch:
     memory_mb: int
 
     def tree(self, point: BatchPoint) -> Mapping[str, Any]:
-        """Return the whole tree of a point's design."""
+        """Return what would be typed for a point's design."""
         return with_point(self.base, point.point) if point.tree is None else point.tree
 
 
@@ -109,7 +110,7 @@ def evaluate_batch(batch: Batch) -> BatchReport:
 
 
 def _row(point: BatchPoint, batch: Batch) -> Row:
-    trace = _trace(point.model)
+    trace = _trace(point.model, point.dtype)
     start = time.perf_counter()
     try:
         answer = _answer(point, batch, trace)
@@ -178,8 +179,8 @@ def _bug(fault: Exception) -> str:
 
 
 @lru_cache(maxsize=TRACES_KEPT)
-def _trace(model: str) -> Trace:
-    return load_trace(model)
+def _trace(model: str, dtype: str) -> Trace:
+    return load_trace(model, dtype)
 
 
 @lru_cache(maxsize=1)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from archsim.design import design_from, load_design
+from archsim.design import design_from, load_design, typed_design
 from archsim.errors import InputError
-from archsim.sweep.parts import Parts, values_at, with_point
+from archsim.sweep.parts import Parts, PointDesign, with_point
 
 BASE = load_design("tpu_like").model_dump(mode="json")
 WIDE = {"kind": "systolic", "rows": 2, "cols": 64}
@@ -27,7 +27,25 @@ def test_they_are_what_whole_designs_say() -> None:
     for values in itertools.product(*([*axis, None] for axis in AXES.values())):
         point = {path: v for path, v in zip(AXES, values, strict=True) if v is not None}
         design = design_from(with_point(BASE, point))
-        assert parts.read(point) == (design.digest(), values_at(design, AXES))
+        assert parts.read(point) == PointDesign.of(design, AXES)
+
+
+def test_what_follows_from_a_point_follows() -> None:
+    second = "engines.second.numbers"
+    paths = ["engines.mxu.numbers", "engines.mxu.dataflow", "engines.mxu.a_bits", "engines.second"]
+    parts = Parts(typed_design("tpu_like"), [*paths, second])
+    dtypes = {}
+    for numbers, other in itertools.product(("int", "bf16"), (None, "int", "bf16")):
+        point = {"engines.mxu.numbers": numbers, "engines.mxu.dataflow": "ws"}
+        point |= {"engines.second": WIDE, second: other} if other else {}
+        found = parts.read(point)
+        assert found == PointDesign.of(load_design("tpu_like", point), [*paths, second])
+        assert found.values["engines.mxu.a_bits"] == (16 if numbers == "bf16" else 8)
+        dtypes[numbers, other] = found.dtype
+    assert {key for key, dtype in dtypes.items() if dtype == "bf16"} == {
+        ("bf16", None), ("bf16", "bf16"),
+    }  # fmt: skip
+    assert set(dtypes.values()) == {"int8", "bf16"}
 
 
 def test_a_point_that_is_no_design_says_why() -> None:

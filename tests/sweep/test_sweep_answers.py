@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,25 @@ def test_a_row_holds_what_simulate_says(tmp_path: Path) -> None:
     for row in folder.results().to_dict("records"):
         said = columns_of(simulate(folder.design(row["design"]), trace))
         assert {name: row[name] for name in said} == said
+
+
+def test_a_float_model_takes_the_format_of_each_point(tmp_path: Path) -> None:
+    axes = "axes:\n  engines.mxu.numbers: [int, bf16]\n  engines.mxu.rows: [4]\n"
+    text = re.sub(r"axes:\n.*\n.*\n", axes, QUESTION)
+    fixed = "  - {model: tiny.csv@dtype=int8, name: fixed}\n"
+    path = write_question(tmp_path, text.replace("  - tiny.csv\n", f"  - tiny.csv\n{fixed}"))
+    run_sweep(path, tmp_path / "out", 1)
+    folder = SweepFolder(tmp_path / "out")
+    rows = {(r["workload"], r["engines.mxu.numbers"]): r
+            for r in folder.results().to_dict("records")}  # fmt: skip
+    assert {key for key, row in rows.items() if row["status"] != "ok"} == {("fixed", "bf16")}
+    assert "mxu: computes on bf16, not int8" in rows["fixed", "bf16"]["reason"]
+    for numbers, dtype in (("int", "int8"), ("bf16", "bf16")):
+        row, trace = rows["tiny.csv", numbers], load_trace(str(tmp_path / "tiny.csv"), dtype)
+        said = columns_of(simulate(folder.design(row["design"]), trace))
+        assert {name: row[name] for name in said} == said
+    bytes_moved = [rows["tiny.csv", numbers]["dram_bytes"] for numbers in ("int", "bf16")]
+    assert bytes_moved[1] > bytes_moved[0]
 
 
 def test_a_sweep_of_streams_judges_throughput(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archsim.design import load_design
+from archsim.design import design_from, load_design
 from archsim.errors import InputError
 from archsim.sweep import make_plan
 from archsim.sweep.plan import model_version
@@ -29,7 +29,7 @@ def test_every_point_is_a_design(tmp_path: Path) -> None:
     assert one.point == {"engines.mxu.rows": 2, "engines.mxu.cols": 4}
     wanted = load_design("tpu_like", {"engines.mxu.rows": 2, "engines.mxu.cols": 4})
     assert one.digest == wanted.digest()
-    assert plan.tree(one) == wanted.model_dump(mode="json")
+    assert design_from(plan.tree(one)) == wanted
 
 
 def test_points_read_as_the_designs_types_do_and_equal_designs_count_once(tmp_path: Path) -> None:
@@ -44,7 +44,34 @@ def test_fixed_settings_come_before_the_axes(tmp_path: Path) -> None:
 
 def test_what_follows_from_a_fixed_setting_follows(tmp_path: Path) -> None:
     bf16 = asked(tmp_path, ("axes:", "set: {engines.mxu.numbers: bf16}\naxes:"))
-    assert make_plan(bf16).base["engines"]["mxu"]["a_bits"] == 16  # of an int array it is 8
+    plan = make_plan(bf16)
+    wanted = {"engines.mxu.rows": 2, "engines.mxu.cols": 2, "engines.mxu.numbers": "bf16"}
+    assert plan.designs[0].digest == load_design("tpu_like", wanted).digest()
+
+
+@pytest.mark.parametrize("typed", ["int", "bf16"])
+def test_what_follows_from_an_axis_follows(tmp_path: Path, typed: str) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        f"extends: tpu_like\nengines: {{mxu: {{numbers: {typed}}}}}\n"
+    )
+    axes = "axes:\n  engines.mxu.numbers: [int, bf16]\n  engines.mxu.dataflow: [os, is]\n"
+    text = re.sub(r"axes:\n.*\n.*\n", axes, QUESTION).replace("tpu_like", "mine.yaml")
+    plan = make_plan(write_question(tmp_path, text))
+    for design in plan.designs:
+        wanted = load_design("tpu_like", design.point)
+        assert design.digest == wanted.digest() == design_from(plan.tree(design)).digest()
+        assert design.dtype == ("bf16" if wanted.engines["mxu"].numbers == "bf16" else "int8")
+    assert len(plan.designs) == 4
+
+
+def test_formats_of_float_models_belong_to_the_question(tmp_path: Path) -> None:
+    swept = ("axes:", "axes:\n  engines.mxu.numbers: [int, bf16]")
+    plan, subset = (make_plan(asked(tmp_path, swept), n) for n in (None, 1))
+    assert plan.identity == subset.identity
+    assert plan.identity["workloads"] != make_plan(asked(tmp_path)).identity["workloads"]
+    fixed = ("- tiny.csv", "- {model: tiny.csv@dtype=int8, name: tiny.csv}")
+    one, both = (make_plan(asked(tmp_path, fixed, *more)) for more in ((), (swept,)))
+    assert one.identity["workloads"] == both.identity["workloads"]
 
 
 def test_a_design_can_be_a_file_beside_the_sweep_or_stand_in_it(tmp_path: Path) -> None:
