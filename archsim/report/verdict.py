@@ -32,12 +32,19 @@ def verdict(study: Study, decision: Decision, numbers: Mapping[int, int]) -> Ver
     chosen = decision.chosen
     front = int(decision.designs["front"].sum())
     label = Markup("<strong>{}</strong>").format(study.label(chosen))
+    so_far = _so_far(study)
     if front == 1:
-        start = Markup("One design is best in every objective: {}.").format(label)
+        start = Markup("One design is best in every objective: {}{}.").format(label, so_far)
     else:
-        start = Markup("Start from {}, the knee of a front of {} designs.").format(label, front)
+        words = Markup("Start from {}, the knee of a front of {} designs{}.")
+        start = words.format(label, front, so_far)
     main = [start, *_against_baseline(study, decision, chosen)]
     return Verdict(main, [*_best(study, decision, chosen, numbers), *_left_out(decision)])
+
+
+def _so_far(study: Study) -> str:
+    done = len(study.table)
+    return f" ({done:,} of {done + study.unfinished:,} points so far)" if study.unfinished else ""
 
 
 def _against_baseline(study: Study, decision: Decision, chosen: Mapping[str, Any]) -> list[Markup]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 from archsim.report.content import front_numbers
 from archsim.report.pareto import Objective
 from archsim.report.study import Study, decide
@@ -22,6 +24,14 @@ def test_verdict_names_the_knee_and_compares_it() -> None:
     assert f"Against tpu_like it has {ratio:.2f}× the time" in text
     assert "The least time (#1) is" in text
     assert text.endswith("Of 190 designs tried, 12 infeasible and 1 failed.")
+
+
+def test_an_unfinished_sweep_is_said_to_be_one() -> None:
+    study = samples.study()
+    text = said(dataclasses.replace(study, unfinished=50)).text()
+    done = len(study.table)
+    so_far = f"({done:,} of {done + 50:,} points so far)"
+    assert f", the knee of a front of 30 designs {so_far}." in text
 
 
 def test_single_objective_has_one_best_design() -> None:
