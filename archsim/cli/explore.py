@@ -67,7 +67,7 @@ def status(
 
 
 def _print_status(now: Status) -> None:
-    from archsim.report.quantities import quantity  # noqa: PLC0415
+    from archsim.report.quantities import quantity, typed_text  # noqa: PLC0415
     from archsim.sweep.progress import duration  # noqa: PLC0415
 
     typer.echo(f"{now.name}: {now.question}".rstrip(": \n"))
@@ -82,7 +82,7 @@ def _print_status(now: Status) -> None:
         for placed in now.front[:SHOWN_FRONT]:
             best = ", ".join(name for name, x in now.best.items() if x.number == placed.number)
             values = (quantity(name).text(value) for name, value in placed.metrics.items())
-            where = " ".join(f"{path}={value}" for path, value in placed.point.items())
+            where = " ".join(f"{path}={typed_text(x)}" for path, x in placed.point.items())
             rows.append((placed.number, *values, best, where))
         some = f", {len(rows)} shown" if len(rows) < len(now.front) else ""
         typer.echo(f"front: {len(now.front):,} designs{some}")

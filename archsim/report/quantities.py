@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from archsim.engines import metrics
 from archsim.metric import Goal
 
 NOTHING = "–"
+PLAIN_BELOW = 1e12  # larger numbers are written with an exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +160,18 @@ def quantity(name: str) -> Quantity:
 
 
 def number(value: float) -> str:
-    """Return three significant digits, more only where the integer part has more: ``1,234``."""
+    """Return three significant digits, more only where the integer part has more: ``1,234``.
+
+    Above `PLAIN_BELOW` even those are three, as below 1e-4: ``3.20e+17``.
+    """
     if not math.isfinite(value):
         return NOTHING
     size = abs(value)
     if size == 0:
         return "0"
-    if size >= 99.95:
+    if 99.95 <= size < PLAIN_BELOW:
         return f"{value:,.0f}"
-    if size < 1e-4:
+    if not 1e-4 <= size < PLAIN_BELOW:
         return f"{value:.2e}"
     return f"{value:.{2 - math.floor(math.log10(float(f'{size:.2e}')))}f}"
 
@@ -198,6 +202,8 @@ def setting(name: str, value: object) -> str:
     """Return an axis value as people write it: capacities in binary units, the rest as it is."""
     if not applies(value):
         return NOTHING
+    if isinstance(value, Mapping | list | tuple):
+        return typed_text(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return str(value)
     value = float(value)
@@ -205,6 +211,16 @@ def setting(name: str, value: object) -> str:
         symbol, size = next((s, n) for s, n in reversed(BYTES) if value >= n)
         return f"{value / size:.4g} {symbol}"
     return str(int(value)) if value.is_integer() else f"{value:g}"
+
+
+def typed_text(value: object) -> str:
+    """Return a value in full as YAML reads it; a mapping, as a policy by rules, on one line."""
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{key}: {typed_text(item)}" for key, item in value.items())
+        return f"{{{inside}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(typed_text, value))}]"
+    return str(value)
 
 
 def settings(name: str, values: pd.Series) -> list[str]:

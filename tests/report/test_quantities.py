@@ -12,6 +12,7 @@ from archsim.report.quantities import number, percent, quantity, ratio, setting,
     [
         (0, "0"), (1, "1.00"), (0.12345, "0.123"), (9.999, "10.0"), (12.34, "12.3"), (99.96, "100"),
         (1234.5, "1,234"), (-2.5, "-2.50"), (0.00012, "0.000120"), (1.23e-7, "1.23e-07"),
+        (320_260_204_155_196_672, "3.20e+17"),
         (math.nan, "–"), (math.inf, "–"),
     ],
 )  # fmt: skip
@@ -53,6 +54,9 @@ def test_settings_are_written_as_people_write_them() -> None:
     assert setting("engines.mxu.rows", 32.0) == "32"
     assert setting("engines.mxu.dataflow", "os") == "os"
     assert setting("engines.mxu.pipelined", True) == "True"
+    policy = {"kind": "by-op", "rules": [{"engine": "vpu", "kind": "move"}]}
+    text = "{kind: by-op, rules: [{engine: vpu, kind: move}]}"
+    assert setting("policy", policy) == text
     assert setting("engines.vpu.lanes", math.nan) == "–"
 
 

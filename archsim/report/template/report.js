@@ -14,11 +14,16 @@
   const escape = (text) =>
     String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
+  // two digits of exponent at least, as Python writes them
+  const exponent = (value) =>
+    value.toExponential(2).replace(/([+-])(\d)$/, (_, sign, digit) => `${sign}0${digit}`);
+
   function number(value) {
     const size = Math.abs(value);
     if (size === 0) return "0";
+    if (size >= 1e12) return exponent(value);
     if (size >= 99.95) return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
-    if (size < 1e-4) return value.toExponential(2);
+    if (size < 1e-4) return exponent(value);
     return value.toFixed(2 - Math.floor(Math.log10(Number(size.toExponential(2)))));
   }
   const times = (factor) =>
