@@ -47,7 +47,7 @@ class View:
         """Return the picture of a sweep, with a new look at its front if it is time for one."""
         head = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(now.total, 1), completed=now.done, width=28)
-        head.add_row(Text(self._name, style="bold"), bar, Text(str(now)))
+        head.add_row(Text(now.name or self._name, style="bold"), bar, Text(str(now)))
         if now.folder is not None and (time.monotonic() >= self._next_s or now.done == now.total):
             start = time.monotonic()
             if self._reader is None:

@@ -48,6 +48,11 @@ class Progress:
         )
 
     @property
+    def name(self) -> str:
+        """The sweep's; empty before its folder is known."""
+        return "" if self.folder is None else self.folder.plan.sweep.name
+
+    @property
     def done(self) -> int:
         return sum(self.statuses.values())
 
@@ -81,7 +86,10 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def shown(name: str, stream: TextIO | None = None) -> Iterator[Callable[[Progress], None]]:
-    """Give a callback that shows progress: live on a terminal, else a line now and then."""
+    """Give a callback that shows progress: live on a terminal, else a line now and then.
+
+    ``name`` stands for the sweep until its own is known.
+    """
     stream = stream or sys.stderr
     if not stream.isatty():
         yield _lines(name, stream)
@@ -99,6 +107,6 @@ def _lines(name: str, stream: TextIO) -> Callable[[Progress], None]:
         nonlocal last
         if now.done == now.total or time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
-            print(f"{name}: {now}", file=stream, flush=True)
+            print(f"{now.name or name}: {now}", file=stream, flush=True)
 
     return show
