@@ -16,14 +16,16 @@ def engines(json: Json = False) -> None:
 
     rows: list[dict[str, Any]] = []
     for kind, engine in discover().items():
-        fields = engine.spec.model_json_schema()["properties"]
+        schema = engine.spec.model_json_schema()["properties"]
+        fields = {name: field for name, field in schema.items() if name != "kind"}
         rows.append(
             {
                 "kind": kind,
                 "summary": (engine.spec.__doc__ or "").strip().splitlines()[0].replace("``", ""),
                 "rtl": not isinstance(engine.rtl, NoRtl),
                 "model_only": engine.rtl.reason if isinstance(engine.rtl, NoRtl) else "",
-                "fields": {n: f.get("default") for n, f in fields.items() if n != "kind"},
+                "fields": {name: field.get("default") for name, field in fields.items()},
+                "choices": {n: field["enum"] for n, field in fields.items() if "enum" in field},
             }
         )
     if json:
@@ -32,7 +34,9 @@ def engines(json: Json = False) -> None:
     for row in rows:
         backing = "RTL" if row["rtl"] else f"model only: {row['model_only']}"
         typer.echo(f"{row['kind']}: {row['summary']} [{backing}]")
-        typer.echo("  " + ", ".join(f"{name}={value}" for name, value in row["fields"].items()))
+        choices = {name: "|".join(map(str, values)) for name, values in row["choices"].items()}
+        shown = (f"{name}={choices.get(name, value)}" for name, value in row["fields"].items())
+        typer.echo("  " + ", ".join(shown))
 
 
 def designs(json: Json = False) -> None:
