@@ -184,7 +184,12 @@ class Result:
         return plain | {"metrics": self.metrics.to_dict()}
 
     def save(self, folder: Path) -> None:
-        """Write ``result.json``, ``per_op.csv`` and ``per_resource.csv`` into a folder."""
+        """Write ``result.json``, ``per_op.csv`` and ``per_resource.csv`` into a folder.
+
+        What a row has by name is a column each, as ``split.fill_cycles`` or ``wait.load_ps``: the
+        group, the name, the unit. A name that has its group in it already, as ``stall.a`` of a
+        resource's stalls, stands once: ``stall.a_ps``.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "result.json").write_text(json.dumps(self.to_dict(), indent=1) + "\n", "utf-8")
         self.per_op_frame().to_csv(folder / "per_op.csv", index=False)
@@ -214,7 +219,8 @@ def _frame(rows: tuple[Any, ...]) -> pd.DataFrame:
         for name, value in dataclasses.asdict(row).items():
             if isinstance(value, dict):
                 stem, _, unit = name.rpartition("_")
-                names = (f"{stem}.{part}_{unit}" if stem else f"{name}.{part}" for part in value)
+                parts = (part.removeprefix(f"{stem}.") for part in value)
+                names = (f"{stem}.{part}_{unit}" if stem else f"{name}.{part}" for part in parts)
                 out.update(zip(names, value.values(), strict=True))
             else:
                 out[name] = " ".join(value) if isinstance(value, tuple) else value

@@ -37,9 +37,12 @@ CONVENTIONS = (
     "fold overlap: folds of one job overlap, jobs of one engine do not",
     "prefetch: an engine's next weights load behind the running op's last loads, if they fit",
     "DMA: one in-order DMA an engine, double-buffered tiles; it takes no cycles of the buffer",
-    "convolution: DRAM and buffer hold raw input, halo included; im2col is done on the read side",
     "epilogue: bias, activation and requantisation keep pace with the drain and cost no time",
     "control: commands, configuration and host time are not modelled",
+)
+CONVOLUTION = (
+    "convolution: DRAM and buffer hold raw input, halo included; "
+    "im2col is done on the buffer's read side and costs no cycles"
 )
 STREAM = "stream: an engine runs items in one static order, and loads weights again for each"
 PIPELINE = "pipeline: what crosses stages has room on chip for every item under way, or uses DRAM"
@@ -175,11 +178,12 @@ def _shared_clock(design: Design, fmax: Mapping[str, Fmax]) -> tuple[Clock | Non
         return None, []
     slowest = min(known, key=lambda name: float(fmax[name].mhz))
     limit = float(fmax[slowest].mhz)
+    clock = Clock(Fraction(math.ceil(PS_PER_MHZ / limit)))
     note = (
-        f"{', '.join(auto)}: one clock, the Fmax of {slowest}, {limit:.1f} MHz: "
-        f"{fmax[slowest].source}"
+        f"{', '.join(auto)}: one clock of {clock.mhz:.2f} MHz, the Fmax of {slowest}, "
+        f"{limit:.2f} MHz, in whole ps a period: {fmax[slowest].source}"
     )
-    return Clock(Fraction(math.ceil(PS_PER_MHZ / limit))), [note]
+    return clock, [note]
 
 
 def _asked(spec: Any) -> Any:
@@ -248,6 +252,7 @@ def _assumptions(
     units: tuple[Unit, ...], host: Unit | None, program: schedule.Program
 ) -> list[str]:
     lines = list(CONVENTIONS)
+    lines += [CONVOLUTION] * any(placed.op.kind == "conv" for placed in program.ops)
     lines += [STREAM] * (program.items > 1) + [PIPELINE] * (program.stages > 1)
     for unit in (*units, *((host,) if host else ())):
         lines += unit.engine.assumptions(unit.spec)

@@ -19,7 +19,7 @@ from archsim.mapping import GemmMapping, SliceMapping
 from archsim.plan import Memo
 from archsim.result import Result
 from archsim.schedule import build
-from archsim.simulate import simulate, units_of
+from archsim.simulate import CONVOLUTION, simulate, units_of
 from archsim.tech import load as load_tech
 from archsim.timeline import fold_repeats
 from archsim.trace import Op, Tensor, Trace
@@ -184,6 +184,16 @@ def gemm_trace(dtype: str = "int8", kind: str = "gemm") -> Trace:
 
 
 ARRAY = {"kind": "systolic", "rows": 4, "cols": 4}
+
+
+def test_only_what_applies_is_assumed_and_columns_repeat_no_group() -> None:
+    result = simulate(load_design("tpu_like"), gemm_trace())
+    assert CONVOLUTION not in result.assumptions
+    clock = result.provenance["clocks_mhz"]["mxu"]
+    assert any(f": one clock of {clock:.2f} MHz, " in line for line in result.assumptions)
+    assert "split.stall.a_cycles" in result.per_op_frame()
+    columns = set(result.per_resource_frame())
+    assert {"stall.a_ps", "stall.fill_ps", "stall.load_ps"} <= columns
 
 
 def test_ops_that_no_engine_accepts_are_named() -> None:

@@ -19,7 +19,7 @@ from archsim.design import Dram, Fallback, Link, Sram, load_design
 from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.frontends import load
-from archsim.simulate import CONVENTIONS, PIPELINE, STREAM, simulate
+from archsim.simulate import CONVENTIONS, CONVOLUTION, PIPELINE, STREAM, simulate
 from archsim.sweep.schema import Sweep
 from archsim.tech import NOT_COUNTED
 from tests.docs.pages import (
@@ -180,7 +180,7 @@ def test_every_printed_assumption_is_explained() -> None:
     engines = [discover()[getattr(spec, "kind", "")] for spec in design.engines.values()]
     specs = zip(engines, design.engines.values(), strict=True)
     fixed = {line for engine, spec in specs for line in engine.assumptions(spec)}
-    printed = {*CONVENTIONS, *NOT_COUNTED, *fixed}
+    printed = {*CONVENTIONS, CONVOLUTION, *NOT_COUNTED, *fixed}
     assert printed <= set(simulate(design, load("resnet50")).assumptions)
     others = {line for spec in OTHER_ARRAYS for line in discover()["systolic"].assumptions(spec)}
     assert quoted == printed | others | {STREAM, PIPELINE}

@@ -61,7 +61,6 @@ def assumptions(spec: SystolicSpec) -> tuple[str, ...]:
     return (
         "systolic: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
         *folds,
-        "systolic: im2col happens on the buffer's read side and costs no cycles",
         *NUMBER_ASSUMPTIONS[spec.numbers],
     )
 
