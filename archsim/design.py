@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
@@ -29,7 +29,6 @@ from archsim.yaml_file import (
     Document,
     TooManyNodes,
     merge,
-    set_path,
     validate,
 )
 
@@ -260,19 +259,17 @@ def shipped() -> tuple[str, ...]:
 def load_design(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Design:
     """Return a shipped design by name, or the design in a YAML file.
 
-    ``extends: NAME_OR_FILE`` starts from another design; ``overrides`` are dotted paths set last.
+    ``extends: NAME_OR_FILE`` starts from another design; ``overrides`` are dotted paths set last,
+    where None removes what was there. A design without a name has its own file's.
 
     Raises
     ------
     InputError
-        With ``file:line`` and path of every fault.
+        With ``file:line``, or the override, and path of every fault.
     """
     tree, document = _typed(name_or_path)
     for dotted, value in (overrides or {}).items():
-        if value is None:  # it removes what was there, as in a file
-            tree = _without(tree, dotted)
-        else:
-            set_path(tree, dotted, value, f"--set {dotted}")
+        document.override(tree, dotted, value)
     return _checked(tree, document)
 
 
@@ -286,13 +283,6 @@ def _typed(name_or_path: str) -> tuple[dict[str, Any], Document]:
     tree = _extended(document, seen=(document.origin,))
     tree.setdefault("name", Path(document.origin).stem)
     return tree, document
-
-
-def _without(tree: Mapping[str, Any], dotted: str) -> dict[str, Any]:
-    delta: Any = None
-    for name in reversed(dotted.split(".")):
-        delta = {name: delta}
-    return merge(tree, delta)
 
 
 def design_from(tree: Mapping[str, Any], document: Document | None = None) -> Design:
@@ -348,7 +338,9 @@ def _extended(document: Document, seen: tuple[str, ...]) -> dict[str, Any]:
     if base.origin in seen or len(seen) > MAX_EXTENDS:
         raise InputError(where, "designs must not extend each other in a circle", parent)
     delta = {key: value for key, value in tree.items() if key != "extends"}
-    return merge(_extended(base, (*seen, base.origin)), delta)
+    parents = _extended(base, (*seen, base.origin))
+    parents.pop("name", None)
+    return merge(parents, delta)
 
 
 def _checked(tree: dict[str, Any], document: Document | None) -> Design:
@@ -362,16 +354,11 @@ def _checked(tree: dict[str, Any], document: Document | None) -> Design:
         if isinstance(kind, str) and kind in known:
             validate(known[kind].spec, fields, document, under=("engines", name))
     design = validate(Design, tree, document)
-    place = document.place if document else lambda path: "design"
-    check_policy(design.policy, list(design.engines), place)
+    check_policy(design.policy, list(design.engines), document)
     return design
 
 
-def check_policy(
-    policy: Policy,
-    engines: list[str],
-    place: Callable[[tuple[str | int, ...]], str] = lambda path: "design",
-) -> None:
+def check_policy(policy: Policy, engines: list[str], document: Document | None = None) -> None:
     """Raise `InputError` unless a policy speaks of engines that there are."""
     named: list[tuple[tuple[str | int, ...], str]] = []
     if isinstance(policy, ByOp):
@@ -379,7 +366,7 @@ def check_policy(
     elif isinstance(policy, Pipeline):
         named = [(("policy", "stages", i), name) for i, name in enumerate(policy.stages)]
     for number, (path, name) in enumerate(named):
-        where = f"{place(path)}: {'.'.join(map(str, path))}"
+        where = document.where(path) if document else f"design: {'.'.join(map(str, path))}"
         if name not in engines:
             raise InputError(where, f"must be {one_of(engines, name)}", name)
         if isinstance(policy, Pipeline) and name in policy.stages[:number]:

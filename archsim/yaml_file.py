@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -65,6 +65,7 @@ class Document:
 
     def __init__(self, text: str, origin: str) -> None:
         self.origin = origin
+        self._settings: set[Path_] = set()
         self._lines: dict[Path_, int] = {}
         self._nodes = 0
         self._scalars = yaml.SafeLoader("")
@@ -96,6 +97,23 @@ class Document:
             if path[:length] in self._lines:
                 return f"{self.origin}:{self._lines[path[:length]]}"
         return self.origin
+
+    def where(self, path: Path_) -> str:
+        """Return a path with its place in the file, or as the setting that it comes from."""
+        if any(path[:length] in self._settings for length in range(1, len(path) + 1)):
+            return f"--set {_dotted(path)}"
+        return f"{self.place(path)}: {_dotted(path)}"
+
+    def override(self, tree: dict[str, Any], dotted: str, value: Any) -> None:
+        """Set ``a.b.c`` of a tree made from this document; faults there are the setting's."""
+        names = tuple(dotted.split("."))
+        below: Any = tree
+        for length, name in enumerate(names, 1):
+            below = below.get(name) if isinstance(below, Mapping) else None
+            if below is None or length == len(names):  # the file has nothing of what is set
+                self._settings.add(names[:length])
+                break
+        set_path(tree, dotted, value, f"--set {dotted}")
 
     def _too_large(self) -> InputError:
         words = f"must hold at most {MAX_NODES:,} values, {MAX_DEPTH} levels deep"
@@ -144,25 +162,45 @@ def validate(model: type[Model], value: Any, document: Document | None, under: P
     try:
         return model.model_validate(value)
     except ValidationError as fault:
-        raise InputError(*_message(fault, value, document, under)) from None
+        raise InputError(*_message(fault, model, value, document, under)) from None
 
 
 def _message(
-    fault: ValidationError, value: Any, document: Document | None, under: Path_
+    fault: ValidationError,
+    model: type[BaseModel],
+    value: Any,
+    document: Document | None,
+    under: Path_,
 ) -> tuple[str, str]:
     lines = []
     for error in fault.errors():
         path = (*under, *_real_path(error["loc"], value))
-        place = document.place(path) if document else "design"
-        dotted = ".".join(str(p) for p in path) or "top level"
+        where = document.where(path) if document else f"design: {_dotted(path)}"
         text = _WORDS.get(error["type"], error["msg"][:1].lower() + error["msg"][1:])
+        if error["type"] == "model_type":
+            text = f"must be a mapping with {_keys(model, error['ctx']['class_name'])}"
         if error["type"] not in ("missing", "extra_forbidden", "value_error"):
             text += f", not {shown(error['input'])}"
-        line = f"{place}: {dotted}: {text.removeprefix('value error, ')}"
+        line = f"{where}: {text.removeprefix('value error, ')}"
         if line not in lines:
             lines.append(line)
     first, _, rest = lines[0].partition(": ")
     return first, "\n".join([rest, *lines[1:]])
+
+
+def _dotted(path: Path_) -> str:
+    return ".".join(map(str, path)) or "top level"
+
+
+def _keys(model: Any, class_name: str) -> str:
+    """Return the keys of the class of a name, which is somewhere in a model's fields."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        if model.__name__ == class_name:
+            return ", ".join(model.model_fields)
+        inside = [field.annotation for field in model.model_fields.values()]
+    else:
+        inside = list(get_args(model))
+    return next(filter(None, (_keys(part, class_name) for part in inside)), "")
 
 
 _WORDS = {
@@ -185,14 +223,17 @@ def _real_path(loc: tuple[str | int, ...], value: Any) -> Path_:
 
 
 def set_path(tree: dict[str, Any], dotted: str, value: Any, where: str) -> None:
-    """Set ``a.b.c`` in nested mappings, making levels as needed."""
+    """Set ``a.b.c`` in nested mappings, making levels as needed; None removes what was there."""
     *parents, last = dotted.split(".")
     for name in parents:
         branch = tree.setdefault(name, {})
         if not isinstance(branch, dict):
             raise InputError(where, f"{name!r} must hold keys to set {dotted!r} below it", branch)
         tree = branch
-    tree[last] = value
+    if value is None:
+        tree.pop(last, None)
+    else:
+        tree[last] = value
 
 
 def merge(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:

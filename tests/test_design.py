@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,32 @@ def test_extends_takes_a_shipped_design_or_a_file_beside_it(tmp_path: Path) -> N
     assert design.engines["mxu"].rows == 8  # type: ignore[attr-defined]
     assert design.engines["mxu"].cols == 32  # type: ignore[attr-defined]
     assert list(design.engines) == ["mxu"]
+
+
+def test_a_design_that_extends_another_has_its_own_name(tmp_path: Path) -> None:
+    write(tmp_path, "extends: tpu_like\nname: theirs\n", "base.yaml")
+    assert load_design(write(tmp_path, "extends: base.yaml\n")).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        ({"engines.mxu.rows": -1}, "--set engines.mxu.rows: input should be greater than"),
+        ({"engines.mxu": {"kind": "systolic", "rows": -1}}, "--set engines.mxu.rows: input should"),
+        ({"nope": 1}, "--set nope: is not a known key"),
+        ({"fallback.reason": "x"}, "--set fallback.ns_per_element: is required and missing"),
+        ({"policy": {"kind": "pipeline", "stages": ["x"]}}, "--set policy.stages.0: must be one"),
+        (
+            {"engines.mxu.rows": 8, "memories": None, "link": 7},
+            "--set link: must be a mapping with",
+        ),
+    ],
+)
+def test_a_faulty_override_is_named_and_not_a_line(overrides: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        load_design("tpu_like", overrides)
+    assert str(refusal.value).startswith(text)
+    assert ".yaml" not in str(refusal.value)
 
 
 def test_an_override_of_null_removes_what_was_there() -> None:
@@ -110,7 +137,8 @@ REFUSED = {
         "{file}:3: memories.buffer.capacity_bytes: input should be greater than 0, not -1"
     ),
     SMALL + "memories:\n  dram: 7\n": (
-        "{file}:4: memories.dram: input should be a valid dictionary or instance of Dram, not 7"
+        "{file}:4: memories.dram: must be a mapping with channels, channel_gb_per_s, latency_ns, "
+        "burst_bytes, page_bytes, page_miss_ns, not 7"
     ),
 }
 

@@ -49,7 +49,7 @@ def product(text: str) -> Shape:
     """Return the product that ``MxNxK`` names."""
     found = re.fullmatch(r"([0-9]{1,8})x([0-9]{1,8})x([0-9]{1,8})", text)
     if not found:
-        raise InputError("GEMM", "must be MxNxK, as in 128x768x768", text)
+        raise InputError("MxNxK", "must be MxNxK, as in 128x768x768", text)
     shape = Shape(text, *(int(extent) for extent in found.groups()))
     check((shape,))
     return shape

@@ -77,9 +77,11 @@ def test_engines_lists_kinds_fields_and_backing(archsim: Archsim) -> None:
     rows = {row["kind"]: row for row in archsim("engines", "--json").json["rows"]}
     assert rows["systolic"]["rtl"] is True
     assert rows["systolic"]["fields"]["rows"] == 16
+    assert rows["systolic"]["choices"]["dataflow"] == ["os", "ws", "is"]
     assert rows["vector"]["rtl"] is True
     text = archsim("engines").out
     assert text.startswith("systolic: ")
+    assert ", dataflow=os|ws|is, " in text
     assert "[RTL]" in text
 
 
@@ -204,7 +206,7 @@ def test_compare_explains_one_product(archsim: Archsim) -> None:
 
 def test_compare_explain_refuses(archsim: Archsim) -> None:
     said = archsim.refused("compare", "explain", "63x65", "--array", "32x32")
-    assert said == "error: GEMM: must be MxNxK, as in 128x768x768, not '63x65'\n"
+    assert said == "error: MxNxK: must be MxNxK, as in 128x768x768, not '63x65'\n"
 
 
 # ---------------------------------------------------------------------------------------- schema

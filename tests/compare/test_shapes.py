@@ -86,8 +86,8 @@ def test_a_product_is_three_extents() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("2x3", "GEMM: must be MxNxK, as in 128x768x768, not '2x3'"),
-        ("2x3x1e9", "GEMM: must be MxNxK, as in 128x768x768, not '2x3x1e9'"),
+        ("2x3", "MxNxK: must be MxNxK, as in 128x768x768, not '2x3'"),
+        ("2x3x1e9", "MxNxK: must be MxNxK, as in 128x768x768, not '2x3x1e9'"),
         ("2x0x3", "2x0x3: must have extents from 1 to 16,777,215 and up to "),
         ("16777216x1x1", "16777216x1x1: must have extents from 1 to 16,777,215 and up to "),
         ("1048576x1048576x1048576", "1048576x1048576x1048576: must have extents from 1 to "),

@@ -42,6 +42,11 @@ def test_fixed_settings_come_before_the_axes(tmp_path: Path) -> None:
     assert {plan.tree(d)["link"]["gb_per_s"] for d in plan.designs} == {8.0}
 
 
+def test_a_fixed_setting_of_null_removes(tmp_path: Path) -> None:
+    plan = make_plan(asked(tmp_path, ("axes:", "set: {engines.vpu: null}\naxes:")))
+    assert {tuple(plan.tree(d)["engines"]) for d in plan.designs} == {("mxu",)}
+
+
 def test_what_follows_from_a_fixed_setting_follows(tmp_path: Path) -> None:
     bf16 = asked(tmp_path, ("axes:", "set: {engines.mxu.numbers: bf16}\naxes:"))
     plan = make_plan(bf16)
