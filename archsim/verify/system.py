@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from archsim import kernel, schedule
 from archsim.design import Design
 from archsim.engines import GemmJobs, discover
-from archsim.errors import InputError
+from archsim.errors import InfeasibleError, InputError
 from archsim.hdl.descriptors import Geometry
 from archsim.hdl.system import System
 from archsim.hdl.system_geometry import engine_of, geometry_of
@@ -105,7 +105,7 @@ def check_system(
     only
         Name of the single case to run.
     """
-    chosen = cases(np.random.default_rng(seed), count)
+    chosen = cases(np.random.default_rng(seed), count, _fits)
     if only is not None:
         chosen = [case for case in chosen if case.name == only]
         if not chosen:
@@ -115,6 +115,15 @@ def check_system(
         return f"archsim rtl check system --cases {count} --seed {seed} --case {case.name}"
 
     return run_system(chosen, seed, simulator, {case.name: command(case) for case in chosen})
+
+
+def _fits(case: SystemCase) -> bool:
+    """Return whether the scratchpad holds what a drawn mapping keeps in it."""
+    try:
+        prepare(case)
+    except InfeasibleError:
+        return False
+    return True
 
 
 def run_system(

@@ -6,7 +6,7 @@ thing that a system must get right; the others are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -217,8 +217,10 @@ DIRECTED: Mapping[str, tuple[dict[str, Any], tuple[Layer, ...]]] = {
 }  # fmt: skip
 
 
-def cases(rng: Rng, count: int) -> list[SystemCase]:
-    """Return cases: those by hand first, then drawn ones."""
+def cases(
+    rng: Rng, count: int, fits: Callable[[SystemCase], bool] = lambda case: True
+) -> list[SystemCase]:
+    """Return cases: those by hand first, then drawn ones, each drawn again until it ``fits``."""
     found = []
     names = list(DIRECTED)
     for i, child in enumerate(rng.spawn(count)):
@@ -226,7 +228,10 @@ def cases(rng: Rng, count: int) -> list[SystemCase]:
             options, layers = DIRECTED[names[i]]
             found.append(chain(names[i], small_design(**options), layers, child))
         else:
-            found.append(_drawn(f"drawn-{i:03d}", child))
+            drawn = _drawn(f"drawn-{i:03d}", child)
+            while not fits(drawn):
+                drawn = _drawn(drawn.name, child)
+            found.append(drawn)
     return found
 
 
