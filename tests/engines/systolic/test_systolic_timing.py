@@ -183,7 +183,7 @@ def test_a_later_port_never_hastens_a_job(job: tuple[int, ...], env: dict, port:
     spec = SystolicSpec(rows=rows, cols=cols)
     before = env.get(port, IDEAL)
     if isinstance(before, Stalls):
-        later: Rate | Stalls = Stalls((True, *before.bits, True))
+        later: Rate | Stalls = Stalls((True, *before.bits[1:], True))  # stalled whenever it was
     else:
         later = Rate(before.latency + 1, before.p, before.q)
     if port == "result":  # a shifted pattern of readiness is another pattern, not a later one
