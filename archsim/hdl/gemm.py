@@ -6,7 +6,7 @@ where they are, and PE (i, j) works ``i + j`` steps behind PE (0, 0).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
@@ -14,15 +14,15 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.formats import Numbers
+from archsim.hdl.accounts import charges, counters_signature, tally
 from archsim.hdl.fifo import PairFifo
 from archsim.hdl.mac import add
 
 EXTENT_BITS = 24  # of each of a command's m, n and k
-COUNTER_BITS = 32
 COUNTERS = ("busy", "fill", "drain", "stall_a", "stall_b", "stall_c", "stall_result")
 
 COMMAND = data.StructLayout({"m": EXTENT_BITS, "n": EXTENT_BITS, "k": EXTENT_BITS, "accumulate": 1})
-COUNTERS_SIGNATURE = wiring.Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
+COUNTERS_SIGNATURE = counters_signature(COUNTERS)
 
 
 class FoldSequencer(wiring.Component):
@@ -321,7 +321,7 @@ class CycleAccounts(wiring.Component):
         with m.Elif(self.advance & (live_left != 0)):
             m.d.sync += live_left.eq(live_left - 1)
 
-        charge = charges()
+        charge = charges(COUNTERS)
         with m.If(self.advance):
             live = self.feeding | (live_left != 0)
             m.d.comb += [charge["busy"].eq(live), charge["drain"].eq(~live)]
@@ -340,21 +340,6 @@ class CycleAccounts(wiring.Component):
             ]
         tally(m, self.start, self.counters, charge)
         return m
-
-
-def charges() -> dict[str, Signal]:
-    """Return a flag for each counter: this cycle is charged to it."""
-    return {name: Signal(name=f"charge_{name}") for name in COUNTERS}
-
-
-def tally(m: Module, start: Value, counters: Any, charge: Mapping[str, Value]) -> None:
-    """Count charges from ``start`` on, a cycle that is ``fill``."""
-    for name in COUNTERS:
-        counter = getattr(counters, name)
-        with m.If(start):
-            m.d.sync += counter.eq(int(name == "fill"))
-        with m.Else():
-            m.d.sync += counter.eq(counter + charge[name])
 
 
 def delayed(

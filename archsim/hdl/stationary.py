@@ -12,8 +12,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.formats import Numbers
+from archsim.hdl.accounts import charges, tally
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COUNTERS_SIGNATURE, EXTENT_BITS, charges, tally
+from archsim.hdl.gemm import COUNTERS, COUNTERS_SIGNATURE, EXTENT_BITS
 from archsim.hdl.mac import add
 from archsim.hdl.row_memory import RowMemory
 
@@ -269,7 +270,7 @@ class WindowAccounts(wiring.Component):
         with m.If(self.advance):
             m.d.sync += live_left.eq(Mux(older > newest, older, newest))
 
-        charge = charges()
+        charge = charges(COUNTERS)
         with m.If(self.advance):
             live = live_left != 0
             m.d.comb += [

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archsim.report import charts, palette, panels
+from archsim.report import charts, palette
 from archsim.report.breakdown import OTHER, components
 from archsim.report.content import Report, Scale, bar_designs, first_view
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY
@@ -158,8 +158,6 @@ def figures(report: Report, axes: Sequence[Axis]) -> dict[str, charts.Figure]:
             found[f"{name}-breakdown"] = charts.breakdown(names, rows, prefix, colours)
     for number, detail in enumerate(report.details.values()):
         found[f"roofline-{number}"] = charts.roofline(roofline(detail.shown))
-        for at, drawn in enumerate(panels.panels_of(detail.shown)):
-            found[f"engine-{number}-{at}"] = panels.figure(drawn)
     goals = {o.metric: o.goal for o in study.objectives}
     titles = [Quantity(m, quantity(m).title, goal) for m, goal in goals.items()]
     if axes:

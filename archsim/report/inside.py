@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsim.report import palette
-from archsim.report.panels import panels_of
 from archsim.report.quantities import BYTES, ENERGY_PJ, NOTHING, Quantity, percent, quantity, times
 from archsim.report.roofline import own_ps, roofline
 from archsim.result import OpRow, ResourceRow, Result
@@ -125,7 +124,6 @@ def view(analytic: Result, event: Result | None) -> dict[str, Any]:
             for row in result.per_resource
         ],
         "legend": legend(result),
-        "panels": [drawn.panel for drawn in panels_of(result)],
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.report import inside
+from archsim.report import inside, panels
 from archsim.report.against import Comparison
 from archsim.report.content import Detail, Report, Scale, front_numbers, scales
 from archsim.report.drawn import figures, script_data
@@ -32,7 +32,8 @@ def context(report: Report) -> dict[str, Any]:
     rows = drawn_rows(decision.designs, study.metrics, [decision.knee])
     numbers = front_numbers(study, decision)
     axes = _by_effect(study, decision)
-    drawings = figures(report, axes)
+    drawn = {name: panels.panels_of(d.shown) for name, d in report.details.items()}
+    drawings = figures(report, axes) | panels.figures([*drawn.values()])
     explained = dict.fromkeys([*study.metrics, "tied_percent"])
     return {
         "study": study,
@@ -53,7 +54,10 @@ def context(report: Report) -> dict[str, Any]:
         "scales": shown,
         "effects": _effects(study, decision, axes),
         "steps": list(_steps(study, decision, axes)),
-        "workloads": {name: inside.view(d.analytic, d.event) for name, d in report.details.items()},
+        "workloads": {
+            name: {**inside.view(d.analytic, d.event), "panels": [x.panel for x in drawn[name]]}
+            for name, d in report.details.items()
+        },
         "assumptions": _assumptions(report.details),
         "provenance": flat({**study.provenance, **_runs(report.details)}),
         "references": [_reference(r, shown) for r in report.references],

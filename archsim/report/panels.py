@@ -58,6 +58,15 @@ def _check(where: str, series: Series) -> None:
         raise InputError(f"{where}: {series.name}", "y must be finite", series.y)
 
 
+def figures(workloads: Sequence[Sequence[Drawn]]) -> dict[str, Figure]:
+    """Return the panels of each workload by the id of their place on the page."""
+    return {
+        f"engine-{number}-{at}": figure(drawn)
+        for number, every in enumerate(workloads)
+        for at, drawn in enumerate(every)
+    }
+
+
 def figure(drawn: Drawn) -> Figure:
     """Return a panel as plotly draws it."""
     panel, text = drawn.panel, any(isinstance(x, str) for s in drawn.series for x in s.x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -184,9 +184,3 @@ class Answers:
 
 def _breakdown_order(name: str) -> tuple[bool, str]:
     return (not name.startswith(ENERGY[0]), name)
-
-
-def keys_of(plan: Plan) -> Iterator[PointKey]:
-    """Yield the key of every point of a plan."""
-    for design in plan.designs:
-        yield from ((design.digest, workload.label) for workload in plan.workloads)

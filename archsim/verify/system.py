@@ -105,11 +105,9 @@ def check_system(
     only
         Name of the single case to run.
     """
-    chosen = cases(np.random.default_rng(seed), count, _fits)
-    if only is not None:
-        chosen = [case for case in chosen if case.name == only]
-        if not chosen:
-            raise InputError("--case", f"must name one of the {count} cases of seed {seed}", only)
+    chosen = cases(np.random.default_rng(seed), count, _fits, only)
+    if only is not None and not chosen:
+        raise InputError("--case", f"must name one of the {count} cases of seed {seed}", only)
 
     def command(case: SystemCase) -> str:
         return f"archsim rtl check system --cases {count} --seed {seed} --case {case.name}"
@@ -120,7 +118,7 @@ def check_system(
 def _fits(case: SystemCase) -> bool:
     """Return whether the scratchpad holds what a drawn mapping keeps in it."""
     try:
-        prepare(case)
+        _compiled(case, geometry_of(case.design, engine_of(case.design)))
     except InfeasibleError:
         return False
     return True
@@ -154,18 +152,23 @@ def prepare(case: SystemCase, geometry: Geometry | None = None) -> Prepared:
     """Return a case's program, the cycles that `event` says, and the bound on the difference."""
     design = case.design
     geometry = geometry or geometry_of(design, engine_of(design))
-    units, _ = units_of(design, load(design.node))
-    planned = schedule.build(design, case.trace, units, None, given=case.mappings)
-    program = compile_program(planned, case.trace, geometry, case.scales, ORIGIN)
-    clock = units[0].clock
+    planned, program = _compiled(case, geometry)
+    unit = planned.units[0]
+    clock = unit.clock
     event_cycles = clock.next_edge(kernel.run(planned, {}).total_ps)
     timing = memory_timing(design, geometry, clock.period_ps)
-    spec: Any = units[0].spec
     rows = program.tables["jobs"]
     m, n, k, accumulate = (np.array([row[x] for row in rows]) for x in JOB_FIELDS)
     jobs = GemmJobs(m, n, k, accumulate.astype(bool))
-    walked = walk(program, timing, units[0].engine.time(spec, jobs).occupied.tolist())
+    walked = walk(program, timing, unit.engine.time(unit.spec, jobs).occupied.tolist())
     return Prepared(case, program, event_cycles, walked, timing, bound_cycles(program, timing))
+
+
+def _compiled(case: SystemCase, geometry: Geometry) -> tuple[schedule.Program, SystemProgram]:
+    """Return a case's schedule, and what the system runs for it."""
+    units, _ = units_of(case.design, load(case.design.node))
+    planned = schedule.build(case.design, case.trace, units, None, given=case.mappings)
+    return planned, compile_program(planned, case.trace, geometry, case.scales, ORIGIN)
 
 
 def memory_timing(design: Design, geometry: Geometry, period_ps: Fraction) -> MemoryTiming:

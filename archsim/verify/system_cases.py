@@ -218,19 +218,30 @@ DIRECTED: Mapping[str, tuple[dict[str, Any], tuple[Layer, ...]]] = {
 
 
 def cases(
-    rng: Rng, count: int, fits: Callable[[SystemCase], bool] = lambda case: True
+    rng: Rng,
+    count: int,
+    fits: Callable[[SystemCase], bool] = lambda case: True,
+    only: str | None = None,
 ) -> list[SystemCase]:
-    """Return cases: those by hand first, then drawn ones, each drawn again until it ``fits``."""
+    """Return cases: those by hand first, then drawn ones, each drawn again until it ``fits``.
+
+    Parameters
+    ----------
+    only
+        Name of the single case to make.
+    """
     found = []
-    names = list(DIRECTED)
-    for i, child in enumerate(rng.spawn(count)):
-        if i < len(names):
-            options, layers = DIRECTED[names[i]]
-            found.append(chain(names[i], small_design(**options), layers, child))
+    names = [*DIRECTED, *(f"drawn-{i:03d}" for i in range(len(DIRECTED), count))][:count]
+    for name, child in zip(names, rng.spawn(count), strict=True):
+        if only not in (None, name):
+            continue
+        if name in DIRECTED:
+            options, layers = DIRECTED[name]
+            found.append(chain(name, small_design(**options), layers, child))
         else:
-            drawn = _drawn(f"drawn-{i:03d}", child)
+            drawn = _drawn(name, child)
             while not fits(drawn):
-                drawn = _drawn(drawn.name, child)
+                drawn = _drawn(name, child)
             found.append(drawn)
     return found
 

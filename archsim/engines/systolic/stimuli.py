@@ -15,13 +15,11 @@ from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.stationary_terms import BEATS
 from archsim.errors import ArchsimError
 from archsim.formats import bf16
+from archsim.tech.stimuli import exchange, lane_value, normal, reset, word
 from archsim.tech.study import Stimulus
 
 if TYPE_CHECKING:
     from archsim.hdl.power import GateSimulator
-
-SIGMAS_OF_FULL_SCALE = 3.0  # integers: normal, full scale at 3 sigma, clipped
-
 
 Shape = tuple[str, int, int, int, bool]  # name, m, n, k, accumulate
 
@@ -62,11 +60,7 @@ def run(
     shapes: Sequence[Shape], spec: SystolicSpec, simulator: GateSimulator, rng: np.random.Generator
 ) -> list[tuple[Stimulus, NDArray[np.int64]]]:
     """Run jobs, the first of them to warm up, and return what each did and switched."""
-    simulator.set("rst", 1)
-    for _ in range(2):
-        simulator.settle()
-        simulator.clock()
-    simulator.set("rst", 0)
+    reset(simulator)
     found = []
     for i, (name, m, n, k, accumulate) in enumerate(shapes):
         before = simulator.toggles.copy()
@@ -96,50 +90,21 @@ def _job(
     m, n, k = (int(x[0]) for x in (jobs.m, jobs.n, jobs.k))
     data = [
         {
-            "a": _normal(rng, (m, k), spec, spec.a_bits),
-            "b": _normal(rng, (k, n), spec, spec.b_bits),
-            "c": _normal(rng, (m, n), spec, spec.acc_bits),
+            "a": _values(rng, (m, k), spec, spec.a_bits),
+            "b": _values(rng, (k, n), spec, spec.b_bits),
+            "c": _values(rng, (m, n), spec, spec.acc_bits),
         }
         for _ in range(simulator.lanes)
     ]
     packed = [beats.pack(spec, jobs, 0, d) for d in data]
     streams = {
-        port: [[_word(p[port][i], bits) for p in packed] for i in range(len(packed[0][port]))]
+        port: [[word(p[port][i], bits) for p in packed] for i in range(len(packed[0][port]))]
         for port, bits in (("a", spec.a_bits), ("b", spec.b_bits), ("c", spec.acc_bits))
     }
-    words, cycles = _exchange(simulator, _command(packed[0]["cmd"]), streams, results)
+    words, cycles = exchange(simulator, _command(packed[0]["cmd"]), streams, "result", results)
     for lane in (0, simulator.lanes - 1):
         _check(spec, jobs, data[lane], [r[lane] for r in words])
     return cycles
-
-
-def _exchange(
-    simulator: GateSimulator, command: int, streams: Mapping[str, Sequence[Any]], results: int
-) -> tuple[list[list[int]], int]:
-    """Offer every beat as early as may be and take results at once; return them and the cycles."""
-    sent = dict.fromkeys(streams, 0)
-    got: list[list[int]] = []
-    accepted, cycles = False, 0
-    simulator.set("result__ready", 1)
-    while len(got) < results:
-        simulator.set("cmd__valid", int(not accepted))
-        simulator.set("cmd__payload", command)
-        for port, words in streams.items():
-            left = sent[port] < len(words)
-            simulator.set(f"{port}__valid", int(left))
-            if left:
-                simulator.set(f"{port}__payload", words[sent[port]])
-        simulator.settle()
-        for port, words in streams.items():
-            sent[port] += sent[port] < len(words) and simulator.get(f"{port}__ready")
-        if simulator.get("result__valid"):
-            got.append([simulator.get("result__payload", lane) for lane in range(simulator.lanes)])
-        accepted = accepted or bool(simulator.get("cmd__ready"))
-        simulator.clock()
-        cycles += accepted
-        if cycles > 100_000:
-            raise ArchsimError("the mapped netlist does not finish its job")
-    return got, cycles
 
 
 def _check(
@@ -147,7 +112,7 @@ def _check(
 ) -> None:
     port = beats.ports(spec)["result"]
     lanes = [
-        [_lane(w >> port.bits * j, port.bits, port.signed) for j in range(port.lanes)]
+        [lane_value(w >> port.bits * j, port.bits, port.signed) for j in range(port.lanes)]
         for w in words
     ]
     found = beats.unpack(spec, jobs, 0, {"result": np.array(lanes)})["result"]
@@ -156,24 +121,13 @@ def _check(
         raise ArchsimError("the mapped netlist's results differ from the reference's")
 
 
-def _normal(
+def _values(
     rng: np.random.Generator, shape: tuple[int, int], spec: SystolicSpec, bits: int
 ) -> NDArray[np.int64]:
     if spec.numbers == "bf16":
         values = rng.normal(size=shape)
         return bf16.round_to_bf16(values) if bits == 16 else bf16.to_patterns(values)
-    top = 2.0 ** (bits - 1)
-    values = np.round(rng.normal(0.0, top / SIGMAS_OF_FULL_SCALE, shape))
-    return np.clip(values, -top, top - 1).astype(np.int64)
-
-
-def _word(lanes: Sequence[int], bits: int) -> int:
-    return sum((int(x) & ((1 << bits) - 1)) << bits * i for i, x in enumerate(lanes))
-
-
-def _lane(word: int, bits: int, signed: bool) -> int:
-    word &= (1 << bits) - 1
-    return word - (1 << bits) if signed and word >> (bits - 1) else word
+    return normal(rng, shape, bits)
 
 
 def _command(fields: Mapping[str, int]) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from archsim.engines import Case, Env, Ints, PortEnv, Rate, Stalls
+from archsim.engines import Case, Env, Ints
+from archsim.engines.environments import Rng, latencies, mixed, rates, slow, stalls, upto
 from archsim.engines.vector.recurrence import STAGES
 from archsim.engines.vector.spec import VectorJobs, VectorSpec
 from archsim.engines.vector.timing import PORTS
@@ -23,7 +23,6 @@ SPECS = (
     VectorSpec(lanes=5, lane_bits=24, scale_bits=32),
 )
 MAX_JOBS = 3
-Rng = np.random.Generator
 
 
 def cases(rng: Rng, spec: VectorSpec | None = None, count: int = 24) -> list[Case]:
@@ -101,22 +100,18 @@ def _tensor(rng: Rng, spec: VectorSpec) -> Ints:
 # ---------------------------------------------------------------------------------------- shapes
 
 
-def _upto(rng: Rng, limit: int) -> int:
-    return int(rng.integers(1, limit + 1))
-
-
 Shape = Callable[[Rng, VectorSpec], tuple[int, int, int, bool]]  # results, taps, hold, alternate
 ALL = 2**24 - 1  # hold of parameters that serve a whole tensor
 
 SHAPES: Mapping[str, Shape] = {
-    "one": lambda rng, s: (_upto(rng, s.lanes), _upto(rng, 2), 1, False),
-    "add": lambda rng, s: (_upto(rng, 8 * s.lanes), 2, ALL, True),
-    "pool": lambda rng, s: (_upto(rng, 4 * s.lanes), _upto(rng, 9), ALL, False),
-    "global": lambda rng, s: (_upto(rng, 2 * s.lanes), 20 + _upto(rng, 30), ALL, False),
-    "channels": lambda rng, s: (_upto(rng, 12 * s.lanes), 1, _upto(rng, 4), False),
-    "copy": lambda rng, s: (_upto(rng, 30 * s.lanes), 1, ALL, False),
+    "one": lambda rng, s: (upto(rng, s.lanes), upto(rng, 2), 1, False),
+    "add": lambda rng, s: (upto(rng, 8 * s.lanes), 2, ALL, True),
+    "pool": lambda rng, s: (upto(rng, 4 * s.lanes), upto(rng, 9), ALL, False),
+    "global": lambda rng, s: (upto(rng, 2 * s.lanes), 20 + upto(rng, 30), ALL, False),
+    "channels": lambda rng, s: (upto(rng, 12 * s.lanes), 1, upto(rng, 4), False),
+    "copy": lambda rng, s: (upto(rng, 30 * s.lanes), 1, ALL, False),
     "any": lambda rng, s: (
-        _upto(rng, 6 * s.lanes), _upto(rng, 4), _upto(rng, 5), bool(rng.random() < 0.5),
+        upto(rng, 6 * s.lanes), upto(rng, 4), upto(rng, 5), bool(rng.random() < 0.5),
     ),
 }  # fmt: skip
 
@@ -124,64 +119,22 @@ SHAPES: Mapping[str, Shape] = {
 # ---------------------------------------------------------------------------------- environments
 
 
-def _ideal(rng: Rng, length: int) -> Env:
-    return {}
-
-
-def _latency(rng: Rng, length: int) -> Env:
-    return {port: Rate(latency=int(rng.integers(0, 30))) for port in PORTS}
-
-
-def _rates(rng: Rng, length: int) -> Env:
-    return {port: _rate(rng) for port in PORTS}
-
-
-def _rate(rng: Rng) -> Rate:
-    q = _upto(rng, 7)
-    return Rate(latency=int(rng.choice([0, 0, 1, 9])), p=_upto(rng, q), q=q)
-
-
-def _stalls(rng: Rng, length: int) -> Env:
-    return {port: _bits(rng, length) for port in (*PORTS, "cmd")}
-
-
 def _inputs(rng: Rng, length: int) -> Env:
     """Let operands or parameters starve the lanes."""
-    return {str(rng.choice(["x", "parameters"])): _slow(rng, length)}
+    return {str(rng.choice(["x", "parameters"])): slow(rng, length)}
 
 
 def _outputs(rng: Rng, length: int) -> Env:
     """Let results pile up in the stages."""
-    return {"y": _slow(rng, length)}
-
-
-def _slow(rng: Rng, length: int) -> PortEnv:
-    if rng.random() < 0.5:
-        return _bits(rng, 2 * length)
-    return Rate(int(rng.integers(0, 2 * length)), 1, _upto(rng, 6))
-
-
-def _mixed(rng: Rng, length: int) -> Env:
-    return {
-        port: _rate(rng) if rng.random() < 0.5 else _bits(rng, length)
-        for port in (*PORTS, "cmd")
-        if rng.random() < 0.8
-    }
-
-
-def _bits(rng: Rng, length: int) -> PortEnv:
-    """Return stall bits in runs, from rare single cycles to long silences."""
-    stalled, run = rng.choice([0.1, 0.4, 0.8]), rng.choice([1, 3, length // 3 + 1])
-    flips: NDArray[np.bool_] = rng.random(length // int(run) + 1) < stalled
-    return Stalls(tuple(np.repeat(flips, run)[:length].tolist()))
+    return {"y": slow(rng, length)}
 
 
 ENVS: Mapping[str, Callable[[Rng, int], Env]] = {
-    "ideal": _ideal,
-    "latency": _latency,
-    "rates": _rates,
-    "stalls": _stalls,
+    "ideal": lambda rng, length: {},
+    "latency": lambda rng, length: latencies(rng, PORTS),
+    "rates": lambda rng, length: rates(rng, PORTS),
+    "stalls": lambda rng, length: stalls(rng, PORTS, length),
     "inputs": _inputs,
     "outputs": _outputs,
-    "mixed": _mixed,
+    "mixed": lambda rng, length: mixed(rng, PORTS, length),
 }

@@ -9,12 +9,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.engines.vector.spec import VectorSpec
+from archsim.hdl.accounts import charges, counters_signature, tally
 from archsim.hdl.requantise import Requantise, Scaling
 
 EXTENT_BITS = 24  # of a command's beats, taps and hold
-COUNTER_BITS = 32
 COUNTERS = ("busy", "fill", "drain", "stall_x", "stall_parameters", "stall_y")
-COUNTERS_SIGNATURE = wiring.Signature({name: Out(COUNTER_BITS) for name in COUNTERS})
+COUNTERS_SIGNATURE = counters_signature(COUNTERS)
 
 
 def scaling_of(spec: VectorSpec) -> Scaling:
@@ -140,7 +140,7 @@ class CycleAccounts(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        charge = {name: Signal(name=f"charge_{name}") for name in COUNTERS}
+        charge = charges(COUNTERS)
         with m.If(self.draining):
             m.d.comb += [charge["stall_y"].eq(self.refused), charge["drain"].eq(~self.refused)]
         with m.Elif(self.feeding & ~self.room):
@@ -152,12 +152,7 @@ class CycleAccounts(wiring.Component):
             ]
         with m.Elif(self.feeding):
             m.d.comb += [charge["busy"].eq(self.step), charge["stall_x"].eq(~self.step)]
-        for name in COUNTERS:
-            counter = getattr(self.counters, name)
-            with m.If(self.start):
-                m.d.sync += counter.eq(int(name == "fill"))
-            with m.Else():
-                m.d.sync += counter.eq(counter + charge[name])
+        tally(m, self.start, self.counters, charge)
         return m
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from archsim.engines.vector import beats, terms, timing
 from archsim.engines.vector.reference import reference
 from archsim.engines.vector.spec import VectorJobs, VectorSpec
 from archsim.errors import ArchsimError
+from archsim.tech.stimuli import SIGMAS_OF_FULL_SCALE, exchange, lane_value, normal, reset, word
 from archsim.tech.study import Stimulus, Study
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from archsim.hdl.synth import SynthResult
 
 TOP = "vector"
-SIGMAS_OF_FULL_SCALE = 3.0
 STIMULUS = (
     "jobs on the mapped netlist, 64 data sets side by side; operands normal, full scale at "
     f"{SIGMAS_OF_FULL_SCALE:g} sigma, scaled to 8 bits by multipliers of full length; ports never "
@@ -93,11 +93,7 @@ def run(
     spec: VectorSpec, simulator: GateSimulator, rng: np.random.Generator
 ) -> list[tuple[Stimulus, NDArray[np.int64]]]:
     """Run jobs, the first of them to warm up, and return what each did and switched."""
-    simulator.set("rst", 1)
-    for _ in range(2):
-        simulator.settle()
-        simulator.clock()
-    simulator.set("rst", 0)
+    reset(simulator)
     found = []
     for i, job in enumerate(jobs_of(spec)):
         before = simulator.toggles.copy()
@@ -131,13 +127,13 @@ def _job(
     packed = [beats.pack(spec, jobs, 0, values) for values in data]
     ports = beats.ports(spec)
     streams = {
-        port: [[_word(p[port][i], ports[port].bits) for p in packed] for i in range(count)]
+        port: [[word(p[port][i], ports[port].bits) for p in packed] for i in range(count)]
         for port, count in ((name, len(packed[0][name])) for name in ("x", "parameters"))
     }
-    words, cycles = _exchange(simulator, _command(spec, packed[0]["cmd"]), streams, length)
+    words, cycles = exchange(simulator, _command(spec, packed[0]["cmd"]), streams, "y", length)
     for lane in (0, simulator.lanes - 1):
         found = [
-            [_signed(w[lane] >> spec.lane_bits * j, spec.lane_bits) for j in range(spec.lanes)]
+            [lane_value(w[lane] >> spec.lane_bits * j, spec.lane_bits) for j in range(spec.lanes)]
             for w in words
         ]
         (wanted,) = reference(spec, jobs, data[lane])
@@ -154,56 +150,12 @@ def _data(spec: VectorSpec, rng: np.random.Generator, job: Job) -> dict[str, Any
     gain = bits - 8 + taps.bit_length() - 1  # bits that go
     shift = np.full(shape, max(spec.scale_bits - 1 + gain, 0))
     multiplier = rng.integers(top // 2, top, (2, *shape))
-    bias = _normal(rng, shape, bits)
+    bias = normal(rng, shape, bits)
     return {
-        "x": _normal(rng, (length * spec.lanes, taps), bits),
+        "x": normal(rng, (length * spec.lanes, taps), bits),
         "parameters": np.stack([bias, multiplier[0], shift], axis=2),
         "tensor": np.array([3, int(multiplier[1, 0, 0]), -5, -128, 127]),
     }
-
-
-def _exchange(
-    simulator: GateSimulator, command: int, streams: Mapping[str, Sequence[Any]], results: int
-) -> tuple[list[list[int]], int]:
-    """Offer every beat as early as may be and take results at once; return them and the cycles."""
-    sent = dict.fromkeys(streams, 0)
-    got: list[list[int]] = []
-    accepted, cycles = False, 0
-    simulator.set("y__ready", 1)
-    while len(got) < results:
-        simulator.set("cmd__valid", int(not accepted))
-        simulator.set("cmd__payload", command)
-        for port, words in streams.items():
-            left = sent[port] < len(words)
-            simulator.set(f"{port}__valid", int(left))
-            if left:
-                simulator.set(f"{port}__payload", words[sent[port]])
-        simulator.settle()
-        for port, words in streams.items():
-            sent[port] += sent[port] < len(words) and simulator.get(f"{port}__ready")
-        if simulator.get("y__valid"):
-            got.append([simulator.get("y__payload", lane) for lane in range(simulator.lanes)])
-        accepted = accepted or bool(simulator.get("cmd__ready"))
-        simulator.clock()
-        cycles += accepted
-        if cycles > 100_000:
-            raise ArchsimError("the mapped netlist does not finish its job")
-    return got, cycles
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> NDArray[np.int64]:
-    top = 2.0 ** (bits - 1)
-    values = np.round(rng.normal(0.0, top / SIGMAS_OF_FULL_SCALE, shape))
-    return np.clip(values, -top, top - 1).astype(np.int64)
-
-
-def _word(lanes: Sequence[int], bits: int) -> int:
-    return sum((int(x) & ((1 << bits) - 1)) << bits * i for i, x in enumerate(lanes))
-
-
-def _signed(word: int, bits: int) -> int:
-    word &= (1 << bits) - 1
-    return word - (1 << bits) if word >> (bits - 1) else word
 
 
 def _command(spec: VectorSpec, fields: Mapping[str, int]) -> int:

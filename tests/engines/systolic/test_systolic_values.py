@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from archsim.engines import GemmJobs
 from archsim.engines.systolic import ENGINE
 from archsim.engines.systolic.beats import pack, ports, unpack
-from archsim.engines.systolic.reference import reference, wrap
+from archsim.engines.systolic.reference import reference
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.errors import InfeasibleError
+from archsim.formats.requantise import wrap
 from archsim.trace import Op
 
 REFS = ({"a": "a", "b": "b", "c": "c"},)
