@@ -15,6 +15,8 @@ from typing import Any
 from archsim.engines import Engine, Rtl
 
 REPLACED = (
+    "archsim.engines.gemm",
+    "archsim.engines.matrix2d",
     "archsim.engines.systolic",
     "archsim.engines.vector",
     "archsim.hdl.",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
-from archsim.engines import Case, Env, GemmJobs, Ints, PortEnv, Rate, Stalls
-from archsim.engines.systolic.spec import PORTS, SystolicSpec
+from archsim.engines import Case
+from archsim.engines.gemm.cases import FOLDED, Rng, Shape, case, upto
+from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.values import operands
 
 # every dataflow; square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap
@@ -21,36 +19,19 @@ SPECS = (
     SystolicSpec(rows=3, cols=4, numbers="bf16"),
     SystolicSpec(rows=3, cols=2, numbers="bf16", dataflow="ws", acc_rows=4),
 )
-MAX_JOBS = 3
 LARGE_BANK = 256  # rows; cases do not fill larger ones
-Rng = np.random.Generator
-Shape = Callable[[Rng, SystolicSpec], tuple[int, int, int]]
 
 
 def cases(rng: Rng, spec: SystolicSpec | None = None, count: int = 24) -> list[Case]:
-    """Return cases whose i-th does not depend on how many are asked for."""
+    """Return cases whose i-th does not depend on how many are asked for.
+
+    Numbers without a common factor: every shape meets every environment within 77 cases, and every
+    spec as well within 462.
+    """
     return [
-        _case(child, i, spec or SPECS[i % len(SPECS)]) for i, child in enumerate(rng.spawn(count))
+        case(child, i, spec or SPECS[i % len(SPECS)], SHAPES, operands, _length)
+        for i, child in enumerate(rng.spawn(count))
     ]
-
-
-def _case(rng: Rng, index: int, spec: SystolicSpec) -> Case:
-    # their numbers having no common factor, every shape meets every environment within 77 cases,
-    # and every spec as well within 462
-    shape_name = list(SHAPES)[index % len(SHAPES)]
-    env_name = list(ENVS)[index % len(ENVS)]
-    count = int(rng.integers(1, MAX_JOBS + 1))
-    extents = np.array([SHAPES[shape_name](rng, spec) for _ in range(count)], np.int64)
-    accumulate = rng.integers(0, 2, count).astype(bool)
-    data: dict[str, Ints] = {}
-    for i, (height, width, depth) in enumerate(extents.tolist()):
-        values = operands(rng, spec, height, width, depth)
-        data |= {f"{port}{i}": matrix for port, matrix in values.items()}
-    refs = tuple({port: f"{port}{i}" for port in "abc"} for i in range(count))
-    m, n, k = extents.T
-    jobs = GemmJobs(m, n, k, accumulate, refs=refs)
-    envs = tuple(ENVS[env_name](rng, _length(spec, *row)) for row in extents.tolist())
-    return Case(f"{index:03d}-{shape_name}-{env_name}", spec, jobs, envs, data)
 
 
 def _length(spec: SystolicSpec, m: int, n: int, k: int) -> int:
@@ -68,102 +49,20 @@ def _length(spec: SystolicSpec, m: int, n: int, k: int) -> int:
 # ---------------------------------------------------------------------------------------- shapes
 
 
-def _upto(rng: Rng, limit: int) -> int:
-    return int(rng.integers(1, limit + 1))
-
-
 def _past_the_bank(rng: Rng, spec: SystolicSpec) -> int:
     """Return an extent that takes several folds or chunks, unless the bank is very large."""
     piece = spec.rows if spec.dataflow == "os" else min(spec.acc_rows, LARGE_BANK)
-    return piece + _upto(rng, min(2 * piece, 12))
+    return piece + upto(rng, min(2 * piece, 12))
 
 
 SHAPES: Mapping[str, Shape] = {
-    "ragged": lambda rng, s: (
-        _upto(rng, 3 * s.rows + 1), _upto(rng, 3 * s.cols + 1), _upto(rng, s.rows + s.cols + 2),
-    ),
-    "1xN": lambda rng, s: (1, _upto(rng, 4 * s.cols), _upto(rng, s.cols + 3)),
-    "Nx1": lambda rng, s: (_upto(rng, 4 * s.rows), 1, _upto(rng, s.rows + 3)),
-    "k1": lambda rng, s: (_upto(rng, 3 * s.rows), _upto(rng, 3 * s.cols), 1),
-    "folds": lambda rng, s: (
-        s.rows * _upto(rng, 3) + _upto(rng, 2) - 1, s.cols * _upto(rng, 4), _upto(rng, s.cols + 1),
-    ),
-    "deep": lambda rng, s: (
-        _upto(rng, s.rows + 1), _upto(rng, 2 * s.cols), s.rows + s.cols + _upto(rng, 40),
-    ),
-    "one": lambda rng, s: (_upto(rng, 2), _upto(rng, 2), _upto(rng, 2)),
+    **FOLDED,
     "long_m": lambda rng, s: (
-        _past_the_bank(rng, s), _upto(rng, 2 * s.cols + 1), _upto(rng, 3 * s.rows),
+        _past_the_bank(rng, s), upto(rng, 2 * s.cols + 1), upto(rng, 3 * s.rows),
     ),
     "long_n": lambda rng, s: (
-        _upto(rng, 2 * s.cols + 1), _past_the_bank(rng, s), _upto(rng, 3 * s.rows),
+        upto(rng, 2 * s.cols + 1), _past_the_bank(rng, s), upto(rng, 3 * s.rows),
     ),
-    "short_m": lambda rng, s: (_upto(rng, 2), _upto(rng, 4 * s.cols), _upto(rng, 4 * s.rows)),
-    "short_n": lambda rng, s: (_upto(rng, 4 * s.cols), _upto(rng, 2), _upto(rng, 4 * s.rows)),
+    "short_m": lambda rng, s: (upto(rng, 2), upto(rng, 4 * s.cols), upto(rng, 4 * s.rows)),
+    "short_n": lambda rng, s: (upto(rng, 4 * s.cols), upto(rng, 2), upto(rng, 4 * s.rows)),
 }  # fmt: skip
-
-
-# ---------------------------------------------------------------------------------- environments
-
-
-def _ideal(rng: Rng, length: int) -> Env:
-    return {}
-
-
-def _latency(rng: Rng, length: int) -> Env:
-    return {port: Rate(latency=int(rng.integers(0, 30))) for port in PORTS}
-
-
-def _rates(rng: Rng, length: int) -> Env:
-    return {port: _rate(rng) for port in PORTS}
-
-
-def _rate(rng: Rng) -> Rate:
-    q = _upto(rng, 7)
-    return Rate(latency=int(rng.choice([0, 0, 1, 9])), p=_upto(rng, q), q=q)
-
-
-def _stalls(rng: Rng, length: int) -> Env:
-    return {port: _bits(rng, length) for port in (*PORTS, "cmd")}
-
-
-def _operands(rng: Rng, length: int) -> Env:
-    """Let one operand starve the array."""
-    return {str(rng.choice(["a", "b"])): _slow(rng, length)}
-
-
-def _outputs(rng: Rng, length: int) -> Env:
-    """Let rows pile up in the drain registers: the results refused, or the partial sums late."""
-    return {port: _slow(rng, length) for port in ("c", "result") if rng.random() < 0.7}
-
-
-def _slow(rng: Rng, length: int) -> PortEnv:
-    if rng.random() < 0.5:
-        return _bits(rng, 2 * length)
-    return Rate(int(rng.integers(0, 2 * length)), 1, _upto(rng, 6))
-
-
-def _mixed(rng: Rng, length: int) -> Env:
-    return {
-        port: _rate(rng) if rng.random() < 0.5 else _bits(rng, length)
-        for port in (*PORTS, "cmd")
-        if rng.random() < 0.8
-    }
-
-
-def _bits(rng: Rng, length: int) -> PortEnv:
-    """Return stall bits in runs, from rare single cycles to long silences."""
-    stalled, run = rng.choice([0.1, 0.4, 0.8]), rng.choice([1, 3, length // 3 + 1])
-    flips: NDArray[np.bool_] = rng.random(length // int(run) + 1) < stalled
-    return Stalls(tuple(np.repeat(flips, run)[:length].tolist()))
-
-
-ENVS: Mapping[str, Callable[[Rng, int], Env]] = {
-    "ideal": _ideal,
-    "latency": _latency,
-    "rates": _rates,
-    "stalls": _stalls,
-    "operands": _operands,
-    "outputs": _outputs,
-    "mixed": _mixed,
-}

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints
+from archsim.engines.gemm.integers import wrap
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.formats import bf16
 
@@ -42,9 +43,3 @@ def _folded(a: Ints, b: Ints, depth: int) -> Ints:
     for k in range(depth, a.shape[1], depth):
         total = bf16.add(total, bf16.matmul(a[:, k : k + depth], b[k : k + depth]))
     return total
-
-
-def wrap(values: Ints, bits: int) -> Ints:
-    """Return the values that two's complement of ``bits`` bits keeps of integers."""
-    shift = np.int64(64 - bits)
-    return (values << shift) >> shift

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from archsim.engines import GemmJobs
+from archsim.engines.gemm.integers import wrap
 from archsim.engines.systolic import ENGINE
 from archsim.engines.systolic.beats import pack, ports, unpack
-from archsim.engines.systolic.reference import reference, wrap
+from archsim.engines.systolic.reference import reference
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.errors import InfeasibleError
 from archsim.trace import Op
