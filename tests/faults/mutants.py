@@ -93,6 +93,16 @@ def systolic_with(module: str, old: str, new: str) -> Engine:
     return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=build))
 
 
+def matrix2d_with(module: str, old: str, new: str) -> Engine:
+    """Return the 2D-matrix engine with a fault in a module of it, or in hardware that it uses."""
+    with in_place(Mutation(module, old, new)):
+        engine: Engine = importlib.import_module("archsim.engines.matrix2d").ENGINE
+        array = importlib.import_module("archsim.engines.matrix2d.rtl").Matrix2d
+        assert module in sys.modules, f"the engine does not use {module}"
+    assert isinstance(engine.rtl, Rtl)
+    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=array))
+
+
 def vector_with(module: str, old: str, new: str) -> Engine:
     """Return the vector engine with a fault in a module of it, or in hardware that it uses."""
     with in_place(Mutation(module, old, new)):
