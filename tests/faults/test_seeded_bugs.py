@@ -126,7 +126,7 @@ RTL = {
     ),
     "missing bubble": (
         "gemm",
-        "pad_left.eq(max(rows, cols) - 1)",
+        "pad_left.eq(least - 1)",
         "pad_left.eq(cols - 1)",
         "cycles",
     ),

@@ -125,6 +125,8 @@ class Matrix2d(wiring.Component):
         Cycles of the last job by what they were; from ``cmd`` on, until the next ``cmd``.
     """
 
+    across = "n"  # the extent that lies across the lanes of a result
+
     def __init__(self, spec: Matrix2dSpec) -> None:
         self.spec = spec
         row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
