@@ -109,7 +109,7 @@ REFUSED = {
         "{file}:3: memory: is not a known key; remove it or check its spelling"
     ),
     "engines:\n  mxu: {kind: sistolic}\n": (
-        "{file}:1: engines: mxu.kind must be one of systolic, vector (did you mean 'systolic'?), "
+        "{file}:1: engines: mxu.kind must be one of matrix2d, systolic, vector (did you mean 'systolic'?), "
         "not 'sistolic'"
     ),
     "engines:\n  mxu:\n    kind: systolic\n    rows: 0\n": (

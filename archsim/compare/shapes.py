@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archsim import frontends
-from archsim.engines.systolic.spec import MAX_EXTENT, SystolicSpec
+from archsim.engines.gemm import MAX_EXTENT
+from archsim.engines.systolic.spec import SystolicSpec
 from archsim.errors import InputError
 from archsim.trace import Op, as_gemm
 

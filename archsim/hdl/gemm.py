@@ -1,7 +1,8 @@
 """What engines that multiply matrices share: fold sequencer, row drain, result port, accounts.
 
 `FoldSequencer` and `RowDrain` fit arrays in which a step moves every operand one PE on, sums stay
-where they are, and PE (i, j) works ``i + j`` steps behind PE (0, 0).
+where they are, and PE (i, j) works ``i + j`` steps behind PE (0, 0). With ``skewed=False`` all PEs
+work on one beat; `archsim.hdl.tile_drain` is the drain of such arrays.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.formats import Numbers
+from archsim.hdl import Adder
 from archsim.hdl.accounts import charges, counters_signature, tally
+from archsim.hdl.bitweight import ResolveLanes, pair_layout
+from archsim.hdl.compress import carry_save_add
 from archsim.hdl.fifo import PairFifo
 from archsim.hdl.mac import add
 
@@ -29,8 +33,8 @@ class FoldSequencer(wiring.Component):
     """Counts a command's folds, beats and steps.
 
     A fold takes ``max(k, rows, cols)`` steps: ``k`` that need a beat, then a gap; after the last
-    fold, a flush until its last sum is in its drain register. `archsim.engines.systolic.timing`
-    derives the numbers.
+    fold, a flush until its last sum is in its drain register. Without skew a fold takes
+    ``max(k, rows)`` steps, and there is no flush. The engines' timing derives the numbers.
 
     Members
     -------
@@ -50,8 +54,8 @@ class FoldSequencer(wiring.Component):
         Rows and columns of the beat's fold that hold elements of C.
     """
 
-    def __init__(self, rows: int, cols: int) -> None:
-        self._rows, self._cols = rows, cols
+    def __init__(self, rows: int, cols: int, *, skewed: bool = True) -> None:
+        self._rows, self._cols, self._skewed = rows, cols, skewed
         extent = unsigned(EXTENT_BITS)
         super().__init__(
             {
@@ -79,7 +83,8 @@ class FoldSequencer(wiring.Component):
         n, k = Signal(extent), Signal(extent)
         m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
         beats_left = Signal(extent)  # beats of this fold after this one
-        pad_left = Signal(range(max(rows, cols)))  # steps that this fold must still last
+        least = max(rows, cols) if self._skewed else rows  # steps of a fold
+        pad_left = Signal(range(least))  # steps that this fold must still last
         flush_left = Signal(range(rows + cols))
         last_in_m, last_in_n = Signal(), Signal()
         m.d.comb += [
@@ -94,7 +99,7 @@ class FoldSequencer(wiring.Component):
         def begin_fold(k: Value) -> list[Any]:
             return [
                 beats_left.eq(k - 1),
-                pad_left.eq(max(rows, cols) - 1),
+                pad_left.eq(least - 1),
                 self.first.eq(1),
             ]
 
@@ -117,8 +122,8 @@ class FoldSequencer(wiring.Component):
                         m.d.sync += m_left.eq(m_left - rows)
                     m.d.sync += flush_left.eq(self.fold_rows + (cols - 2))
                     with m.If(last_in_m & last_in_n):
-                        m.next = "FLUSH"
-                        if cols == 1:
+                        m.next = "FLUSH" if self._skewed else "DRAIN"
+                        if self._skewed and cols == 1:
                             with m.If(self.fold_rows == 1):
                                 m.next = "DRAIN"
                     with m.Elif(pad_left == 0):
@@ -129,8 +134,8 @@ class FoldSequencer(wiring.Component):
                 with m.If(self.advance & (pad_left == 0)):
                     m.d.sync += begin_fold(k)
                     m.next = "FEED"
-            with m.State("FLUSH"):
-                with m.If(self.advance):
+            if self._skewed:
+                with m.State("FLUSH"), m.If(self.advance):
                     m.d.sync += flush_left.eq(flush_left - 1)
                     with m.If(flush_left == 1):
                         m.next = "DRAIN"
@@ -226,11 +231,14 @@ class RowDrain(wiring.Component):
 class ResultPort(wiring.Component):
     """Queues rows that leave the array and adds partial sums at the queue's exit.
 
+    With ``resolve`` the rows are in carry-save form: a partial sum is a third addend, and each lane
+    has one adder of that kind, which makes a number of all three.
+
     Members
     -------
     start, accumulate : in
         A command is taken, and whether it adds partial sums.
-    row : in, stream of ``cols`` lanes
+    row : in, stream of ``cols`` lanes, numbers or, to be resolved, pairs
     c : in, stream of ``cols`` lanes
     result : out, stream of ``cols`` lanes
     refused : out
@@ -241,15 +249,17 @@ class ResultPort(wiring.Component):
         The last queued row leaves in this cycle.
     """
 
-    def __init__(self, cols: int, bits: int, numbers: Numbers = "int") -> None:
-        self._layout = data.ArrayLayout(signed(bits), cols)
-        self._numbers = numbers
-        row = stream.Signature(self._layout)
+    def __init__(
+        self, cols: int, bits: int, numbers: Numbers = "int", resolve: Adder | None = None
+    ) -> None:
+        self._bits, self._numbers, self._resolve = bits, numbers, resolve
+        self._rows = data.ArrayLayout(pair_layout(bits) if resolve else signed(bits), cols)
+        row = stream.Signature(data.ArrayLayout(signed(bits), cols))
         super().__init__(
             {
                 "start": In(1),
                 "accumulate": In(1),
-                "row": In(row),
+                "row": In(stream.Signature(self._rows)),
                 "c": In(row),
                 "result": Out(row),
                 "refused": Out(1),
@@ -260,7 +270,7 @@ class ResultPort(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.queue = queue = PairFifo(self._layout)
+        m.submodules.queue = queue = PairFifo(self._rows)
         wiring.connect(m, wiring.flipped(self.row), queue.i)
         accumulate = Signal()
         with m.If(self.start):
@@ -273,8 +283,18 @@ class ResultPort(wiring.Component):
             self.lacks_c.eq(queue.o.valid & self.result.ready & accumulate & ~self.c.valid),
             self.emptied.eq((queue.level == 1) & queue.o.ready),
         ]
-        for j in range(self._layout.length):
-            partial = Mux(accumulate, self.c.p[j], 0)
+        partials = [Mux(accumulate, self.c.p[j], 0) for j in range(self._rows.length)]
+        if self._resolve:
+            m.submodules.lanes = lanes = ResolveLanes(len(partials), self._bits, self._resolve)
+            for j, partial in enumerate(partials):
+                rows = (queue.o.p[j].sum, queue.o.p[j].carry, partial.as_unsigned())
+                pair = carry_save_add(*rows)
+                m.d.comb += [
+                    Value.cast(lanes.pairs[j]).eq(Cat(*pair)),
+                    self.result.p[j].eq(lanes.totals[j]),
+                ]
+            return m
+        for j, partial in enumerate(partials):
             total = add(m, platform, self._numbers, queue.o.p[j], partial, f"adder_{j}")
             m.d.comb += self.result.p[j].eq(total)
         return m
@@ -296,8 +316,8 @@ class CycleAccounts(wiring.Component):
     counters : out
     """
 
-    def __init__(self, rows: int, cols: int) -> None:
-        self._rows, self._cols = rows, cols
+    def __init__(self, rows: int, cols: int, *, skewed: bool = True) -> None:
+        self._rows, self._cols, self._skewed = rows, cols, skewed
         flags = (
             *("start", "advance", "feeding", "stepping", "blocked", "has_b"),
             *("draining", "refused", "lacks_c"),
@@ -316,10 +336,11 @@ class CycleAccounts(wiring.Component):
         # steps for which the newest beat is still inside its fold's rows and columns; no older
         # beat outlives it, because from fold to fold either the rows shrink or the columns
         live_left = Signal(range(self._rows + self._cols))
-        with m.If(self.advance & self.feeding):
-            m.d.sync += live_left.eq(self.fold_rows + self.fold_cols - 2)
-        with m.Elif(self.advance & (live_left != 0)):
-            m.d.sync += live_left.eq(live_left - 1)
+        if self._skewed:
+            with m.If(self.advance & self.feeding):
+                m.d.sync += live_left.eq(self.fold_rows + self.fold_cols - 2)
+            with m.Elif(self.advance & (live_left != 0)):
+                m.d.sync += live_left.eq(live_left - 1)
 
         charge = charges(COUNTERS)
         with m.If(self.advance):

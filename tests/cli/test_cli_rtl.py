@@ -124,7 +124,7 @@ def test_check_fails_on_a_disagreement(archsim: Archsim, monkeypatch: pytest.Mon
     [
         (
             "sistolic",
-            "engine: must be one of system, systolic, vector (did you mean 'systolic'?), not ",
+            "engine: must be one of matrix2d, system, systolic, vector (did you mean 'systolic'?), not ",
         ),
         ("systolic --simulator vcs", "--simulator: must be one of verilator, amaranth, not 'vcs'"),
         ("systolic --set rows=2", "--set: must be spec.FIELD=VALUE for an engine, not 'rows'"),

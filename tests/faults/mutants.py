@@ -15,6 +15,8 @@ from typing import Any
 from archsim.engines import Engine, Rtl
 
 REPLACED = (
+    "archsim.engines.gemm",
+    "archsim.engines.matrix2d",
     "archsim.engines.systolic",
     "archsim.engines.vector",
     "archsim.hdl.",
@@ -89,6 +91,16 @@ def systolic_with(module: str, old: str, new: str) -> Engine:
         return os_array(spec) if spec.dataflow == "os" else ws_array(spec)
 
     return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=build))
+
+
+def matrix2d_with(module: str, old: str, new: str) -> Engine:
+    """Return the 2D-matrix engine with a fault in a module of it, or in hardware that it uses."""
+    with in_place(Mutation(module, old, new)):
+        engine: Engine = importlib.import_module("archsim.engines.matrix2d").ENGINE
+        array = importlib.import_module("archsim.engines.matrix2d.rtl").Matrix2d
+        assert module in sys.modules, f"the engine does not use {module}"
+    assert isinstance(engine.rtl, Rtl)
+    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=array))
 
 
 def vector_with(module: str, old: str, new: str) -> Engine:

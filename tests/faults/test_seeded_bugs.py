@@ -31,8 +31,8 @@ TIMING = {
     ),
     "bubbles for the rows forgotten": (
         "folds",
-        "np.maximum(jobs.k, np.maximum(rows, cols))",
-        "np.maximum(jobs.k, cols)",
+        "np.maximum(rows, cols) if skewed else rows",
+        "cols if skewed else rows",
         "cycles",
     ),
     "slow output reckoned from a cycle early": ("paced", "top + 2)", "top + 1)", "cycles"),
@@ -43,15 +43,15 @@ TIMING = {
         "cycles",
     ),
     "drain of the last row lost": (
-        "output_stationary",
-        "jobs.k + last_rows + cols\n",
-        "jobs.k + rows + cols\n",
+        "engines.gemm.timing",
+        "jobs.k + folds.last_rows + folds.lag",
+        "jobs.k + folds.rows + folds.lag",
         "cycles",
     ),
     "idle steps counted busy": (
         "output_stationary",
-        "dead = cols - last_cols",
-        "dead = 0 * cols",
+        "dead = folds.cols - folds.last_cols",
+        "dead = 0 * folds.cols",
         "counter busy",
     ),
     "a and b stalls exchanged": (
@@ -63,8 +63,8 @@ TIMING = {
     "output queue one place short": ("cycle_loop", "queued < 2", "queued < 1", "cycles"),
     "drain register free a cycle late": (
         "cycle_loop",
-        "captures[step] >= left + leave",
-        "captures[step] >= left",
+        "captures[step][0] >= left + leave",
+        "captures[step][0] >= left",
         "cycles",
     ),
     "offer of c a beat early": (
@@ -90,7 +90,7 @@ REFERENCE = {
     "c added twice": ("reference", "wrap(a @ b + c,", "wrap(a @ b + 2 * c,", "result"),
     "no c at all": ("reference", "if accumulate else", "if False else", "result"),
     "operands of c in another order": (
-        "beats",
+        "slices",
         "row // together",
         "row // together // 2",
         "result",
@@ -126,7 +126,7 @@ RTL = {
     ),
     "missing bubble": (
         "gemm",
-        "pad_left.eq(max(rows, cols) - 1)",
+        "pad_left.eq(least - 1)",
         "pad_left.eq(cols - 1)",
         "cycles",
     ),
@@ -378,9 +378,14 @@ BUGS = {
 }
 
 
+SHARED = ("folds", "paced", "cycle_loop", "recurrence", "slices")
+
+
 def _module(name: str) -> str:
     if name in ("gemm", "fifo"):
         return f"archsim.hdl.{name}"
+    if name in SHARED:
+        return f"archsim.engines.gemm.{name}"
     return f"archsim.{name}" if "." in name else f"{ENGINES}.{name}"
 
 

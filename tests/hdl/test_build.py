@@ -38,6 +38,8 @@ ENGINES = {
         "kind": "systolic", "rows": 2, "cols": 2, "numbers": "bf16",
         "dataflow": "ws", "acc_rows": 4,
     },
+    "matrix2d": {"kind": "matrix2d", "rows": 3, "cols": 4, "adder": "ripple"},
+    "opt1": {"kind": "matrix2d", "rows": 4, "cols": 2, "acc_bits": 20, "pe": "opt1"},
     "1x1": {"kind": "systolic", "rows": 1, "cols": 1, "a_bits": 2, "b_bits": 2, "acc_bits": 4},
 }  # fmt: skip
 
@@ -186,7 +188,11 @@ def test_the_bench_passes_as_delivered(built: Built) -> None:
 
 
 @pytest.mark.parametrize(
-    "engine", ["ws", "bf16", *(pytest.param(e, marks=pytest.mark.slow) for e in ("is", "bf16_ws"))]
+    "engine",
+    [
+        *("ws", "bf16", "opt1"),
+        *(pytest.param(e, marks=pytest.mark.slow) for e in ("is", "bf16_ws", "matrix2d")),
+    ],
 )
 def test_the_bench_passes_for_other_arrays(engine: str, tmp_path: Path) -> None:
     build(design(engine), discover(), tmp_path, top="stream")

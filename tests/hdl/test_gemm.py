@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from archsim.engines.systolic.spec import MAX_EXTENT
+from archsim.engines.gemm import MAX_EXTENT
 from archsim.hdl.gemm import EXTENT_BITS, FoldSequencer, RowDrain, pick
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from archsim.engines import Blocks, Data, Engine, GemmJobs, Reason, Rtl
+from archsim.engines import Blocks, Engine, Reason, Rtl
+from archsim.engines.gemm.lowering import integer_dtypes, lower
 from archsim.engines.systolic import beats, cases, cost, timing
 from archsim.engines.systolic.reference import reference
-from archsim.engines.systolic.spec import MAX_EXTENT, Dataflow, SystolicSpec
-from archsim.errors import InfeasibleError
+from archsim.engines.systolic.spec import Dataflow, SystolicSpec
 from archsim.formats import Numbers
-from archsim.trace import DTYPE_BITS, Op
+from archsim.trace import Op
 
 NUMBER_ASSUMPTIONS: Mapping[Numbers, tuple[str, ...]] = {
     "int": (),
@@ -29,22 +29,7 @@ def dtypes(spec: SystolicSpec) -> frozenset[str]:
     """Return the formats that both operand ports hold."""
     if spec.numbers != "int":
         return frozenset({spec.numbers})
-    bits = min(spec.a_bits, spec.b_bits)
-    return frozenset(name for name in ("int4", "int8", "int16") if DTYPE_BITS[name] <= bits)
-
-
-def lower(spec: SystolicSpec, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs:
-    """Return one job a step of the mapping, whose m, n, k, accumulate are arrays [steps]."""
-    longest = int(max(extent.max() for extent in (mapping.m, mapping.n, mapping.k)))
-    if longest > MAX_EXTENT:
-        raise InfeasibleError(
-            f"a tile of op {op.name!r}",
-            demand=longest,
-            bound=MAX_EXTENT,
-            unit="rows or columns in one command",
-            levers=("map it with a smaller tile",),
-        )
-    return GemmJobs(mapping.m, mapping.n, mapping.k, mapping.accumulate)
+    return integer_dtypes(spec)
 
 
 def assumptions(spec: SystolicSpec) -> tuple[str, ...]:

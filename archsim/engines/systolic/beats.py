@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
+from archsim.engines.gemm.slices import k_slices, padded, result_beats, result_matrix
 from archsim.engines.systolic.spec import SystolicSpec
 
 TRANSPOSED = {"a": "b", "b": "a", "c": "c"}  # operands of C^T = B^T A^T
@@ -54,13 +55,12 @@ def pack(spec: SystolicSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[st
     operands = {port: np.asarray(data[refs[port]]) for port in "abc" if port != "c" or accumulate}
     if spec.dataflow == "is":
         operands = {TRANSPOSED[port]: x.T for port, x in operands.items()}
-    fold = _output_stationary if spec.dataflow == "os" else _weight_stationary
-    beats = {**fold(spec, operands["a"], operands["b"]), "c": np.zeros((0, spec.cols), np.int64)}
-    if accumulate:
-        c = operands["c"]
-        rows, columns = _result_order(spec, *c.shape)
-        padded = _padded(c, len(c), -(-c.shape[1] // spec.cols) * spec.cols)
-        beats["c"] = padded.reshape(len(c), -1, spec.cols)[rows, columns]
+    if spec.dataflow == "os":
+        beats = k_slices(spec.rows, spec.cols, operands["a"], operands["b"])
+    else:
+        beats = _weight_stationary(spec, operands["a"], operands["b"])
+    c = operands.get("c", np.zeros((0, spec.cols), np.int64))
+    beats["c"] = result_beats(c, spec.cols, _together(spec))
     if spec.dataflow == "is":
         beats = {TRANSPOSED[port]: x for port, x in beats.items()}
     return {"cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)}, **beats}
@@ -73,54 +73,24 @@ def unpack(
     m, n = int(jobs.m[row]), int(jobs.n[row])
     if spec.dataflow == "is":
         m, n = n, m
-    rows, columns = _result_order(spec, m, n)
-    c = np.empty((m, -(-n // spec.cols), spec.cols), np.int64)
-    c[rows, columns] = beats["result"]
-    result = c.reshape(m, -1)[:, :n]
+    result = result_matrix(beats["result"], m, n, _together(spec))
     return {"result": result.T if spec.dataflow == "is" else result}
-
-
-def _output_stationary(spec: SystolicSpec, a: Ints, b: Ints) -> dict[str, Ints]:
-    """Return the k-slices of A and B, of each fold."""
-    (m, k), n = a.shape, b.shape[1]
-    folds_m, folds_n = -(-m // spec.rows), -(-n // spec.cols)
-    a_slices = _padded(a, folds_m * spec.rows, k).reshape(folds_m, 1, spec.rows, k)
-    b_slices = _padded(b, k, folds_n * spec.cols).reshape(1, k, folds_n, spec.cols)
-    shape = (folds_m, folds_n, k)
-    return {
-        "a": np.broadcast_to(a_slices.transpose(0, 1, 3, 2), (*shape, spec.rows)).reshape(
-            -1, spec.rows
-        ),
-        "b": np.broadcast_to(b_slices.transpose(0, 2, 1, 3), (*shape, spec.cols)).reshape(
-            -1, spec.cols
-        ),
-    }
 
 
 def _weight_stationary(spec: SystolicSpec, a: Ints, b: Ints) -> dict[str, Ints]:
     """Return the rows of A and of the tiles of B, of each fold."""
     (m, k), n = a.shape, b.shape[1]
     deep, across = -(-k // spec.rows), -(-n // spec.cols)
-    a_rows = _padded(a, m, deep * spec.rows).reshape(m, deep, spec.rows).transpose(1, 0, 2)
+    a_rows = padded(a, m, deep * spec.rows).reshape(m, deep, spec.rows).transpose(1, 0, 2)
     chunks = np.split(a_rows, range(spec.acc_rows, m, spec.acc_rows), axis=1)
     a_beats = [np.tile(chunk.reshape(-1, spec.rows), (across, 1)) for chunk in chunks]
     tiles = np.split(np.arange(k), range(spec.rows, k, spec.rows))
     order = np.concatenate([tile[::-1] for tile in tiles])
-    b_rows = _padded(b, k, across * spec.cols).reshape(k, across, spec.cols).transpose(1, 0, 2)
+    b_rows = padded(b, k, across * spec.cols).reshape(k, across, spec.cols).transpose(1, 0, 2)
     b_beats = b_rows[:, order].reshape(-1, spec.cols)
     return {"a": np.concatenate(a_beats), "b": np.tile(b_beats, (len(chunks), 1))}
 
 
-def _padded(matrix: NDArray[Any], rows: int, columns: int) -> Ints:
-    """Return the matrix with zeros up to a size."""
-    padded = np.zeros((rows, columns), np.int64)
-    padded[: matrix.shape[0], : matrix.shape[1]] = matrix
-    return padded
-
-
-def _result_order(spec: SystolicSpec, m: int, n: int) -> tuple[Ints, Ints]:
-    """Return the row of C and the tile column of each result beat."""
-    row, column = np.divmod(np.arange(m * -(-n // spec.cols)), -(-n // spec.cols))
-    together = spec.rows if spec.dataflow == "os" else spec.acc_rows
-    order = np.lexsort((row, column, row // together))
-    return row[order], column[order]
+def _together(spec: SystolicSpec) -> int:
+    """Return how many rows of C are finished together."""
+    return spec.rows if spec.dataflow == "os" else spec.acc_rows

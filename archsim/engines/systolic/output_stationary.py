@@ -33,67 +33,23 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engines import Env, GemmJobs, Ints, Rate, SpecBatch, Timing
-from archsim.engines.systolic import cycle_loop, recurrence
-from archsim.engines.systolic.distinct import run_distinct
-from archsim.engines.systolic.folds import Folds, folds_of
-from archsim.engines.systolic.paced import closed_form
-from archsim.engines.systolic.spec import PORTS, SystolicSpec
+from archsim.engines import Env, GemmJobs, SpecBatch, Timing
+from archsim.engines.gemm.folds import folds_of
+from archsim.engines.gemm.timing import fold_times
+from archsim.engines.systolic.spec import SystolicSpec
 
 
 def time(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, ports: Env) -> Timing:
     """Return the exact cycles of each job at ports, of which those not named are ideal."""
     folds = folds_of(spec, jobs)
-    ideal = _ideal(folds, jobs)
-    if not ports:
-        return ideal
-    cycles, stalls = _stalled(folds, jobs, ports)
-    split = {"busy": ideal.split["busy"], "fill": ideal.split["fill"]}
-    split.update({f"stall.{port}": stalls[port] for port in PORTS})
-    split["drain"] = cycles + 1 - sum(split.values())
-    return Timing(cycles, cycles + 1, split, ideal.beats)
-
-
-def _ideal(folds: Folds, jobs: GemmJobs) -> Timing:
-    """Return what jobs take when no port makes them wait."""
-    rows, cols, last_rows, last_cols = folds.rows, folds.cols, folds.last_rows, folds.last_cols
-    cycles: Ints = (folds.count - 1) * folds.period + jobs.k + last_rows + cols
+    steps = (folds.count - 1) * folds.period + jobs.k + folds.last_rows + folds.cols - 2
 
     # bubbles outlive the newest beat only in folds with a ragged edge; in the last one, too
     bubbles = folds.period - jobs.k + 2
-    dead = cols - last_cols
-    dead = dead + (folds.down - 1) * np.maximum(0, bubbles - rows - last_cols)
-    dead = dead + (folds.across - 1) * np.maximum(0, bubbles - last_rows - cols)
-    none, one = np.zeros_like(cycles), np.ones_like(cycles)
-    split = {
-        "busy": cycles - 2 - dead,
-        "fill": one,
-        "drain": dead + 2,
-        **{f"stall.{port}": none for port in PORTS},
-    }
-    beats = folds.count * jobs.k
-    results = jobs.m * folds.across
-    counts = {"a": beats, "b": beats, "c": results * jobs.accumulate, "result": results}
-    return Timing(cycles, cycles + 1, split, counts)
-
-
-def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
-    """Return cycles and stalls by port: in closed form where it holds, else row by row."""
-    columns = (folds.rows, folds.cols, jobs.m, jobs.n, jobs.k, jobs.accumulate)
-    rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
-    if len(rates) < len(ports):
-        return run_distinct(columns, cycle_loop.run, ports, slice(None))
-    paced = closed_form(folds, jobs, rates)
-    cycles, stalls = paced.cycles, dict(paced.stalls)
-    rest = np.flatnonzero(~paced.holds)
-    if len(rest):
-        cycles = cycles.copy()
-        some, some_stalls = run_distinct(columns, recurrence.run, rates, rest)
-        cycles[rest] = some
-        for port in PORTS:
-            stalls[port] = stalls[port].copy()
-            stalls[port][rest] = some_stalls[port]
-    return cycles, stalls
+    dead = folds.cols - folds.last_cols
+    dead = dead + (folds.down - 1) * np.maximum(0, bubbles - folds.rows - folds.last_cols)
+    dead = dead + (folds.across - 1) * np.maximum(0, bubbles - folds.last_rows - folds.cols)
+    return fold_times(folds, jobs, steps - dead, ports)
 
 
 def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Mapping[str, Any]:

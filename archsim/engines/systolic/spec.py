@@ -10,8 +10,6 @@ from archsim.engines import EngineSpec
 from archsim.formats import Numbers
 
 Dataflow = Literal["os", "ws", "is"]
-PORTS = ("a", "b", "c", "result")
-MAX_EXTENT = 2**24 - 1  # of each of a command's m, n and k
 BF16_BITS = {"a_bits": 16, "b_bits": 16, "acc_bits": 32}  # operands, and fp32 sums
 
 

@@ -60,9 +60,10 @@ from typing import Any
 import numpy as np
 
 from archsim.engines import Env, GemmJobs, Ints, Rate, SpecBatch, Timing
+from archsim.engines.gemm import PORTS
+from archsim.engines.gemm.distinct import run_distinct
 from archsim.engines.systolic import stationary_loop, stationary_recurrence
-from archsim.engines.systolic.distinct import run_distinct
-from archsim.engines.systolic.spec import PORTS, SystolicSpec
+from archsim.engines.systolic.spec import SystolicSpec
 
 
 @dataclass(frozen=True, slots=True)

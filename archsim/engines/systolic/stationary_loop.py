@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archsim.engines import IDEAL, Env
+from archsim.engines.gemm.cycle_loop import Stalled
 from archsim.engines.offers import is_ready, may_offer
-from archsim.engines.systolic.cycle_loop import Stalled
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from archsim.engines import IDEAL, Ints, Rate
+from archsim.engines.gemm.cycle_loop import Stalled
 from archsim.engines.offers import is_ideal
-from archsim.engines.systolic.cycle_loop import Stalled
 
 BLOCK_STEPS = 1 << 16  # looked at together where no row can be held up
 

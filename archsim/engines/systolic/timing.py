@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from archsim.engines import NO_STALLS, Data, Env, GemmJobs, Ints, SpecBatch, Timing
+from archsim.engines.gemm import PORTS
 from archsim.engines.offers import check_ports, is_ideal
 from archsim.engines.systolic import output_stationary, stationary
-from archsim.engines.systolic.spec import PORTS, Dataflow, SystolicSpec
+from archsim.engines.systolic.spec import Dataflow, SystolicSpec
 
 TRANSPOSED: Mapping[str, str] = {"a": "b", "b": "a"}  # others keep their names
 DATAFLOWS: tuple[Dataflow, ...] = ("os", "ws", "is")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from archsim.engines import Ints
+from archsim.engines.gemm.integers import random_integers
 from archsim.engines.systolic.spec import SystolicSpec
 
 Rng = np.random.Generator
@@ -34,7 +35,7 @@ def operands(rng: Rng, spec: SystolicSpec, m: int, n: int, k: int) -> Mapping[st
     shapes = {"a": (m, k), "b": (k, n), "c": (m, n)}
     bits = {"a": spec.a_bits, "b": spec.b_bits, "c": spec.acc_bits}
     if spec.numbers == "int":
-        return {name: _integers(rng, shape, bits[name]) for name, shape in shapes.items()}
+        return {name: random_integers(rng, shape, bits[name]) for name, shape in shapes.items()}
     kind = str(rng.choice([*EXPONENTS, "whole"]))
     if kind == "whole":
         found = {
@@ -50,14 +51,6 @@ def operands(rng: Rng, spec: SystolicSpec, m: int, n: int, k: int) -> Mapping[st
     if rng.random() < 0.5:
         return found
     return {name: _with_edges(rng, values, bits[name]) for name, values in found.items()}
-
-
-def _integers(rng: Rng, shape: Shape, bits: int) -> Ints:
-    """Return random values, or one time in four only the least and the greatest."""
-    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    if rng.random() < 0.25:
-        return rng.choice(np.array([low, high]), shape)
-    return rng.integers(low, high, shape, endpoint=True)
 
 
 def _floats(rng: Rng, shape: Shape, bits: int, exponents: Shape) -> Ints:

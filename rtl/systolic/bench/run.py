@@ -38,7 +38,7 @@ def run_with_archsim(bench: str, top: str, sources: list[Path]) -> bool:
 
     try:
         executable = verilator.build("\n".join(source.read_text() for source in sources), top)
-        verilator.run(executable, bench, top, os.environ)
+        verilator.run(executable, bench, top, {})
     except ArchsimError as fault:
         print(fault, file=sys.stderr)
         return False

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archsim.engines import IDEAL, GemmJobs, Rate, SpecBatch, Stalls
+from archsim.engines.gemm import PORTS
 from archsim.engines.systolic import ENGINE, stationary_loop, stationary_recurrence
-from archsim.engines.systolic.spec import PORTS, SystolicSpec
+from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.timing import time
 
-from .environments import environments, rates, stalls
+from ..environments import environments, rates, stalls
 
 # rows, cols, rows of the bank, m, n, k, accumulate; wide arrays and small banks among them
 jobs = st.tuples(

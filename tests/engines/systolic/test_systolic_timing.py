@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archsim.engines import IDEAL, GemmJobs, MemoryEnv, Rate, SpecBatch, Stalls
-from archsim.engines.systolic import ENGINE, cycle_loop, recurrence
-from archsim.engines.systolic.folds import folds_of
-from archsim.engines.systolic.paced import closed_form
+from archsim.engines.gemm import PORTS, cycle_loop, recurrence
+from archsim.engines.gemm.folds import folds_of
+from archsim.engines.gemm.paced import closed_form
+from archsim.engines.systolic import ENGINE
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.engines.systolic.timing import PORTS, time
+from archsim.engines.systolic.timing import time
 
-from .environments import environments, jobs, rates, stalls
+from ..environments import environments, jobs, rates, stalls
 
 
 def gemm(m: int, n: int, k: int, accumulate: int = 0) -> GemmJobs:

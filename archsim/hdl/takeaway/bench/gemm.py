@@ -13,8 +13,8 @@ from typing import Any
 MANIFEST: dict[str, Any] = json.loads((Path(__file__).parents[1] / "manifest.json").read_text())
 PORTS: dict[str, Any] = MANIFEST["streams"]
 SPEC: dict[str, Any] = MANIFEST["spec"]
-DATAFLOW: str = SPEC["dataflow"]
-FLOATS = SPEC["numbers"] == "bf16"  # values are bit patterns, of bf16 or fp32
+DATAFLOW: str = SPEC.get("dataflow", "os")
+FLOATS = SPEC.get("numbers") == "bf16"  # values are bit patterns, of bf16 or fp32
 LARGE_BANK = 512  # rows; jobs do not fill larger ones
 SEED = int(os.environ.get("SEED", "1"))
 Matrix = list[list[int]]

@@ -1,6 +1,6 @@
-"""The output-stationary array at ports that keep a pace: when each step runs and each row leaves.
+"""Arrays that keep the sums at ports that keep a pace: when each step runs and each row leaves.
 
-Equal in result to `archsim.engines.systolic.cycle_loop`, without a loop over cycles: a step runs
+Equal in result to `archsim.engines.gemm.cycle_loop`, without a loop over cycles: a step runs
 when its beats are offered and the drain register it writes is free; a row leaves its register when
 it is complete, the row before has left and the output queue has room; a result goes when its row
 heads the queue, its partial sums are offered and the port is ready. Once folds repeat each other,
@@ -17,24 +17,33 @@ from typing import TypeVar
 import numpy as np
 
 from archsim.engines import IDEAL, Ints, Rate
+from archsim.engines.gemm.cycle_loop import Stalled
 from archsim.engines.offers import earliest_offer, is_ideal, next_ready, ready_between
-from archsim.engines.systolic.cycle_loop import Stalled
 
 _T = TypeVar("_T", int, Ints)
 
 
 def run(
-    rows: int, cols: int, m: int, n: int, k: int, accumulate: int, rates: Mapping[str, Rate]
+    rows: int,
+    cols: int,
+    m: int,
+    n: int,
+    k: int,
+    accumulate: int,
+    rates: Mapping[str, Rate],
+    *,
+    skewed: bool = True,
 ) -> Stalled:
     """Return what one job takes; ports not named are ideal."""
-    return _Job(rows, cols, m, n, k, bool(accumulate), rates).run()
+    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed).run()
 
 
 class _Job:
     """A job under way; cycles count from the command's.
 
-    A *stage* begins with the step that feeds a fold's last beat, and so captures its top row, and
-    ends before the next fold's such step. In it the rows of the fold before leave.
+    A *stage* begins with the step that feeds a fold's last beat, and so captures its top row, or
+    all of them where no row is skewed, and ends before the next fold's such step. In it the rows of
+    the fold before leave.
     """
 
     def __init__(
@@ -46,9 +55,11 @@ class _Job:
         k: int,
         accumulate: bool,
         rates: Mapping[str, Rate],
+        skewed: bool,
     ) -> None:
-        self.cols, self.k, self.accumulate = cols, k, accumulate
-        self.rows, self.period = rows, max(k, rows, cols)
+        self.k, self.accumulate, self.skewed = k, accumulate, skewed
+        self.rows, self.period = rows, max(k, rows, cols if skewed else 1)
+        self.lag = cols - 1 if skewed else 0
         self.folds_n = -(-n // cols)
         self.full_folds = m // rows * self.folds_n
         self.last_rows = m - (-(-m // rows) - 1) * rows
@@ -72,9 +83,10 @@ class _Job:
         self._stretch(0, self.k - 1)
         fold, before_rows = 0, 0
         before: list[int] = []
+        flush = self._completed_at(self.last_rows - 1) + 1
         while True:
             last = fold == self.folds - 1
-            steps = self.last_rows + self.cols - 1 if last else self.period
+            steps = flush if last else self.period
             stage = self._stage(fold, steps, before, before_rows)
             before, before_rows = stage, self.fold_rows(fold)
             if last:
@@ -83,9 +95,13 @@ class _Job:
             before = [cycle + skipped.cycles for cycle in before]
             fold += skipped.folds + 1
         for i in range(self.last_rows):
-            self._leave(before[i + self.cols - 1])
+            self._leave(before[self._completed_at(i)])
         self._drain()
         return Stalled(self.out, self.stalls)
+
+    def _completed_at(self, row: int) -> int:
+        """Return the step of a fold's stage in which a row of it is complete."""
+        return row + self.lag if self.skewed else 0
 
     def _stage(self, fold: int, steps: int, before: list[int], before_rows: int) -> list[int]:
         """Run a fold's stage; return the cycles of its first steps, those that complete rows."""
@@ -93,18 +109,21 @@ class _Job:
         beats_from = self.period - self.k + 1 if fold < self.folds - 1 else steps
         cycles: list[int] = []
         for i in range(before_rows):
-            at = i + self.cols - 1
+            at = self._completed_at(i)
             self._leave(before[at] if at < self.period else cycles[at - self.period])
-            if i < steps:
+            if self.skewed and i < steps:
                 self._step(i == 0 or i >= beats_from, self.left if i < height else 0)
                 cycles.append(self.now)
+        if before_rows and not self.skewed:  # takes the places of all rows at once
+            self._step(True, self.left)
+            cycles.append(self.now)
         if not before_rows:
             self._step(True, 0)
             cycles.append(self.now)
         done = len(cycles)
         bubbles = max(0, min(beats_from, steps) - done)
         cycles += self._stretch(bubbles, steps - done - bubbles)
-        return cycles[: self.rows + self.cols - 1]
+        return cycles[: self.rows + self.lag]
 
     def _step(self, feeds: bool, free: int) -> None:
         """Take one step, not before ``free``, when its drain register is."""
@@ -124,7 +143,7 @@ class _Job:
 
     def _stretch(self, bubbles: int, beats: int) -> list[int]:
         """Take steps that no drain register can hold up; return the cycles of the first ones."""
-        keep = self.rows + self.cols - 1
+        keep = self.rows + self.lag
         cycles = list(range(self.now + 1, self.now + 1 + min(bubbles, keep)))
         self.now += bubbles
         if not beats:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from archsim.engines import Ints
-from archsim.engines.systolic.cycle_loop import Stalled
-from archsim.engines.systolic.spec import PORTS
+from archsim.engines.gemm import PORTS
+from archsim.engines.gemm.cycle_loop import Stalled
 
 
 def run_distinct(

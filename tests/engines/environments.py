@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from archsim.engines import Rate, Stalls
-from archsim.engines.systolic.timing import PORTS
+from archsim.engines.gemm import PORTS
 
 
 @st.composite

@@ -1,6 +1,7 @@
 """Closed form for ports that keep a pace, for jobs whose drain registers provably never block.
 
-With ``p/q`` of a port, L its latency, and everything else as in `archsim.engines.systolic.timing`:
+With ``p/q`` of a port, L its latency, and everything else as in
+`archsim.engines.systolic.output_stationary`:
 
 **Operands.** Without blocking only offers delay steps. Beat i of fold f is offered in cycle
 ``L + ceil((f k + i) q / p)`` and wanted in ``f period + i + 1``. The delay does not fall within a
@@ -16,6 +17,9 @@ fold, the top one being complete in cycle x, takes slot ``floor((x + 2) p / q) +
 queue for row i; row i of the next fold is captured in ``x + period - cols + 1 + i`` or later. This
 is late enough for all rows if it is for the last one. Partial sums never bind if they come in
 before the rows of the first fold do and, from then on, a fold's worth a period.
+
+Without skew all rows are complete in cycle x. They leave as before, one a cycle; but the next fold
+captures all of them in ``x + period``, by when the last one must have left.
 """
 
 from __future__ import annotations
@@ -28,8 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import IDEAL, GemmJobs, Ints, Rate
+from archsim.engines.gemm.folds import Folds
 from archsim.engines.offers import is_ideal
-from archsim.engines.systolic.folds import Folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +50,16 @@ def closed_form(folds: Folds, jobs: GemmJobs, rates: Mapping[str, Rate]) -> Pace
     a, b, c, out = (rates.get(port, IDEAL) for port in ("a", "b", "c", "result"))
     none = np.zeros_like(folds.count)
     delay = none + np.maximum(_delay(folds, jobs, a), _delay(folds, jobs, b))
-    top = (folds.count - 1) * folds.period + jobs.k + folds.cols - 1 + delay  # x of the last fold
-    bottom = top + folds.last_rows - 1
+    top = (folds.count - 1) * folds.period + jobs.k + folds.lag + delay  # x of the last fold
+    bottom = top + (folds.last_rows - 1 if folds.skewed else none)
     slot = _slots_before(out, top + 2)
     cycles = -(-(slot + folds.last_rows) * out.q // out.p) - 1
 
     # after the last step a cycle passes no row if one waits, unless the queue is empty: the bottom
     # row enters it in the cycle after that step
     gone = np.clip(_slots_before(out, bottom + 1) - slot, 0, folds.last_rows)
-    refused = cycles - bottom - (folds.last_rows - gone) - (gone == folds.last_rows - 1)
+    empty = gone == folds.last_rows - 1 if folds.skewed else 1
+    refused = cycles - bottom - (folds.last_rows - gone) - empty
     operand = "a" if is_ideal(b) else "b"  # if both are late, b is the nearer to the output
     stalls = {"a": none, "b": none, "c": none, "result": refused, operand: delay}
     holds = (is_ideal(a) or is_ideal(b) or a == b) & _never_blocked(folds, jobs, out)
@@ -85,9 +90,10 @@ def _tallest(folds: Folds) -> Ints:
 def _never_blocked(folds: Folds, jobs: GemmJobs, out: Rate) -> NDArray[np.bool_]:
     tallest = _tallest(folds)
     keeps_up = folds.period * out.p // out.q >= tallest
-    ready_at_once = out.latency <= jobs.k + folds.cols + 1
+    ready_at_once = out.latency <= jobs.k + folds.lag + 2
     gaps = np.maximum(tallest - 2, 0)
-    frees = -(-gaps * out.q // out.p) - gaps <= folds.period - folds.cols
+    spare = folds.period - (folds.lag + 1 if folds.skewed else tallest)
+    frees = -(-gaps * out.q // out.p) - gaps <= spare
     held: NDArray[np.bool_] = (folds.count == 1) | (keeps_up & ready_at_once & frees)
     return held
 
@@ -95,6 +101,6 @@ def _never_blocked(folds: Folds, jobs: GemmJobs, out: Rate) -> NDArray[np.bool_]
 def _in_time(folds: Folds, jobs: GemmJobs, c: Rate) -> NDArray[np.bool_]:
     below = _tallest(folds) - 1
     keeps_up = (folds.count == 1) | (folds.period * c.p // c.q > below)
-    comes = c.latency - (-below * c.q // c.p) - below <= jobs.k + folds.cols + 1
+    comes = c.latency - (-below * c.q // c.p) - below <= jobs.k + folds.lag + 2
     held: NDArray[np.bool_] = keeps_up & comes
     return held

@@ -1,13 +1,13 @@
-"""How a job's matrix C falls into folds of the array."""
+"""How a job's matrix C falls into folds of an array that keeps the sums."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from archsim.engines import GemmJobs, Ints, SpecBatch
-from archsim.engines.systolic.spec import SystolicSpec
+from archsim.engines import GemmJobs, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,8 @@ class Folds:
 
     Parameters
     ----------
+    skewed
+        Whether PE (i, j) works ``i + j`` steps behind PE (0, 0), or all on the same beat.
     rows, cols
         Of the array.
     down, across, count
@@ -24,8 +26,11 @@ class Folds:
         Rows of C in the folds at the bottom, columns in those at the right edge.
     period
         Steps from fold to fold.
+    lag
+        Steps from a row's capture to its last sum.
     """
 
+    skewed: bool
     rows: Ints
     cols: Ints
     down: Ints
@@ -34,12 +39,15 @@ class Folds:
     last_rows: Ints
     last_cols: Ints
     period: Ints
+    lag: Ints
 
 
-def folds_of(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Folds:
+def folds_of(spec: Any, jobs: GemmJobs, *, skewed: bool = True) -> Folds:
+    """Return the folds of jobs on an array with ``rows`` and ``cols``, or on a batch of them."""
     rows, cols = np.asarray(spec.rows), np.asarray(spec.cols)
     down, across = -(-jobs.m // rows), -(-jobs.n // cols)
     return Folds(
+        skewed=skewed,
         rows=rows,
         cols=cols,
         down=down,
@@ -47,5 +55,6 @@ def folds_of(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Folds:
         count=down * across,
         last_rows=jobs.m - (down - 1) * rows,
         last_cols=jobs.n - (across - 1) * cols,
-        period=np.maximum(jobs.k, np.maximum(rows, cols)),
+        period=np.maximum(jobs.k, np.maximum(rows, cols) if skewed else rows),
+        lag=cols - 1 if skewed else np.zeros_like(cols),
     )

@@ -1,4 +1,4 @@
-"""The output-stationary array cycle by cycle: the definition that faster forms are held to."""
+"""Arrays that keep the sums, cycle by cycle: the definition that faster forms are held to."""
 
 from __future__ import annotations
 
@@ -17,22 +17,34 @@ class Stalled:
     stalls: Mapping[str, int]
 
 
-def run(rows: int, cols: int, m: int, n: int, k: int, accumulate: int, env: Env) -> Stalled:
-    """Run one job in an environment; see `archsim.engines.systolic.timing` for the rules."""
+def run(
+    rows: int, cols: int, m: int, n: int, k: int, accumulate: int, env: Env, *, skewed: bool = True
+) -> Stalled:
+    """Run one job in an environment.
+
+    `archsim.engines.systolic.output_stationary` has the rules of arrays whose rows and columns are
+    ``skewed``, `archsim.engines.matrix2d.timing` of others.
+    """
     folds_n = -(-n // cols)
     fold_rows = [min(rows, m - i) for i in range(0, m, rows) for _ in range(folds_n)]
-    folds, period = len(fold_rows), max(k, rows, cols)
+    folds, period, lag = len(fold_rows), max(k, rows), 0
+    if skewed:
+        period, lag = max(period, cols), cols - 1
     results = m * folds_n
     last_feed = (folds - 1) * period + k - 1
-    steps = last_feed + fold_rows[-1] + cols - 1
 
-    # steps that end a result's sum in column 0, and the result whose place it takes
-    captures = {}
+    # steps that end results' sums in column 0, the last result whose place they take, and how many
+    captures: dict[int, tuple[int, int]] = {}
     first = previous = 0
     for fold, height in enumerate(fold_rows):
-        for i in range(height):
-            captures[fold * period + k - 1 + i] = previous + i if fold else -1
+        end = fold * period + k - 1
+        if skewed:
+            for i in range(height):
+                captures[end + i] = (previous + i if fold else -1, 1)
+        else:
+            captures[end] = (first - 1, height)
         first, previous = first + height, first
+    steps = max(captures) + lag + 1
 
     ports = {name: env.get(name, IDEAL) for name in ("a", "b", "c", "result")}
     wanted = {"a": folds * k, "b": folds * k, "c": results * accumulate}
@@ -54,7 +66,7 @@ def run(rows: int, cols: int, m: int, n: int, k: int, accumulate: int, env: Env)
         lacks_c = queued > 0 and ready and not has_c
 
         feeding = step % period < k and step <= last_feed
-        blocked = step in captures and captures[step] >= left + leave
+        blocked = step in captures and captures[step][0] >= left + leave
         if step == steps:
             if queued and not fire:
                 stalls["c" if lacks_c else "result"] += 1
@@ -68,7 +80,7 @@ def run(rows: int, cols: int, m: int, n: int, k: int, accumulate: int, env: Env)
             if feeding:
                 for name in ("a", "b"):
                     offered[name], taken[name] = False, taken[name] + 1
-            complete += step - (cols - 1) in captures
+            complete += captures.get(step - lag, (0, 0))[1]
             step += 1
         if fire:
             out += 1

@@ -1,0 +1,60 @@
+"""Operands as the k-slices of folds that keep their sums, and the order of result beats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import Ints
+
+
+def k_slices(rows: int, cols: int, a: Ints, b: Ints) -> dict[str, Ints]:
+    """Return the beats of ``a`` [m, k] and ``b`` [k, n]: the k-slices of each fold, n inner."""
+    (m, k), n = a.shape, b.shape[1]
+    folds_m, folds_n = -(-m // rows), -(-n // cols)
+    a_slices = padded(a, folds_m * rows, k).reshape(folds_m, 1, rows, k)
+    b_slices = padded(b, k, folds_n * cols).reshape(1, k, folds_n, cols)
+    shape = (folds_m, folds_n, k)
+    return {
+        "a": np.broadcast_to(a_slices.transpose(0, 1, 3, 2), (*shape, rows)).reshape(-1, rows),
+        "b": np.broadcast_to(b_slices.transpose(0, 2, 1, 3), (*shape, cols)).reshape(-1, cols),
+    }
+
+
+def padded(matrix: NDArray[Any], rows: int, columns: int) -> Ints:
+    """Return the matrix with zeros up to a size."""
+    whole = np.zeros((rows, columns), np.int64)
+    whole[: matrix.shape[0], : matrix.shape[1]] = matrix
+    return whole
+
+
+def result_beats(c: NDArray[Any], cols: int, together: int) -> Ints:
+    """Return the beats [beats, cols] of a matrix [m, n] in the order of results.
+
+    Parameters
+    ----------
+    together
+        Rows of C that are finished together: for each such chunk, and columns of n, its rows.
+    """
+    m, n = c.shape
+    row, column = _result_order(m, n, cols, together)
+    tiles: Ints = padded(c, m, -(-n // cols) * cols).reshape(m, -(-n // cols), cols)
+    return tiles[row, column]
+
+
+def result_matrix(beats: Ints, m: int, n: int, together: int) -> Ints:
+    """Return the matrix [m, n] of result beats; undoes `result_beats`."""
+    cols = beats.shape[1]
+    row, column = _result_order(m, n, cols, together)
+    c = np.empty((m, -(-n // cols), cols), np.int64)
+    c[row, column] = beats
+    return c.reshape(m, -1)[:, :n]
+
+
+def _result_order(m: int, n: int, cols: int, together: int) -> tuple[Ints, Ints]:
+    """Return the row of C and the tile column of each result beat."""
+    row, column = np.divmod(np.arange(m * -(-n // cols)), -(-n // cols))
+    order = np.lexsort((row, column, row // together))
+    return row[order], column[order]

@@ -1,0 +1,57 @@
+"""Times of jobs on arrays that keep the sums, whatever their ports are made to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from archsim.engines import Env, GemmJobs, Ints, Rate, Timing
+from archsim.engines.gemm import PORTS, cycle_loop, recurrence
+from archsim.engines.gemm.distinct import run_distinct
+from archsim.engines.gemm.folds import Folds
+from archsim.engines.gemm.paced import closed_form
+
+
+def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
+    """Return the exact cycles of each job at ports, of which those not named are ideal.
+
+    Parameters
+    ----------
+    busy
+        Steps of each job in which some PE works on its fold.
+    """
+    if ports:
+        cycles, stalls = _stalled(folds, jobs, ports)
+    else:
+        cycles = (folds.count - 1) * folds.period + jobs.k + folds.last_rows + folds.lag + 1
+        stalls = dict.fromkeys(PORTS, np.zeros_like(cycles))
+    split = {"busy": busy, "fill": np.ones_like(cycles)}
+    split.update({f"stall.{port}": stalls[port] for port in PORTS})
+    split["drain"] = cycles + 1 - sum(split.values())
+    beats = folds.count * jobs.k
+    results = jobs.m * folds.across
+    counts = {"a": beats, "b": beats, "c": results * jobs.accumulate, "result": results}
+    return Timing(cycles, cycles + 1, split, counts)
+
+
+def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
+    """Return cycles and stalls by port: in closed form where it holds, else row by row."""
+    columns = (folds.rows, folds.cols, jobs.m, jobs.n, jobs.k, jobs.accumulate)
+    rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
+    if len(rates) < len(ports):
+        run = partial(cycle_loop.run, skewed=folds.skewed)
+        return run_distinct(columns, run, ports, slice(None))
+    paced = closed_form(folds, jobs, rates)
+    cycles, stalls = paced.cycles, dict(paced.stalls)
+    rest = np.flatnonzero(~paced.holds)
+    if len(rest):
+        cycles = cycles.copy()
+        run = partial(recurrence.run, skewed=folds.skewed)
+        some, some_stalls = run_distinct(columns, run, rates, rest)
+        cycles[rest] = some
+        for port in PORTS:
+            stalls[port] = stalls[port].copy()
+            stalls[port][rest] = some_stalls[port]
+    return cycles, stalls

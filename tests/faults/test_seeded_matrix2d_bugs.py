@@ -1,0 +1,204 @@
+"""Bugs put into the 2D-matrix array on purpose: the conformance suite must notice each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from archsim.engines.matrix2d import ENGINE
+from archsim.engines.matrix2d.spec import Matrix2dSpec
+from archsim.verify import check, run_cases
+
+from .mutants import matrix2d_with
+
+SPEC = Matrix2dSpec(rows=3, cols=2, a_bits=4, b_bits=4, acc_bits=9)
+ARRAYS = {"mac": SPEC, "opt1": SPEC.model_copy(update={"pe": "opt1"})}
+SEED = 7
+MOST_CASES, FEW_CASES = 42, 7
+
+MODEL = {
+    "bubbles for the rows forgotten": (
+        "engines.gemm.folds",
+        "np.maximum(rows, cols) if skewed else rows",
+        "np.maximum(rows, cols) if skewed else 1",
+        "cycles",
+    ),
+    "last fold's rows taken for full ones": (
+        "engines.gemm.timing",
+        "jobs.k + folds.last_rows + folds.lag",
+        "jobs.k + folds.rows + folds.lag",
+        "cycles",
+    ),
+    "bubbles counted busy": (
+        "engines.matrix2d.timing",
+        "folds.count * jobs.k, ports",
+        "folds.count * folds.period, ports",
+        "counter busy",
+    ),
+    "capture waits for the top row only": (
+        "engines.gemm.cycle_loop",
+        "captures[end] = (first - 1, height)",
+        "captures[end] = (previous if fold else -1, height)",
+        "cycles",
+    ),
+    "rows complete one by one": (
+        "engines.gemm.recurrence",
+        "return row + self.lag if self.skewed else 0",
+        "return row + self.lag",
+        "",
+    ),
+    "capture without a place for its rows": (
+        "engines.gemm.recurrence",
+        "self._step(True, self.left)",
+        "self._step(True, 0)",
+        "cycles",
+    ),
+    "slow output reckoned as of a skewed array": (
+        "engines.gemm.paced",
+        "if folds.skewed else none)",
+        "if folds.count.all() else none)",
+        "counter stall.result",
+    ),
+    "sum one bit narrow": (
+        "engines.matrix2d.reference",
+        "wrap(total, spec.acc_bits)",
+        "wrap(total, spec.acc_bits - 1)",
+        "result",
+    ),
+    "no c at all": ("engines.matrix2d.reference", "if accumulate:", "if False:", "result"),
+    "beats of c by columns": (
+        "engines.gemm.slices",
+        "np.lexsort((row, column, row // together))",
+        "np.lexsort((row, row // together, column))",
+        "result",
+    ),
+}
+RTL = {
+    "drain register overwritten": (
+        "hdl.tile_drain",
+        "self.blocked.eq(self.last & (waiting > self.leave))",
+        "self.blocked.eq(0)",
+        "",
+    ),
+    "capture waits a cycle too long": (
+        "hdl.tile_drain",
+        "self.last & (waiting > self.leave)",
+        "self.last & (waiting != 0)",
+        "cycles",
+    ),
+    "ragged fold drained whole": (
+        "hdl.tile_drain",
+        "waiting.eq(self.fold_rows)",
+        f"waiting.eq({SPEC.rows})",
+        "",
+    ),
+    "row counter not restarted": (
+        "hdl.tile_drain",
+        "Mux(self.leave, 0, self.row)",
+        "self.row + self.leave",
+        "result",
+    ),
+    "rows in another order": (
+        "hdl.tile_drain",
+        "Mux(waiting > 1, self.row + self.leave,",
+        "Mux(waiting > 1, self.row,",
+        "result",
+    ),
+    "gap as of a skewed array": (
+        "hdl.gemm",
+        "if self._skewed else rows  # steps of a fold",
+        "if self._skewed else rows + 1",
+        "cycles",
+    ),
+    "busy outlives the beat": (
+        "hdl.gemm",
+        "live = self.feeding | (live_left != 0)",
+        "live = self.feeding | ~self.feeding",
+        "counter busy",
+    ),
+    "bubbles added up": (
+        "engines.matrix2d.rtl",
+        "takes.eq(advance & folds.feeding)",
+        "takes.eq(folds.feeding)",
+        "result",
+    ),
+    "sum not restarted": (
+        "engines.matrix2d.rtl",
+        "Mux(self.first, 0, accumulator)",
+        "accumulator",
+        "result",
+    ),
+    "stale drain register": (
+        "engines.matrix2d.rtl",
+        "finished.eq(total)",
+        "finished.eq(accumulator)",
+        "result",
+    ),
+    "a of the row below": (
+        "engines.matrix2d.rtl",
+        "pe.a.eq(self.a.p[i])",
+        "pe.a.eq(self.a.p[i - 1])",
+        "result",
+    ),
+    "beat of b dropped while a is missing": (
+        "engines.matrix2d.rtl",
+        "self.b.ready.eq(advance & folds.feeding)",
+        "self.b.ready.eq(folds.feeding)",
+        "beat",
+    ),
+}
+MAC = {
+    "sign of a product lost": (
+        "engines.matrix2d.rtl",
+        "adder.x.eq(product.product)",
+        "adder.x.eq(product.product.as_unsigned())",
+        "result",
+    ),
+    "carry not made": ("hdl.adders", "self.x & self.y", "self.x & 0", "result"),
+}
+OPT1 = {
+    "carries dropped when resolved": (
+        "hdl.bitweight",
+        "adder.y.eq(pair.carry)",
+        "adder.y.eq(0)",
+        "result",
+    ),
+    "partial sum not resolved": (
+        "hdl.gemm",
+        "queue.o.p[j].carry, partial.as_unsigned())",
+        "queue.o.p[j].carry, partial.as_unsigned() & 0)",
+        "result",
+    ),
+    "pair before left out of the tree": (
+        "hdl.bitweight",
+        "addends += [self.addend.sum, self.addend.carry]",
+        "addends += [self.addend.sum, self.addend.sum]",
+        "result",
+    ),
+    "carry of a full adder in its own place": (
+        "hdl.compress",
+        "Cat(Const(0, 1), carry[:-1])",
+        "carry",
+        "result",
+    ),
+}
+BUGS = {"mac": {**MODEL, **RTL, **MAC}, "opt1": OPT1}
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+def test_these_cases_find_nothing_in_the_engine_as_it_is(array: str) -> None:
+    rows = check(ENGINE, MOST_CASES, SEED, ARRAYS[array], "amaranth")
+    assert [] == [row for row in rows if not row.ok]
+
+
+@pytest.mark.parametrize(("array", "bug"), [(array, bug) for array in BUGS for bug in BUGS[array]])
+def test_seeded_bug_is_caught(array: str, bug: str) -> None:
+    module, old, new, symptom = BUGS[array][bug]
+    engine = matrix2d_with(f"archsim.{module}", old, new)
+    assert engine.cases is not None
+    cases = engine.cases(np.random.default_rng(SEED), ARRAYS[array], MOST_CASES)
+    for first in range(0, MOST_CASES, FEW_CASES):  # most bugs need few
+        rows = run_cases(engine, cases[first : first + FEW_CASES], SEED, "amaranth")
+        if any(symptom in text for row in rows for text in row.disagreements):
+            return
+    pytest.fail(f"not caught in {MOST_CASES} cases")
