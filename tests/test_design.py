@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim.design import Clock, Design, design_from, load_design, override_value, shipped
+from archsim.engines import discover
 from archsim.errors import InputError
 
 SMALL = "engines:\n  mxu: {kind: systolic, rows: 4}\n"
@@ -109,8 +110,8 @@ REFUSED = {
         "{file}:3: memory: is not a known key; remove it or check its spelling"
     ),
     "engines:\n  mxu: {kind: sistolic}\n": (
-        "{file}:1: engines: mxu.kind must be one of matrix2d, systolic, vector (did you mean 'systolic'?), "
-        "not 'sistolic'"
+        f"{{file}}:1: engines: mxu.kind must be one of {', '.join(sorted(discover()))} "
+        "(did you mean 'systolic'?), not 'sistolic'"
     ),
     "engines:\n  mxu:\n    kind: systolic\n    rows: 0\n": (
         "{file}:4: engines.mxu.rows: input should be greater than or equal to 1, not 0"

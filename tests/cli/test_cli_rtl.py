@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from archsim import verify
+from archsim.engines import discover
 from tests.cli.conftest import Archsim
 
 SMALL = ("--set", "spec.rows=2", "--set", "spec.cols=2")
@@ -124,7 +125,8 @@ def test_check_fails_on_a_disagreement(archsim: Archsim, monkeypatch: pytest.Mon
     [
         (
             "sistolic",
-            "engine: must be one of matrix2d, system, systolic, vector (did you mean 'systolic'?), not ",
+            f"engine: must be one of {', '.join(sorted([*discover(), 'system']))} "
+            "(did you mean 'systolic'?), not ",
         ),
         ("systolic --simulator vcs", "--simulator: must be one of verilator, amaranth, not 'vcs'"),
         ("systolic --set rows=2", "--set: must be spec.FIELD=VALUE for an engine, not 'rows'"),
