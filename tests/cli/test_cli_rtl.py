@@ -125,8 +125,10 @@ def test_check_fails_on_a_disagreement(archsim: Archsim, monkeypatch: pytest.Mon
     [
         (
             "sistolic",
-            f"engine: must be one of {', '.join(sorted([*discover(), 'system']))} "
-            "(did you mean 'systolic'?), not ",
+            (
+                f"engine: must be one of {', '.join(sorted([*discover(), 'system']))} "
+                "(did you mean 'systolic'?), not "
+            ),
         ),
         ("systolic --simulator vcs", "--simulator: must be one of verilator, amaranth, not 'vcs'"),
         ("systolic --set rows=2", "--set: must be spec.FIELD=VALUE for an engine, not 'rows'"),
