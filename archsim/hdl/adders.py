@@ -1,4 +1,4 @@
-"""Carry-propagate adders whose structure is chosen, not left to synthesis."""
+"""Carry-propagate adders whose structure is chosen, or left to synthesis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CarryPropagateAdder(wiring.Component):
 
     ``ripple`` is a full adder a place, carries passing from each to the next. ``prefix`` finds the
     carries of all places in log2(width) steps, each over twice the distance (Kogge and Stone,
-    1973).
+    1973). ``inferred`` is a ``+``.
 
     Members
     -------
@@ -31,6 +31,9 @@ class CarryPropagateAdder(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        if self._adder == "inferred":
+            m.d.comb += self.sum.eq(self.x + self.y)
+            return m
         width = len(self.sum)
         passes, makes = Signal(width), Signal(width)
         m.d.comb += [passes.eq(self.x ^ self.y), makes.eq(self.x & self.y)]

@@ -19,7 +19,7 @@ from archsim.hdl.emit import to_verilog
 from archsim.hdl.synth import check_rtl
 
 Ints = NDArray[np.int64]
-ADDERS: tuple[Adder, ...] = ("ripple", "prefix")
+ADDERS: tuple[Adder, ...] = ("inferred", "ripple", "prefix")
 EDGES = np.array([-128, -127, -86, -85, -64, -2, -1, 0, 1, 2, 63, 64, 85, 86, 127])
 
 

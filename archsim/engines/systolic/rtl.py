@@ -25,7 +25,7 @@ from archsim.hdl.gemm import (
     delayed,
     pick,
 )
-from archsim.hdl.mac import multiply_add
+from archsim.hdl.mac import Arithmetic, multiply_add
 
 
 class ProcessingElement(wiring.Component):
@@ -74,8 +74,8 @@ class ProcessingElement(wiring.Component):
         total = Signal.like(self.sum)
         accumulator = Signal.like(self.sum, reset_less=True)
         sum_so_far = Mux(self.first, 0, accumulator)
-        numbers = self._spec.numbers
-        m.d.comb += total.eq(multiply_add(m, platform, numbers, sum_so_far, self.a, self.b))
+        how = Arithmetic(numbers=self._spec.numbers)
+        m.d.comb += total.eq(multiply_add(m, platform, how, sum_so_far, self.a, self.b))
         with m.If(self.advance):
             m.d.sync += [
                 a_next.eq(self.a),

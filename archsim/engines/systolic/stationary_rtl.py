@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In, Out
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.hdl.emit import place
 from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, ResultPort, delayed
-from archsim.hdl.mac import multiply_add
+from archsim.hdl.mac import Arithmetic, multiply_add
 from archsim.hdl.stationary import ROW_TAG, AccumulatorBank, WindowAccounts, WindowSequencer
 
 
@@ -71,7 +71,8 @@ class StationaryElement(wiring.Component):
         shadow = register("shadow")
         held, total = Signal.like(self.shadow, reset_less=True), Signal.like(self.sum)
         numbers = self._spec.numbers
-        m.d.comb += total.eq(multiply_add(m, platform, numbers, self.sum, self.streamed, held))
+        how = Arithmetic(numbers=numbers)
+        m.d.comb += total.eq(multiply_add(m, platform, how, self.sum, self.streamed, held))
         with m.If(self.advance):
             m.d.sync += [
                 streamed_next.eq(self.streamed),
