@@ -44,8 +44,8 @@ TIMING = {
     ),
     "drain of the last row lost": (
         "engines.gemm.timing",
-        "jobs.k + folds.last_rows + folds.lag",
-        "jobs.k + folds.rows + folds.lag",
+        "folds.beats + folds.last_rows + folds.lag",
+        "folds.beats + folds.rows + folds.lag",
         "cycles",
     ),
     "idle steps counted busy": (
@@ -168,75 +168,75 @@ RTL = {
 
 STATIONARY_TIMING = {
     "chunks of a full bank only": (
-        "stationary",
+        "engines.gemm.stationary",
         "chunks, across, deep = -(-jobs.m // bank),",
         "chunks, across, deep = jobs.m // bank + 1,",
         "cycles",
     ),
     "tile in before it is loaded": (
-        "stationary",
+        "engines.gemm.stationary",
         "(self.deep - 1) * np.maximum(chunk_rows, self.first_depth)",
         "(self.deep - 1) * chunk_rows",
         "cycles",
     ),
     "ragged tile loaded whole": (
-        "stationary",
+        "engines.gemm.stationary",
         "periods + np.maximum(chunk_rows, self.last_depth)",
         "periods + np.maximum(chunk_rows, self.rows)",
         "cycles",
     ),
     "last window waits for a tile": (
-        "stationary",
+        "engines.gemm.stationary",
         "np.maximum(self.last_rows, self.first_depth) - self.last_rows",
         "0 * self.last_rows",
         "cycles",
     ),
     "first tile loaded in no time": (
-        "stationary",
+        "engines.gemm.stationary",
         "self.first_depth + windows - unfollowed - 1",
         "windows - unfollowed",
         "cycles",
     ),
     "work of the fold before forgotten": (
-        "stationary",
-        "own = np.maximum(folds.last_depth, folds.first_depth - before) + width",
-        "own = folds.last_depth + width",
+        "engines.gemm.stationary",
+        "np.maximum(folds.span(folds.last_depth, width), older)",
+        "folds.span(folds.last_depth, width)",
         "counter busy",
     ),
     "tiles once a job, not once a chunk": (
-        "stationary",
+        "engines.gemm.stationary",
         '"b": folds.chunks * folds.across * jobs.k',
         '"b": folds.across * jobs.k',
         "beats of",
     ),
     "room in the queue a row late": (
-        "stationary_recurrence",
+        "engines.gemm.stationary_recurrence",
         "free[:height] = gone[:height] + 1",
         "free[:height] = gone[1 : height + 1] + 1",
         "cycles",
     ),
     "late partial sums charged to the result": (
-        "stationary_recurrence",
+        "engines.gemm.stationary_recurrence",
         "np.minimum(summed[:-2], free)",
         "start",
         "counter stall.c",
     ),
     "missing tile charged to the rows": (
-        "stationary_loop",
+        "engines.gemm.stationary_loop",
         'stalls["b"] += 1',
         'stalls["a"] += 1',
         "counter stall",
     ),
     "rows land a step early": (
-        "stationary_loop",
-        "range(len(feeds) + rows + cols, len(feeds) + rows + cols + height)",
-        "range(len(feeds) + rows + cols - 1, len(feeds) + rows + cols - 1 + height)",
+        "engines.gemm.stationary_loop",
+        "range(len(feeds) + landing, len(feeds) + landing + height)",
+        "range(len(feeds) + landing - 1, len(feeds) + landing - 1 + height)",
         "cycles",
     ),
 }
 STATIONARY_VALUES = {
     "tile top first": (
-        "beats",
+        "slices",
         "np.concatenate([tile[::-1] for tile in tiles])",
         "np.concatenate([tile for tile in tiles])",
         "result",
@@ -364,7 +364,7 @@ TRANSPOSED = {
 }
 OUTLIVED = {
     "work of the wider folds before forgotten": (
-        "stationary",
+        "engines.gemm.stationary",
         "several = (folds.across > 1) & (width < folds.cols)",
         "several = False & (folds.across > 1)",
         "counter busy",

@@ -25,8 +25,8 @@ MODEL = {
     ),
     "last fold's rows taken for full ones": (
         "engines.gemm.timing",
-        "jobs.k + folds.last_rows + folds.lag",
-        "jobs.k + folds.rows + folds.lag",
+        "folds.beats + folds.last_rows + folds.lag",
+        "folds.beats + folds.rows + folds.lag",
         "cycles",
     ),
     "bubbles counted busy": (

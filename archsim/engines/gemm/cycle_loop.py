@@ -18,19 +18,29 @@ class Stalled:
 
 
 def run(
-    rows: int, cols: int, m: int, n: int, k: int, accumulate: int, env: Env, *, skewed: bool = True
+    rows: int,
+    cols: int,
+    m: int,
+    n: int,
+    k: int,
+    accumulate: int,
+    env: Env,
+    *,
+    skewed: bool = True,
+    passes: int = 1,
 ) -> Stalled:
-    """Run one job in an environment.
+    """Run one job, of ``k`` beats a pass, in an environment.
 
     `archsim.engines.systolic.output_stationary` has the rules of arrays whose rows and columns are
-    ``skewed``, `archsim.engines.matrix2d.timing` of others.
+    ``skewed``, `archsim.engines.matrix2d.timing` of others. Here a fold is one of its passes.
     """
     folds_n = -(-n // cols)
-    fold_rows = [min(rows, m - i) for i in range(0, m, rows) for _ in range(folds_n)]
+    fold_rows = [min(rows, m - i) for i in range(0, m, rows) for _ in range(folds_n * passes)]
     folds, period, lag = len(fold_rows), max(k, rows), 0
     if skewed:
         period, lag = max(period, cols), cols - 1
-    results = m * folds_n
+    # rows in the order in which they leave: whether they are results
+    result = [f % passes == passes - 1 for f in range(folds) for _ in range(fold_rows[f])]
     last_feed = (folds - 1) * period + k - 1
 
     # steps that end results' sums in column 0, the last result whose place they take, and how many
@@ -47,7 +57,7 @@ def run(
     steps = max(captures) + lag + 1
 
     ports = {name: env.get(name, IDEAL) for name in ("a", "b", "c", "result")}
-    wanted = {"a": folds * k, "b": folds * k, "c": results * accumulate}
+    wanted = {"a": folds * k, "b": folds * k, "c": sum(result) * accumulate}
     taken = dict.fromkeys(wanted, 0)
     offered = dict.fromkeys(wanted, False)
     stalls = dict.fromkeys(ports, 0)
@@ -62,13 +72,13 @@ def run(
         leave = complete > left and queued < 2
         ready = is_ready(ports["result"], cycle)
         has_c = offered["c"] or not accumulate
-        fire = queued > 0 and ready and has_c
-        lacks_c = queued > 0 and ready and not has_c
+        waits = queued > 0 and result[out] and not (ready and has_c)
+        lacks_c = waits and ready
 
         feeding = step % period < k and step <= last_feed
         blocked = step in captures and captures[step][0] >= left + leave
         if step == steps:
-            if queued and not fire:
+            if waits:
                 stalls["c" if lacks_c else "result"] += 1
         elif blocked:
             stalls["c" if lacks_c else "result"] += 1
@@ -82,11 +92,11 @@ def run(
                     offered[name], taken[name] = False, taken[name] + 1
             complete += captures.get(step - lag, (0, 0))[1]
             step += 1
-        if fire:
-            out += 1
-            if accumulate:
+        if queued and not waits:
+            if result[out] and accumulate:
                 offered["c"], taken["c"] = False, taken["c"] + 1
+            out += 1
         left += leave
-        if out == results:
+        if out == len(result):
             return Stalled(cycle, stalls)
         cycle += 1

@@ -20,12 +20,19 @@ class Folds:
         Whether PE (i, j) works ``i + j`` steps behind PE (0, 0), or all on the same beat.
     rows, cols
         Of the array.
-    down, across, count
-        Folds along m, along n, and all of them.
+    down, across
+        Folds along m, along n.
+    passes
+        How often each fold's operands pass; rows of sums leave the array after every pass, and
+        results after the last.
+    count
+        Passes of all folds.
+    beats
+        Steps of a pass that take a beat.
     last_rows, last_cols
         Rows of C in the folds at the bottom, columns in those at the right edge.
     period
-        Steps from fold to fold.
+        Steps from pass to pass.
     lag
         Steps from a row's capture to its last sum.
     """
@@ -35,26 +42,41 @@ class Folds:
     cols: Ints
     down: Ints
     across: Ints
+    passes: Ints
     count: Ints
+    beats: Ints
     last_rows: Ints
     last_cols: Ints
     period: Ints
     lag: Ints
 
 
-def folds_of(spec: Any, jobs: GemmJobs, *, skewed: bool = True) -> Folds:
-    """Return the folds of jobs on an array with ``rows`` and ``cols``, or on a batch of them."""
+def folds_of(
+    spec: Any, jobs: GemmJobs, *, skewed: bool = True, slices: Any = 1, passes: Any = 1
+) -> Folds:
+    """Return the folds of jobs on an array with ``rows`` and ``cols``, or on a batch of them.
+
+    Parameters
+    ----------
+    slices
+        Of k in a beat.
+    passes
+        In which each fold's operands come; rows leave after each, results after the last.
+    """
     rows, cols = np.asarray(spec.rows), np.asarray(spec.cols)
     down, across = -(-jobs.m // rows), -(-jobs.n // cols)
+    beats = -(-jobs.k // slices)
     return Folds(
         skewed=skewed,
         rows=rows,
         cols=cols,
         down=down,
         across=across,
-        count=down * across,
+        passes=np.asarray(passes),
+        count=down * across * passes,
+        beats=beats,
         last_rows=jobs.m - (down - 1) * rows,
         last_cols=jobs.n - (across - 1) * cols,
-        period=np.maximum(jobs.k, np.maximum(rows, cols) if skewed else rows),
+        period=np.maximum(beats, np.maximum(rows, cols) if skewed else rows),
         lag=cols - 1 if skewed else np.zeros_like(cols),
     )

@@ -49,8 +49,8 @@ def closed_form(folds: Folds, jobs: GemmJobs, rates: Mapping[str, Rate]) -> Pace
     """Return what jobs take where nothing but offers and the last fold's output delays them."""
     a, b, c, out = (rates.get(port, IDEAL) for port in ("a", "b", "c", "result"))
     none = np.zeros_like(folds.count)
-    delay = none + np.maximum(_delay(folds, jobs, a), _delay(folds, jobs, b))
-    top = (folds.count - 1) * folds.period + jobs.k + folds.lag + delay  # x of the last fold
+    delay = none + np.maximum(_delay(folds, a), _delay(folds, b))
+    top = (folds.count - 1) * folds.period + folds.beats + folds.lag + delay  # x of the last fold
     bottom = top + (folds.last_rows - 1 if folds.skewed else none)
     slot = _slots_before(out, top + 2)
     cycles = -(-(slot + folds.last_rows) * out.q // out.p) - 1
@@ -62,19 +62,19 @@ def closed_form(folds: Folds, jobs: GemmJobs, rates: Mapping[str, Rate]) -> Pace
     refused = cycles - bottom - (folds.last_rows - gone) - empty
     operand = "a" if is_ideal(b) else "b"  # if both are late, b is the nearer to the output
     stalls = {"a": none, "b": none, "c": none, "result": refused, operand: delay}
-    holds = (is_ideal(a) or is_ideal(b) or a == b) & _never_blocked(folds, jobs, out)
+    holds = (is_ideal(a) or is_ideal(b) or a == b) & _never_blocked(folds, out)
     if not is_ideal(c):
-        holds &= ~jobs.accumulate | _in_time(folds, jobs, c)
+        holds &= ~jobs.accumulate | _in_time(folds, c)
     return Paced(holds, cycles, stalls)
 
 
-def _delay(folds: Folds, jobs: GemmJobs, rate: Rate) -> Any:
+def _delay(folds: Folds, rate: Rate) -> Any:
     """Return how many cycles an operand port delays the last step."""
     if is_ideal(rate):
         return 0
-    first = -(-(jobs.k - 1) * rate.q // rate.p) - jobs.k
-    steps = (folds.count - 1) * folds.period + jobs.k
-    last = -(-(folds.count * jobs.k - 1) * rate.q // rate.p) - steps
+    first = -(-(folds.beats - 1) * rate.q // rate.p) - folds.beats
+    steps = (folds.count - 1) * folds.period + folds.beats
+    last = -(-(folds.count * folds.beats - 1) * rate.q // rate.p) - steps
     return np.maximum(0, rate.latency + np.maximum(first, last))
 
 
@@ -87,10 +87,10 @@ def _tallest(folds: Folds) -> Ints:
     return np.where(folds.down > 1, folds.rows, folds.last_rows)
 
 
-def _never_blocked(folds: Folds, jobs: GemmJobs, out: Rate) -> NDArray[np.bool_]:
+def _never_blocked(folds: Folds, out: Rate) -> NDArray[np.bool_]:
     tallest = _tallest(folds)
     keeps_up = folds.period * out.p // out.q >= tallest
-    ready_at_once = out.latency <= jobs.k + folds.lag + 2
+    ready_at_once = out.latency <= folds.beats + folds.lag + 2
     gaps = np.maximum(tallest - 2, 0)
     spare = folds.period - (folds.lag + 1 if folds.skewed else tallest)
     frees = -(-gaps * out.q // out.p) - gaps <= spare
@@ -98,9 +98,9 @@ def _never_blocked(folds: Folds, jobs: GemmJobs, out: Rate) -> NDArray[np.bool_]
     return held
 
 
-def _in_time(folds: Folds, jobs: GemmJobs, c: Rate) -> NDArray[np.bool_]:
+def _in_time(folds: Folds, c: Rate) -> NDArray[np.bool_]:
     below = _tallest(folds) - 1
     keeps_up = (folds.count == 1) | (folds.period * c.p // c.q > below)
-    comes = c.latency - (-below * c.q // c.p) - below <= jobs.k + folds.lag + 2
+    comes = c.latency - (-below * c.q // c.p) - below <= folds.beats + folds.lag + 2
     held: NDArray[np.bool_] = keeps_up & comes
     return held

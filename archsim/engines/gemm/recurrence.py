@@ -33,13 +33,14 @@ def run(
     rates: Mapping[str, Rate],
     *,
     skewed: bool = True,
+    passes: int = 1,
 ) -> Stalled:
-    """Return what one job takes; ports not named are ideal."""
-    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed).run()
+    """Return what one job, of ``k`` beats a pass, takes; ports not named are ideal."""
+    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed, passes).run()
 
 
 class _Job:
-    """A job under way; cycles count from the command's.
+    """A job under way; cycles count from the command's. A fold is here one of its passes.
 
     A *stage* begins with the step that feeds a fold's last beat, and so captures its top row, or
     all of them where no row is skewed, and ends before the next fold's such step. In it the rows of
@@ -56,11 +57,12 @@ class _Job:
         accumulate: bool,
         rates: Mapping[str, Rate],
         skewed: bool,
+        passes: int,
     ) -> None:
-        self.k, self.accumulate, self.skewed = k, accumulate, skewed
+        self.k, self.accumulate, self.skewed, self.passes = k, accumulate, skewed, passes
         self.rows, self.period = rows, max(k, rows, cols if skewed else 1)
         self.lag = cols - 1 if skewed else 0
-        self.folds_n = -(-n // cols)
+        self.folds_n = -(-n // cols) * passes
         self.full_folds = m // rows * self.folds_n
         self.last_rows = m - (-(-m // rows) - 1) * rows
         self.folds = -(-m // rows) * self.folds_n
@@ -71,7 +73,7 @@ class _Job:
         self.stalls = {"a": 0, "b": 0, "c": 0, "result": 0}
         self.now = 0  # cycle of the last step
         self.beat = 0  # next beat of a and b
-        self.result = 0  # next row to leave
+        self.result = 0  # next row to leave as a result
         self.left = self.out = self.out_before = 0  # cycles: last row left, last two results went
         self.waits: deque[tuple[int, int, int]] = deque()  # heads the queue, has c, goes
         self.steady = _Steady(self)
@@ -95,7 +97,7 @@ class _Job:
             before = [cycle + skipped.cycles for cycle in before]
             fold += skipped.folds + 1
         for i in range(self.last_rows):
-            self._leave(before[self._completed_at(i)])
+            self._leave(before[self._completed_at(i)], is_result=True)
         self._drain()
         return Stalled(self.out, self.stalls)
 
@@ -108,9 +110,11 @@ class _Job:
         height = self.fold_rows(fold)
         beats_from = self.period - self.k + 1 if fold < self.folds - 1 else steps
         cycles: list[int] = []
+        is_result = fold % self.passes == 0  # the fold before was its last pass
         for i in range(before_rows):
             at = self._completed_at(i)
-            self._leave(before[at] if at < self.period else cycles[at - self.period])
+            complete = before[at] if at < self.period else cycles[at - self.period]
+            self._leave(complete, is_result=is_result)
             if self.skewed and i < steps:
                 self._step(i == 0 or i >= beats_from, self.left if i < height else 0)
                 cycles.append(self.now)
@@ -169,10 +173,13 @@ class _Job:
         self.now = int(times[-1])
         return [*cycles, *times[: keep - len(cycles)].tolist()]
 
-    def _leave(self, complete: int) -> None:
-        """Let the next row leave its drain register and, later, the port."""
+    def _leave(self, complete: int, *, is_result: bool) -> None:
+        """Let the next row leave its drain register and, later, the queue; a result, the port."""
         self.left = max(complete, self.left, self.out_before) + 1
         heads = max(self.left, self.out) + 1
+        if not is_result:
+            self.out_before, self.out = self.out, heads
+            return
         has_c = heads
         if self.accumulate:
             has_c = max(heads, earliest_offer(self.c, self.result))
@@ -269,6 +276,7 @@ class _Steady:
         key = (
             *(cycle - job.now for cycle in (*before, job.left, job.out, job.out_before)),
             *(cycle - job.now for wait in job.waits for cycle in wait if wait[2] > job.now),
+            fold % job.passes,
             job.now * job.out_port.p % job.out_port.q,
             job.beat * job.a.q % job.a.p if "a" in waited else None,
             job.beat * job.b.q % job.b.p if "b" in waited else None,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from archsim.engines import Env, GemmJobs, Ints, Rate, Timing
 from archsim.engines.gemm import PORTS, cycle_loop, recurrence
+from archsim.engines.gemm.cycle_loop import Stalled
 from archsim.engines.gemm.distinct import run_distinct
 from archsim.engines.gemm.folds import Folds
 from archsim.engines.gemm.paced import closed_form
@@ -25,12 +27,12 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
     if ports:
         cycles, stalls = _stalled(folds, jobs, ports)
     else:
-        cycles = (folds.count - 1) * folds.period + jobs.k + folds.last_rows + folds.lag + 1
+        cycles = (folds.count - 1) * folds.period + folds.beats + folds.last_rows + folds.lag + 1
         stalls = dict.fromkeys(PORTS, np.zeros_like(cycles))
     split = {"busy": busy, "fill": np.ones_like(cycles)}
     split.update({f"stall.{port}": stalls[port] for port in PORTS})
     split["drain"] = cycles + 1 - sum(split.values())
-    beats = folds.count * jobs.k
+    beats = folds.count * folds.beats
     results = jobs.m * folds.across
     counts = {"a": beats, "b": beats, "c": results * jobs.accumulate, "result": results}
     return Timing(cycles, cycles + 1, split, counts)
@@ -38,20 +40,28 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
 
 def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
     """Return cycles and stalls by port: in closed form where it holds, else row by row."""
-    columns = (folds.rows, folds.cols, jobs.m, jobs.n, jobs.k, jobs.accumulate)
+    columns = (
+        *(folds.rows, folds.cols, jobs.m, jobs.n, folds.beats, jobs.accumulate, folds.passes),
+    )
     rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
     if len(rates) < len(ports):
-        run = partial(cycle_loop.run, skewed=folds.skewed)
+        run = partial(_by_passes, cycle_loop.run, folds.skewed)
         return run_distinct(columns, run, ports, slice(None))
     paced = closed_form(folds, jobs, rates)
     cycles, stalls = paced.cycles, dict(paced.stalls)
     rest = np.flatnonzero(~paced.holds)
     if len(rest):
         cycles = cycles.copy()
-        run = partial(recurrence.run, skewed=folds.skewed)
+        run = partial(_by_passes, recurrence.run, folds.skewed)
         some, some_stalls = run_distinct(columns, run, rates, rest)
         cycles[rest] = some
         for port in PORTS:
             stalls[port] = stalls[port].copy()
             stalls[port][rest] = some_stalls[port]
     return cycles, stalls
+
+
+def _by_passes(run: Callable[..., Stalled], skewed: bool, *job: Any) -> Stalled:
+    """Run one job, whose number of passes comes before the ports."""
+    *extents, passes, ports = job
+    return run(*extents, ports, skewed=skewed, passes=passes)

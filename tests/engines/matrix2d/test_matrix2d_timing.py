@@ -103,22 +103,22 @@ def test_closed_form_is_the_cycle_loop(job: tuple[int, ...]) -> None:
 
 
 @settings(max_examples=300)
-@given(jobs, environments(rates()))
-def test_recurrence_is_the_cycle_loop(job: tuple[int, ...], env: dict) -> None:
-    assert by_cycles(*job, env) == by_rows(*job, env)
+@given(jobs, environments(rates()), st.integers(1, 3))
+def test_recurrence_is_the_cycle_loop(job: tuple[int, ...], env: dict, passes: int) -> None:
+    assert by_cycles(*job, env, passes=passes) == by_rows(*job, env, passes=passes)
 
 
 @settings(max_examples=300)
-@given(jobs, environments(rates()))
+@given(jobs, environments(rates()), st.integers(1, 3))
 def test_closed_form_at_paced_ports_is_the_cycle_loop_where_it_holds(
-    job: tuple[int, ...], env: dict
+    job: tuple[int, ...], env: dict, passes: int
 ) -> None:
     rows, cols, *extents = job
     gemms = gemm(*extents)
-    folds = folds_of(Matrix2dSpec(rows=rows, cols=cols), gemms, skewed=False)
+    folds = folds_of(Matrix2dSpec(rows=rows, cols=cols), gemms, skewed=False, passes=passes)
     paced = closed_form(folds, gemms, env)
     if np.all(paced.holds):
-        exact = by_cycles(*job, env)
+        exact = by_cycles(*job, env, passes=passes)
         assert exact.cycles == paced.cycles[0]
         assert exact.stalls == {port: values[0] for port, values in paced.stalls.items()}
 
@@ -133,6 +133,7 @@ def test_recurrence_skips_repeated_folds_exactly(
     job = (2, 3, m, n, k, 1)
     env = {"a": a, "b": Rate(2, 11, 13), "c": c, "result": result}
     assert by_cycles(*job, env) == by_rows(*job, env)
+    assert by_cycles(*job, env, passes=4) == by_rows(*job, env, passes=4)
 
 
 @given(jobs, environments(st.one_of(rates(), stalls)))
