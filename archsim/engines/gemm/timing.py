@@ -40,9 +40,7 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
 
 def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
     """Return cycles and stalls by port: in closed form where it holds, else row by row."""
-    columns = (
-        *(folds.rows, folds.cols, jobs.m, jobs.n, folds.beats, jobs.accumulate, folds.passes),
-    )
+    columns = (folds.rows, folds.cols, jobs.m, jobs.n, folds.beats, jobs.accumulate, folds.passes)
     rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
     if len(rates) < len(ports):
         run = partial(_by_passes, cycle_loop.run, folds.skewed)
