@@ -8,6 +8,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.formats.digits import Scheme, digit_weights
+
 # a digit of radix 4 as what selects its partial product; of zero, no bit is set
 DIGIT = data.StructLayout({"one": 1, "two": 1, "negative": 1})
 
@@ -119,6 +121,53 @@ class NafEncoder(wiring.Component):
             above = Signal(name=f"carry_{i}")
             m.d.comb += above.eq((here & next_up) | (here & carry) | (next_up & carry))
             carry = above
+        return m
+
+
+class DigitEncoder(wiring.Component):
+    """All digits of an integer, in any scheme.
+
+    Members
+    -------
+    value : in
+        The integer, two's complement of ``bits`` bits.
+    digits : out
+        A `DIGIT` a position, lowest first. The highest bit of two's complement is a digit -1.
+    """
+
+    def __init__(self, bits: int, scheme: Scheme) -> None:
+        self._scheme = scheme
+        positions = len(digit_weights(bits, scheme))
+        super().__init__({"value": In(signed(bits)), "digits": Out(DIGIT).array(positions)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        bits, value = len(self.value), self.value
+        if self._scheme == "mbe":
+            text = Cat(Const(0, 1), value, value[-1])
+            for i, digit in enumerate(self.digits):
+                m.submodules[f"digit_{i}"] = cell = BoothCell()
+                m.d.comb += [cell.window.eq(text[2 * i : 2 * i + 3]), digit.eq(cell.digit)]
+            return m
+        if self._scheme == "en_t":
+            m.submodules.encoder = radix_4 = EnTEncoder(bits)
+            m.d.comb += radix_4.value.eq(value)
+            for digit, code in zip(self.digits, radix_4.codes, strict=True):
+                m.d.comb += digit.eq(digit_of_code(code, radix_4.negative))
+            return m
+        ones, negative = Signal(bits), Signal(bits)
+        if self._scheme == "naf":
+            m.submodules.encoder = naf = NafEncoder(bits)
+            m.d.comb += [naf.value.eq(value), ones.eq(naf.nonzero), negative.eq(naf.negative)]
+        elif self._scheme == "twos_complement":
+            m.d.comb += [ones.eq(value), negative.eq(1 << bits - 1)]
+        else:
+            m.d.comb += [
+                ones.eq(negated_where(value, value[-1])),
+                negative.eq(value[-1].replicate(bits)),
+            ]
+        for i, digit in enumerate(self.digits):
+            m.d.comb += [digit.one.eq(ones[i]), digit.negative.eq(ones[i] & negative[i])]
         return m
 
 

@@ -29,7 +29,7 @@ UNIFORM = np.ones(256)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("bits", [2, 3, 4, 5, 8, 12])
+@pytest.mark.parametrize("bits", [2, 3, 4, 5, 8, 12, 16])
 def test_digits_stand_for_every_integer(scheme: Scheme, bits: int) -> None:
     values = integers(bits)
     digits = encode(values, bits, scheme)
@@ -153,7 +153,6 @@ def test_normal_numbers_are_counted_as_expected() -> None:
         )
 
 
-@pytest.mark.slow
 def test_mean_of_quantised_normal_matrices() -> None:
     """Max-abs quantisation: the scale is the largest magnitude's, over 127."""
     means = []

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from archsim.formats.digits import encode, integers
+from archsim.formats.digits import SCHEMES, Scheme, digit_weights, encode, integers
 from archsim.hdl.digits import (
     DIGIT,
     BoothCell,
+    DigitEncoder,
     EnTEncoder,
     NafEncoder,
     SparseEncoder,
@@ -129,6 +131,27 @@ def test_naf_encoder(bits: int) -> None:
     simulate(dut, bench)
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("bits", [4, 5, 8, 12, 16])
+def test_digit_encoder(scheme: Scheme, bits: int) -> None:
+    """Every integer up to 8 bits; of more, the extremes and random ones."""
+    dut = DigitEncoder(bits, scheme)
+    values = integers(bits)
+    if bits > 8:
+        random = np.random.default_rng(bits).choice(values, 250)
+        values = np.concatenate([values[:3], [-1, 0, 1], values[-3:], random])
+
+    async def bench(ctx: Any) -> None:
+        # the cell has a minus where a scheme has a negative weight
+        wanted = encode(values, bits, scheme) * np.sign(digit_weights(bits, scheme))
+        for value, digits in zip(values.tolist(), wanted.tolist(), strict=True):
+            ctx.set(dut.value, value)
+            await ctx.delay(1e-9)
+            assert [value_of(ctx.get(digit)) for digit in dut.digits] == digits
+
+    simulate(dut, bench)
+
+
 @pytest.mark.parametrize("group", [1, 4, 7])
 def test_sparse_encoder(group: int) -> None:
     dut = SparseEncoder(group)
@@ -147,7 +170,10 @@ def test_sparse_encoder(group: int) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    [BoothCell(), EnTEncoder(8), NafEncoder(8), SparseEncoder(4)],
+    [
+        *(BoothCell(), EnTEncoder(8), NafEncoder(8), SparseEncoder(4)),
+        *(DigitEncoder(8, scheme) for scheme in SCHEMES),
+    ],
     ids=lambda c: type(c).__name__,
 )
 def test_encoders_are_sound(cell: wiring.Component) -> None:
