@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from archsim.assignment import FIRST
 from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
+from archsim.report.layout import add_column, bullets, plain_table, spaced, titled
 from archsim.report.page import flat
 from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, times
 from archsim.report.roofline import own_ps
 from archsim.result import OpRow, Result
 
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod, RenderableType
+    from rich.console import RenderableType
 
     from archsim.report.against import Comparison
     from archsim.report.content import Report
@@ -45,7 +43,7 @@ def simulation(result: Result, top: int = TOP_OPS, *, explain: bool = False) -> 
     parts: list[RenderableType] = [metrics(result), ops(result, top), resources(result)]
     if explain:
         parts += [_explained(result, top), _components(result), sources(result)]
-    return Group(*(_spaced(part) for part in (*parts, assumptions(result))))
+    return Group(*(spaced(part) for part in (*parts, assumptions(result))))
 
 
 def verdict(report: Report) -> RenderableType:
@@ -59,10 +57,10 @@ def verdict(report: Report) -> RenderableType:
 
 def comparison(of: Comparison) -> RenderableType:
     """Return two sweeps side by side: what changed, where most, and what only one of them has."""
-    parts: list[RenderableType] = [_list(f"{of.here} against {of.there}", of.sentences())]
+    parts: list[RenderableType] = [bullets(f"{of.here} against {of.there}", of.sentences())]
     if of.moved:
         titles = [f">{quantity(metric).title}" for metric in of.moved[0].ratios]
-        table = _table("changed most", *titles)
+        table = plain_table("changed most", *titles)
         for one in of.moved:
             ratios = (NOTHING if x is None else times(x) for x in one.ratios.values())
             table.add_row(Text(one.label), *ratios)
@@ -75,13 +73,13 @@ def comparison(of: Comparison) -> RenderableType:
     }
     for title, listed in lists.items():
         if listed.count:
-            parts.append(_list(_of(title, len(listed.labels), listed.count), listed.labels))
-    return Group(*map(_spaced, parts))
+            parts.append(bullets(_of(title, len(listed.labels), listed.count), listed.labels))
+    return Group(*map(spaced, parts))
 
 
 def metrics(result: Result) -> RenderableType:
     """Return the metrics, each with its own unit."""
-    table = _table("", ">", show_header=False)
+    table = plain_table("", ">", show_header=False)
     items = result.provenance.get("batches", 1)
     if items > 1:
         table.add_row("Items", f"{items:,}")
@@ -93,17 +91,17 @@ def metrics(result: Result) -> RenderableType:
     for name, value in result.metrics.extra.items():
         if name not in UNLISTED:
             table.add_row(quantity(name).title, quantity(name).text(value))
-    return _titled(f"{_name(result)}, {result.metrics.fidelity}", table)
+    return titled(f"{_name(result)}, {result.metrics.fidelity}", table)
 
 
 def ops(result: Result, top: int = TOP_OPS) -> RenderableType:
     """Return the longest ops and what their time was."""
     total_ps = sum(own_ps(row) for row in result.per_op) or 1
     listed = worst_ops(result)[:top]
-    table = _table("op", "engine", ">time")
+    table = plain_table("op", "engine", ">time")
     for title in (">share", ">busy", ">fill, drain", ">stalled", ">waiting", ">DRAM", ">energy"):
-        _column(table, title)
-    _column(table, "bound")
+        add_column(table, title)
+    add_column(table, "bound")
     for row in listed:
         name = f"{row.name} × {row.repeat}" if row.repeat > 1 else row.name
         table.add_row(
@@ -114,7 +112,7 @@ def ops(result: Result, top: int = TOP_OPS) -> RenderableType:
             ENERGY.text(sum(row.energy_pj.values())),
             Text(row.bound),
         )
-    return _titled(_of("Ops by time", len(listed), len(result.per_op)), table)
+    return titled(_of("Ops by time", len(listed), len(result.per_op)), table)
 
 
 def _time_columns(row: OpRow) -> tuple[str, ...]:
@@ -132,28 +130,28 @@ def resources(result: Result) -> RenderableType:
     rows = [(row, resource_shares(row)) for row in result.per_resource]
     states = list(dict.fromkeys(share.state for _, shares in rows for share in shares))
     states.sort(key=lambda state: (state == "idle", state != "busy"))
-    table = _table("resource", "kind", *(f">{state}" for state in states), ">moved")
+    table = plain_table("resource", "kind", *(f">{state}" for state in states), ">moved")
     for row, shares in rows:
         at = {share.state: share.text for share in shares}
         cells = [at.get(state, NOTHING) for state in states]
         table.add_row(Text(row.name), row.kind, *cells, SIZE.text(row.size_bytes))
-    return _titled("Resources", table)
+    return titled("Resources", table)
 
 
 def assumptions(result: Result) -> RenderableType:
     """Return the conventions behind the numbers."""
-    return _list("Assumptions", result.assumptions)
+    return bullets("Assumptions", result.assumptions)
 
 
 def sources(result: Result) -> RenderableType:
     """Return where each number comes from: meanings of the metrics, then the provenance."""
     known = {k: v for k, v in result.provenance.items() if k != "design"}
     meanings = (f"{QUANTITIES[name].title}: {QUANTITIES[name].meaning}" for name in HEADLINES)
-    table = _table("", "", show_header=False)
+    table = plain_table("", "", show_header=False)
     for key, value in flat(known):
         table.add_row(Text(key), Text(value))
-    meaning = _list("What the metrics mean", meanings)
-    return Group(_spaced(meaning), _titled("Provenance", table))
+    meaning = bullets("What the metrics mean", meanings)
+    return Group(spaced(meaning), titled("Provenance", table))
 
 
 def _explained(result: Result, top: int) -> RenderableType:
@@ -165,7 +163,7 @@ def _explained(result: Result, top: int) -> RenderableType:
         f"cycles are {row.kind_of_time}"
         for row in listed
     )
-    return _list(title, lines)
+    return bullets(title, lines)
 
 
 def _placed(row: OpRow) -> str:
@@ -175,13 +173,13 @@ def _placed(row: OpRow) -> str:
 
 def _components(result: Result) -> RenderableType:
     """Return energy and area by component, largest energy first."""
-    table = _table("component", ">energy", ">share", ">area", ">share")
+    table = plain_table("component", ">energy", ">share", ">area", ">share")
     energy_pj, area_um2 = result.energy_pj, result.area_um2
     names = sorted({*energy_pj, *area_um2}, key=lambda n: (-energy_pj.get(n, 0), n))
     for name in names:
         energy, area = _part(energy_pj, name, "energy_pj"), _part(area_um2, name, "area_um2")
         table.add_row(Text(name), *energy, *area)
-    return _titled("Where energy and area go", table)
+    return titled("Where energy and area go", table)
 
 
 def _part(whole: Any, name: str, unit: str) -> tuple[str, str]:
@@ -190,7 +188,7 @@ def _part(whole: Any, name: str, unit: str) -> tuple[str, str]:
     return quantity(unit).text(whole[name]), percent(whole[name] / (sum(whole.values()) or 1))
 
 
-# ---------------------------------------------------------------------------------------- layout
+# ---------------------------------------------------------------------------------------- names
 
 
 def _name(result: Result) -> str:
@@ -202,34 +200,3 @@ def _name(result: Result) -> str:
 
 def _of(title: str, shown: int, every: int) -> str:
     return title if shown == every else f"{title}: {shown} of {every}"
-
-
-def _titled(title: str, part: RenderableType) -> RenderableType:
-    return Group(Text(title, style="bold"), part)
-
-
-def _table(*columns: str, show_header: bool = True) -> Table:
-    table = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_header, header_style="dim"
-    )
-    for column in columns:
-        _column(table, column)
-    return table
-
-
-def _column(table: Table, title: str) -> None:
-    """Add a column; ``>`` before its title aligns it to the right."""
-    right = title.startswith(">")
-    justify: JustifyMethod = "right" if right else "left"
-    table.add_column(title.removeprefix(">"), justify=justify, no_wrap=right, overflow="fold")
-
-
-def _list(title: str, lines: Iterable[str]) -> RenderableType:
-    items = Table.grid("", "", padding=(0, 1, 0, 0))
-    for line in lines:
-        items.add_row("-", Text(line))
-    return _titled(title, items)
-
-
-def _spaced(part: RenderableType) -> RenderableType:
-    return Padding(part, (0, 0, 1, 0))
