@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out
 from archsim.hdl import Adder
 from archsim.hdl.adders import CarryPropagateAdder
 from archsim.hdl.booth import aligned_products
-from archsim.hdl.compress import CompressorTree
+from archsim.hdl.compress import compressed
 from archsim.hdl.emit import place
 
 
@@ -55,12 +55,8 @@ class CarrySaveMultiplyAdd(wiring.Component):
         m = Module()
         addends = aligned_products(m, platform, self.a, self.b, self._width)
         addends += [self.addend.sum, self.addend.carry]
-        tree = place(
-            m, platform, f"compress_{len(addends)}x{self._width}", "tree",
-            CompressorTree, len(addends), self._width,
-        )  # fmt: skip
-        m.d.comb += [tree_in.eq(a) for tree_in, a in zip(tree.addends, addends, strict=True)]
-        m.d.comb += [self.result.sum.eq(tree.sum), self.result.carry.eq(tree.carry)]
+        total, carry = compressed(m, addends)
+        m.d.comb += [self.result.sum.eq(total), self.result.carry.eq(carry)]
         return m
 
 

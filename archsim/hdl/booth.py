@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.hdl import Adder
 from archsim.hdl.adders import CarryPropagateAdder
-from archsim.hdl.compress import CompressorTree
+from archsim.hdl.compress import compressed
 from archsim.hdl.digits import BoothCell, negated_where
 from archsim.hdl.emit import place
 
@@ -65,14 +65,28 @@ class PartialProducts(wiring.Component):
 
 
 def aligned_products(m: Module, platform: Any, a: Value, b: Value, width: int) -> list[Value]:
-    """Return addends of a width that add up to ``a b`` modulo 2^width; adds their cells once."""
+    """Return addends of a width that add up to ``a b`` modulo 2^width; adds their cells once.
+
+    Rows are not extended by their signs, which would fill a tree with copies of them. A row whose
+    sign bit is inverted is too large by that bit's weight; what all rows are too large by is one
+    constant, taken off where the first row has nothing.
+    """
     name = f"partial_products_{len(a)}x{len(b)}"
     cells = place(m, platform, name, "products", PartialProducts, len(a), len(b))
     m.d.comb += [cells.a.eq(a), cells.b.eq(b)]
+    top = len(b) + 1  # place of a row's sign
+    excess = -sum(1 << top + 2 * i for i in range(len(cells.rows)))
     aligned = []
     for i, row in enumerate(cells.rows):
+        sign = row[-1]
+        if len(cells.rows) == 1:
+            whole = row
+        elif i == 0:  # the constant has its first two bits at the sign and above it
+            whole = Cat(row[:top], sign, sign, ~sign, Const(excess >> top + 3, signed(width)))
+        else:
+            whole = Cat(Const(0, 2 * i), row[:top], ~sign)
         addend = Signal(signed(width), name=f"product_{i}")
-        m.d.comb += addend.eq(row << 2 * i)
+        m.d.comb += addend.eq(whole)
         aligned.append(addend)
     return aligned
 
@@ -101,11 +115,7 @@ class BoothMultiplier(wiring.Component):
         m = Module()
         width = len(self.product)
         addends = aligned_products(m, platform, self.a, self.b, width)
-        tree = place(
-            m, platform, f"compress_{len(addends)}x{width}", "tree",
-            CompressorTree, len(addends), width,
-        )  # fmt: skip
+        total, carry = compressed(m, addends)
         adder = place(m, platform, f"add_{width}", "adder", CarryPropagateAdder, width, self._adder)
-        m.d.comb += [tree_in.eq(a) for tree_in, a in zip(tree.addends, addends, strict=True)]
-        m.d.comb += [adder.x.eq(tree.sum), adder.y.eq(tree.carry), self.product.eq(adder.sum)]
+        m.d.comb += [adder.x.eq(total), adder.y.eq(carry), self.product.eq(adder.sum)]
         return m

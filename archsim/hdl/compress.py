@@ -6,6 +6,7 @@ extended by its sign; add first, then extend.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
@@ -17,6 +18,29 @@ def carry_save_add(x: Value, y: Value, z: Value) -> tuple[Value, Value]:
     """Return the bits of a full adder at each place, (sum, carry), for addends of one width."""
     carry = (x & y) | (x & z) | (y & z)
     return x ^ y ^ z, Cat(Const(0, 1), carry[:-1])
+
+
+def compressed(m: Module, addends: Sequence[Value]) -> tuple[Value, Value]:
+    """Return two numbers that add up to all addends, of one width; adds the tree to a module.
+
+    Where it stands in the module of its addends, their constant bits make it smaller.
+    """
+    rows, width = list(addends), len(addends[0])
+    level = 0
+    while len(rows) > 2:
+        groups = len(rows) // 3
+        left = rows[3 * groups :]
+        made: list[Value] = []
+        for group in range(groups):
+            pair = carry_save_add(*rows[3 * group : 3 * group + 3])
+            for half, value in zip(("sum", "carry"), pair, strict=True):
+                row = Signal(width, name=f"{half}_{level}_{group}")
+                m.d.comb += row.eq(value)
+                made.append(row)
+        rows = made + left
+        level += 1
+    rows += [Const(0, width)] * (2 - len(rows))
+    return rows[0], rows[1]
 
 
 class CompressorTree(wiring.Component):
@@ -39,21 +63,6 @@ class CompressorTree(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        width = len(self.sum)
-        rows: list[Value] = list(self.addends)
-        level = 0
-        while len(rows) > 2:
-            groups = len(rows) // 3
-            left = rows[3 * groups :]
-            made: list[Value] = []
-            for group in range(groups):
-                pair = carry_save_add(*rows[3 * group : 3 * group + 3])
-                for half, value in zip(("sum", "carry"), pair, strict=True):
-                    row = Signal(width, name=f"{half}_{level}_{group}")
-                    m.d.comb += row.eq(value)
-                    made.append(row)
-            rows = made + left
-            level += 1
-        rows += [Const(0, width)] * (2 - len(rows))
-        m.d.comb += [self.sum.eq(rows[0]), self.carry.eq(rows[1])]
+        total, carry = compressed(m, list(self.addends))
+        m.d.comb += [self.sum.eq(total), self.carry.eq(carry)]
         return m
