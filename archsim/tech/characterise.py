@@ -61,7 +61,7 @@ def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
         "area_um2": _rounded(study.parts(spec, result)),
         "leakage_uw": _digits(leakage),
         "clock_pj": _digits(clock),
-        "delay_ps": _rounded({name: paths[name].delay_ps for name in study.delay_terms}),
+        "delay_ps": _rounded({name: paths[name].delay_ps for name in study.terms.delay}),
     }
 
 
@@ -112,24 +112,24 @@ def _fit_area(study: Study, rows: Sequence[Row]) -> Row:
     specs = specs_of(study, fitted)
     coefficients: dict[str, dict[str, float]] = {}
     for part, components in study.part_components.items():
-        joined = {f"{c}\n{t}": term for c in components for t, term in study.area_terms[c].items()}
+        joined = {f"{c}\n{t}": term for c in components for t, term in study.terms.area[c].items()}
         solution = fit_terms(joined, specs, [r["area_um2"][part] for r in fitted])
         for key, value in solution.items():
             component, term = key.split("\n")
             coefficients.setdefault(component, {})[term] = value
     others = [r for r in rows if not r["fitted"]]
     totals = [sum(r["area_um2"].values()) for r in others]
-    error = max_error_percent(coefficients, study.area_terms, specs_of(study, others), totals)
+    error = max_error_percent(coefficients, study.terms.area, specs_of(study, others), totals)
     return {"max_error_percent": error, "coefficients": coefficients}
 
 
 def _fit_whole(study: Study, rows: Sequence[Row], quantity: str) -> Row:
     fitted, others = [r for r in rows if r["fitted"]], [r for r in rows if not r["fitted"]]
-    (component,) = study.whole_terms
-    terms = study.whole_terms[component]
+    (component,) = study.terms.whole
+    terms = study.terms.whole[component]
     found = {component: fit_terms(terms, specs_of(study, fitted), [r[quantity] for r in fitted])}
     totals = [r[quantity] for r in others]
-    error = max_error_percent(found, study.whole_terms, specs_of(study, others), totals)
+    error = max_error_percent(found, study.terms.whole, specs_of(study, others), totals)
     return {"max_error_percent": error, "coefficients": found}
 
 
@@ -137,11 +137,11 @@ def _fit_delay(study: Study, rows: Sequence[Row]) -> Row:
     fitted, others = [r for r in rows if r["fitted"]], [r for r in rows if not r["fitted"]]
     found = {
         group: fit_terms(terms, specs_of(study, fitted), [r["delay_ps"][group] for r in fitted])
-        for group, terms in study.delay_terms.items()
+        for group, terms in study.terms.delay.items()
     }
     errors = []
     for spec, row in zip(specs_of(study, others), others, strict=True):
-        model = max(_value(found[g], study.delay_terms[g], spec) for g in found)
+        model = max(_value(found[g], study.terms.delay[g], spec) for g in found)
         errors.append(abs(model / max(row["delay_ps"].values()) - 1))
     return {"max_error_percent": round(100 * max(errors), 2), "coefficients": found}
 
@@ -154,11 +154,11 @@ def _fit_energy(study: Study, rows: Sequence[Row]) -> Row:
     """Fit group by group; an action's coefficient is the sum of what its groups need for it."""
     fitted, others = [r for r in rows if r["fitted"]], [r for r in rows if not r["fitted"]]
     found: dict[str, dict[str, float]] = {
-        action: dict.fromkeys(terms, 0.0) for action, terms in study.energy_terms.items()
+        action: dict.fromkeys(terms, 0.0) for action, terms in study.terms.energy.items()
     }
     for group, actions in study.group_actions.items():
         names = [(action, term) for action, terms in actions.items() for term in terms]
-        columns = {f"{a}\n{t}": _per_job(a, study.energy_terms[a][t]) for a, t in names}
+        columns = {f"{a}\n{t}": _per_job(a, study.terms.energy[a][t]) for a, t in names}
         cases = _with_specs(study, fitted)
         solution = fit_terms(columns, cases, [r["dynamic_pj"][group] for r in fitted])
         for action, term in names:
@@ -185,7 +185,7 @@ def _count(row: Row, action: str) -> float:
 
 def _energy(found: Mapping[str, Mapping[str, float]], study: Study, row: Row) -> float:
     return sum(
-        _count(row, action) * _value(terms, study.energy_terms[action], row["as"])
+        _count(row, action) * _value(terms, study.terms.energy[action], row["as"])
         for action, terms in found.items()
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archsim.tech.table import Terms
+from archsim.tech.table import CostTerms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class Stimulus:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """How an engine's cost is measured and fitted: its ``cost.py`` names the terms.
+    """How an engine's cost is measured, and the terms that it is fitted to.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class Study:
         ``(spec, result) -> {part: um2}``: the modules' areas summed to parts, without what is left
         out; each part is the sum of the components that ``part_components`` gives it.
     path_group
-        Instance path to the group of ``delay_terms`` that a path into it belongs to.
+        Instance path to the group of ``terms.delay`` that a path into it belongs to.
     energy_group
         Instance path to the group its energy is booked under; what ``group_actions`` does not name
         is left out.
     group_actions
-        Energy group to the terms of ``energy_terms``, as ``action: names``, that explain it.
+        Energy group to the terms of ``terms.energy``, as ``action: names``, that explain it.
     run
         ``(spec, simulator, rng) -> [(stimulus, toggles)]``: drive the simulator through jobs.
     stimulus
@@ -74,10 +74,7 @@ class Study:
     path_group: Callable[[str], str]
     energy_group: Callable[[str], str]
     group_actions: EnergyTerms
-    area_terms: Mapping[str, Terms]
-    whole_terms: Mapping[str, Terms]
-    delay_terms: Mapping[str, Terms]
-    energy_terms: Mapping[str, Terms]
+    terms: CostTerms
     run: Callable[[Any, GateSimulator, np.random.Generator], Sequence[tuple[Stimulus, Any]]]
     stimulus: str
     spec_fields: tuple[str, ...]

@@ -17,6 +17,22 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class CostTerms:
+    """What an engine's cost is fitted to, by component (area), group of paths, action (energy).
+
+    Parameters
+    ----------
+    whole
+        Of leakage and clock energy, which are the whole engine's: one component.
+    """
+
+    area: Mapping[str, Terms]
+    whole: Mapping[str, Terms]
+    delay: Mapping[str, Terms]
+    energy: Mapping[str, Terms]
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """Coefficients of terms by component, fitted to measured rows and judged on others.
 

@@ -48,7 +48,7 @@ def test_area_is_within_15_percent_on_held_out_arrays(name: str, study: Study) -
     assert not {str(r["spec"]) for r in kept} & {
         str(r["spec"]) for r in tree["rows"] if r["fitted"]
     }
-    error = max_error_percent(coefficients, study.area_terms, specs, totals)
+    error = max_error_percent(coefficients, study.terms.area, specs, totals)
     assert error == tree["fits"]["area_um2"]["max_error_percent"]
     assert error <= MAX_AREA_ERROR_PERCENT
 
@@ -110,7 +110,7 @@ def test_parts_sum_to_the_array(study: Study, small: SystolicSpec) -> None:
     row = measure(study, small, read_liberty(TINY), fitted=True)
     assert set(row["area_um2"]) == set(study.part_components)
     assert all(um2 > 0 for um2 in row["area_um2"].values())
-    assert set(row["delay_ps"]) == set(study.delay_terms)
+    assert set(row["delay_ps"]) == set(study.terms.delay)
 
 
 @pytest.mark.slow

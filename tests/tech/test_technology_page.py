@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archsim import tech
-from archsim.engines.systolic.cost import TABLES
+from archsim.engines.systolic.cost import STRUCTURES
 from archsim.tech.table import Table
 
 PAGE = Path(__file__).parents[2] / "docs" / "technology.md"
@@ -21,7 +21,7 @@ def errors() -> str:
     head = ["node", "table", *QUANTITIES.values(), "fitted up to", "judged up to"]
     lines = [head, ["---"] * len(head)]
     for node in tech.names():
-        for name in dict.fromkeys(name for name, _ in TABLES.values()):
+        for name in dict.fromkeys(its.table for its in STRUCTURES.values()):
             table = tech.load(node).table(name)
             found = [f"{table.fit(quantity).max_error_percent:g}" for quantity in QUANTITIES]
             shown = [largest(table, fitted=fitted) for fitted in (True, False)]

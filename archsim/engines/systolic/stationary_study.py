@@ -10,14 +10,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archsim.engines.systolic import stationary_terms
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines.gemm import study as gemm
+from archsim.engines.gemm.study import FULL_SCALE, STIMULUS, stationary_jobs
+from archsim.engines.systolic import ENGINE, stationary_terms
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.engines.systolic.stimuli import run, stationary_jobs
-from archsim.engines.systolic.study import STIMULUS, TOP, verilog
-from archsim.engines.systolic.terms import CostTerms
-from archsim.tech.study import EnergyTerms, Study
+from archsim.engines.systolic.study import TOP, UNIT_VARIANCE, floats, verilog
+from archsim.tech.study import EnergyTerms, Stimulus, Study
+from archsim.tech.table import CostTerms
 
 if TYPE_CHECKING:
+    from archsim.hdl.power import GateSimulator
     from archsim.hdl.synth import SynthResult
 
 MEMORY = f"{TOP}_memory"
@@ -129,6 +134,20 @@ def group_actions(cost: CostTerms) -> EnergyTerms:
 
 WHERE = "; the bank's memory left out"
 
+
+def run(
+    spec: SystolicSpec,
+    simulator: GateSimulator,
+    rng: np.random.Generator,
+    *,
+    operands: gemm.Operands = gemm.integers,
+) -> list[tuple[Stimulus, NDArray[np.int64]]]:
+    """Run jobs and return what each did and switched; stimuli speak the terms' language."""
+    shapes = stationary_jobs(spec.rows, spec.cols, spec.acc_rows)
+    roles = stationary_terms.BEATS[spec.dataflow]
+    return gemm.run(ENGINE, shapes, spec, simulator, rng, operands=operands, roles=roles)
+
+
 STUDY = Study(
     engine="systolic_stationary",
     top=TOP,
@@ -142,12 +161,9 @@ STUDY = Study(
     path_group=path_group,
     energy_group=energy_group,
     group_actions=group_actions(stationary_terms.INTEGER),
-    area_terms=stationary_terms.INTEGER.area,
-    whole_terms=stationary_terms.INTEGER.whole,
-    delay_terms=stationary_terms.INTEGER.delay,
-    energy_terms=stationary_terms.INTEGER.energy,
-    run=lambda spec, *gates: run(stationary_jobs(spec), spec, *gates),
-    stimulus=STIMULUS.format("full scale at 3 sigma, clipped") + WHERE,
+    terms=stationary_terms.INTEGER,
+    run=run,
+    stimulus=STIMULUS.format(FULL_SCALE) + WHERE,
     spec_fields=("rows", "cols", "dataflow", "acc_rows", "a_bits", "b_bits", "acc_bits"),
     left_out=(MEMORY,),
 )
@@ -163,10 +179,8 @@ BF16 = replace(
     powered=_floats((2, 2), (2, 3), (3, 2), acc_rows=POWERED_BANK_ROWS),
     powered_held_out=_floats((3, 3), acc_rows=POWERED_BANK_ROWS),
     group_actions=group_actions(stationary_terms.BF16),
-    area_terms=stationary_terms.BF16.area,
-    whole_terms=stationary_terms.BF16.whole,
-    delay_terms=stationary_terms.BF16.delay,
-    energy_terms=stationary_terms.BF16.energy,
-    stimulus=STIMULUS.format("of unit variance") + WHERE,
+    terms=stationary_terms.BF16,
+    run=lambda spec, *gates: run(spec, *gates, operands=floats),
+    stimulus=STIMULUS.format(UNIT_VARIANCE) + WHERE,
     spec_fields=("rows", "cols", "dataflow", "acc_rows", "numbers"),
 )

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engines.systolic.terms import (
-    CostTerms,
-    Spec,
+from archsim.engines.gemm.terms import (
+    MAC_DELAY_TERMS,
+    MAC_ENERGY_TERMS,
+    PORT_TERMS,
     one,
     only,
     pes,
     result_bits,
     skew_line_bits,
 )
-from archsim.tech.table import Terms
+from archsim.engines.systolic.terms import Spec
+from archsim.tech.table import CostTerms, Terms
 
 # actions of the engine's ports, and what the terms call them
 BEATS: Mapping[str, Mapping[str, str]] = {
@@ -66,7 +68,6 @@ PE_TERMS: Terms = {
     "pe.stationary_bits": lambda s: pes(s) * stationary_bits(s),
     "pe.acc_bits": lambda s: pes(s) * s.acc_bits,
 }
-PORT_TERMS: Terms = {"result_bits": result_bits, "1": one}
 
 AREA_TERMS: Mapping[str, Terms] = {
     "pe": PE_TERMS,
@@ -88,11 +89,7 @@ WHOLE_TERMS: Mapping[str, Terms] = {
 }
 DELAY_TERMS: Mapping[str, Terms] = {
     "pe": {
-        "1": one,
-        "log2 operand": lambda s: np.log2(np.minimum(s.a_bits, s.b_bits)),
-        "a_bits+b_bits": lambda s: (s.a_bits + s.b_bits) * one(s),
-        "acc_bits": lambda s: s.acc_bits * one(s),
-        "log2 acc_bits": lambda s: np.log2(s.acc_bits),
+        **MAC_DELAY_TERMS,
         "log2 pes": lambda s: np.log2(pes(s)),
         "log2 rows+cols": lambda s: np.log2(s.rows + s.cols),
     },
@@ -111,12 +108,7 @@ DELAY_TERMS: Mapping[str, Terms] = {
     },
 }
 ENERGY_TERMS: Mapping[str, Terms] = {
-    "mac": {
-        "1": one,
-        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits * one(s),
-        "a_bits+b_bits": lambda s: (s.a_bits + s.b_bits) * one(s),
-        "acc_bits": lambda s: s.acc_bits * one(s),
-    },
+    "mac": MAC_ENERGY_TERMS,
     "stream_hop": {
         "streamed_bits": lambda s: streamed_bits(s) * one(s),
         "a_bits*b_bits": lambda s: s.a_bits * s.b_bits * one(s),

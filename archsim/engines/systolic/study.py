@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from archsim.engines.systolic import terms
+import numpy as np
+
+from archsim.engines import Ints
+from archsim.engines.gemm.study import FULL_SCALE, STIMULUS, output_stationary_jobs, run
+from archsim.engines.gemm.study import verilog as verilog_of
+from archsim.engines.systolic import ENGINE, terms
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.engines.systolic.stimuli import output_stationary_jobs, run
-from archsim.engines.systolic.terms import CostTerms
+from archsim.formats import bf16
 from archsim.tech.study import EnergyTerms, Study
+from archsim.tech.table import CostTerms
 
 if TYPE_CHECKING:
     from archsim.hdl.synth import SynthResult
 
 TOP = "systolic"
-STIMULUS = (
-    "GEMM jobs on the mapped netlist, 64 data sets side by side; operands normal, {}; ports never "
-    "stall; a warm-up job first; results checked against NumPy"
-)
+UNIT_VARIANCE = "of unit variance"  # of `floats`
 
 
 def _specs(*configurations: tuple[int, int, int, int, int]) -> tuple[SystolicSpec, ...]:
@@ -56,10 +59,18 @@ POWERED_HELD_OUT = _specs(
 
 def verilog(spec: SystolicSpec) -> str:
     """Return the array's Verilog."""
-    from archsim.engines.systolic import build  # noqa: PLC0415 (it imports this package's faces)
-    from archsim.hdl.emit import to_verilog  # noqa: PLC0415
+    return verilog_of(ENGINE, spec)
 
-    return to_verilog(build(spec), TOP)
+
+def floats(
+    rng: np.random.Generator, spec: SystolicSpec, m: int, n: int, k: int
+) -> Mapping[str, Ints]:
+    """Return bf16 operands and fp32 sums of unit variance."""
+    return {
+        "a": bf16.round_to_bf16(rng.normal(size=(m, k))),
+        "b": bf16.round_to_bf16(rng.normal(size=(k, n))),
+        "c": bf16.to_patterns(rng.normal(size=(m, n))),
+    }
 
 
 def parts(spec: SystolicSpec, result: SynthResult) -> dict[str, float]:
@@ -120,12 +131,9 @@ STUDY = Study(
     path_group=path_group,
     energy_group=energy_group,
     group_actions=group_actions(terms.INTEGER),
-    area_terms=terms.INTEGER.area,
-    whole_terms=terms.INTEGER.whole,
-    delay_terms=terms.INTEGER.delay,
-    energy_terms=terms.INTEGER.energy,
-    run=lambda spec, *gates: run(output_stationary_jobs(spec), spec, *gates),
-    stimulus=STIMULUS.format("full scale at 3 sigma, clipped"),
+    terms=terms.INTEGER,
+    run=lambda spec, *gates: run(ENGINE, output_stationary_jobs(spec), spec, *gates),
+    stimulus=STIMULUS.format(FULL_SCALE),
     spec_fields=("rows", "cols", "a_bits", "b_bits", "acc_bits"),
 )
 
@@ -137,10 +145,10 @@ BF16 = replace(
     powered=_floats((2, 2), (2, 4), (4, 2), (3, 3)),
     powered_held_out=_floats((4, 4), (3, 2), (2, 5)),
     group_actions=group_actions(terms.BF16),
-    area_terms=terms.BF16.area,
-    whole_terms=terms.BF16.whole,
-    delay_terms=terms.BF16.delay,
-    energy_terms=terms.BF16.energy,
-    stimulus=STIMULUS.format("of unit variance"),
+    terms=terms.BF16,
+    run=lambda spec, *gates: run(
+        ENGINE, output_stationary_jobs(spec), spec, *gates, operands=floats
+    ),
+    stimulus=STIMULUS.format(UNIT_VARIANCE),
     spec_fields=("rows", "cols", "numbers"),
 )

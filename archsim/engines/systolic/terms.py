@@ -9,36 +9,27 @@ them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from archsim.engines import SpecBatch
+from archsim.engines.gemm.terms import (
+    MAC_DELAY_TERMS,
+    MAC_ENERGY_TERMS,
+    PE_TERMS,
+    PORT_TERMS,
+    one,
+    only,
+    operand_bits,
+    pes,
+    result_bits,
+    skew_line_bits,
+)
 from archsim.engines.systolic.spec import SystolicSpec
-from archsim.tech.table import Terms
+from archsim.tech.table import CostTerms, Terms
 
 Spec = SystolicSpec | SpecBatch
-
-
-@dataclass(frozen=True, slots=True)
-class CostTerms:
-    """Terms by component (area), group of paths (delay) and action (energy).
-
-    Parameters
-    ----------
-    whole
-        Of leakage and clock energy, which are the whole array's.
-    """
-
-    area: Mapping[str, Terms]
-    whole: Mapping[str, Terms]
-    delay: Mapping[str, Terms]
-    energy: Mapping[str, Terms]
-
-
-def pes(spec: Spec) -> Any:
-    return spec.rows * spec.cols
 
 
 def skew_bits(spec: Spec) -> Any:
@@ -47,24 +38,6 @@ def skew_bits(spec: Spec) -> Any:
     return a * spec.a_bits + b * spec.b_bits
 
 
-def operand_bits(spec: Spec) -> Any:
-    return spec.rows * spec.a_bits + spec.cols * spec.b_bits
-
-
-def result_bits(spec: Spec) -> Any:
-    return spec.cols * spec.acc_bits
-
-
-def one(spec: Spec) -> Any:
-    return np.ones_like(np.asarray(spec.rows, float))
-
-
-PE_TERMS: Terms = {
-    "pe": pes,
-    "pe.a_bits*b_bits": lambda s: pes(s) * s.a_bits * s.b_bits,
-    "pe.a_bits+b_bits": lambda s: pes(s) * (s.a_bits + s.b_bits),
-    "pe.acc_bits": lambda s: pes(s) * s.acc_bits,
-}
 EDGE_TERMS: Terms = {"rows+cols": lambda s: s.rows + s.cols, "operand_bits": operand_bits}
 CONTROL_TERMS: Terms = {"1": one, "rows+cols": lambda s: s.rows + s.cols}
 
@@ -73,7 +46,7 @@ AREA_TERMS: Mapping[str, Terms] = {
     "row_mux": {"rows*result_bits": lambda s: s.rows * result_bits(s)},
     "skew": {"skew_bits": skew_bits},
     "edge": EDGE_TERMS,
-    "result_port": {"result_bits": result_bits, "1": one},
+    "result_port": PORT_TERMS,
     "control": CONTROL_TERMS,
 }
 
@@ -91,11 +64,7 @@ WHOLE_TERMS: Mapping[str, Terms] = {
 # ps: multiplier and adder, behind the trees that carry operand masks and enables to all PEs
 DELAY_TERMS: Mapping[str, Terms] = {
     "pe": {
-        "1": one,
-        "log2 operand": lambda s: np.log2(np.minimum(s.a_bits, s.b_bits)),
-        "a_bits+b_bits": lambda s: s.a_bits + s.b_bits,
-        "acc_bits": lambda s: s.acc_bits,
-        "log2 acc_bits": lambda s: np.log2(s.acc_bits),
+        **MAC_DELAY_TERMS,
         "log2 pes": lambda s: np.log2(pes(s)),
         "log2 rows+cols": lambda s: np.log2(s.rows + s.cols),
     },
@@ -107,20 +76,9 @@ DELAY_TERMS: Mapping[str, Terms] = {
     },
 }
 
-
-def skew_line_bits(lanes: Any, bits: Any) -> Any:
-    """Bits of delay line, masks included, that a beat crosses on its way in."""
-    return lanes * (lanes + 1) / 2 * bits
-
-
 # dynamic pJ of one action, flip-flop clocks aside
 ENERGY_TERMS: Mapping[str, Terms] = {
-    "mac": {
-        "1": one,
-        "a_bits*b_bits": lambda s: s.a_bits * s.b_bits * one(s),
-        "a_bits+b_bits": lambda s: (s.a_bits + s.b_bits) * one(s),
-        "acc_bits": lambda s: s.acc_bits * one(s),
-    },
+    "mac": MAC_ENERGY_TERMS,
     "a_hop": {
         "a_bits": lambda s: s.a_bits * one(s),
         "a_bits*b_bits": lambda s: s.a_bits * s.b_bits,
@@ -141,11 +99,6 @@ ENERGY_TERMS: Mapping[str, Terms] = {
 
 
 INTEGER = CostTerms(AREA_TERMS, WHOLE_TERMS, DELAY_TERMS, ENERGY_TERMS)
-
-
-def only(terms: Terms, *names: str) -> Terms:
-    return {name: terms[name] for name in names}
-
 
 BF16 = CostTerms(
     area={**AREA_TERMS, "pe": only(PE_TERMS, "pe")},

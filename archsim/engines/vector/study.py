@@ -14,6 +14,7 @@ from archsim.engines.vector.spec import VectorJobs, VectorSpec
 from archsim.errors import ArchsimError
 from archsim.tech.stimuli import SIGMAS_OF_FULL_SCALE, exchange, lane_value, normal, reset, word
 from archsim.tech.study import Stimulus, Study
+from archsim.tech.table import CostTerms
 
 if TYPE_CHECKING:
     from archsim.hdl.power import GateSimulator
@@ -184,10 +185,7 @@ STUDY = Study(
         "parameters": {"parameter": ("product_bits",), "tap": ("product_bits",)},
         "control": {"control_cycle": tuple(terms.ENERGY_TERMS["control_cycle"])},
     },
-    area_terms=terms.AREA_TERMS,
-    whole_terms=terms.WHOLE_TERMS,
-    delay_terms=terms.DELAY_TERMS,
-    energy_terms=terms.ENERGY_TERMS,
+    terms=CostTerms(terms.AREA_TERMS, terms.WHOLE_TERMS, terms.DELAY_TERMS, terms.ENERGY_TERMS),
     run=run,
     stimulus=STIMULUS,
     spec_fields=("lanes", "lane_bits", "scale_bits"),

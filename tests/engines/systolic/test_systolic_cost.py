@@ -117,11 +117,11 @@ def test_every_action_has_a_price(dataflow: Dataflow) -> None:
 
 
 @pytest.mark.parametrize("name", tech.names())
-@pytest.mark.parametrize("kind", [k for k in cost.TABLES if k[0] != "is"], ids="-".join)
+@pytest.mark.parametrize("kind", [k for k in cost.STRUCTURES if k[0] != "is"], ids="-".join)
 def test_energy_of_a_simulated_job_is_predicted(kind: tuple[str, str], name: str) -> None:
     """The largest simulated array was held out of the fit; its jobs' energy follows from prices."""
     node = tech.load(name)
-    rows = [r for r in node.table(cost.TABLES[kind][0]).energy_rows if not r["fitted"]]
+    rows = [r for r in node.table(cost.STRUCTURES[kind].table).energy_rows if not r["fitted"]]
     largest = max(rows, key=lambda r: (r["spec"]["rows"] * r["spec"]["cols"], r["counts"]["mac"]))
     one = SystolicSpec(**largest["spec"])
     price = cost.energy_pj(one, node)
@@ -174,8 +174,8 @@ def test_what_was_not_measured_has_no_cost(price: Callable[..., Any], tmp_path: 
     shutil.copytree(Path(tech.__file__).parent / "freepdk45", folder)
     (folder / "systolic_bf16.yaml").unlink()
     text = (
-        "the cost of a systolic array (os, bf16) in node mine needs 1 synthesis table "
-        "systolic_bf16.yaml, and there are 0; choose a node that has it or measure: "
+        "the cost of a systolic array (dataflow os, numbers bf16) in node mine needs 1 synthesis "
+        "table systolic_bf16.yaml, and there are 0; choose a node that has it or measure: "
         "python -m archsim.tech.characterise"
     )
     node = tech.load(str(folder))
