@@ -1,13 +1,14 @@
-"""What engines that multiply matrices share: fold sequencer, row drain, result port, accounts.
+"""What engines that multiply matrices share: fold sequencer, result port, accounts.
 
-`FoldSequencer` and `RowDrain` fit arrays in which a step moves every operand one PE on, sums stay
-where they are, and PE (i, j) works ``i + j`` steps behind PE (0, 0). With ``skewed=False`` all PEs
-work on one beat; `archsim.hdl.tile_drain` is the drain of such arrays.
+`FoldSequencer` fits arrays in which a step moves every operand one PE on, sums stay where they are,
+and PE (i, j) works ``i + j`` steps behind PE (0, 0); `archsim.hdl.row_drain` is their drain. With
+``skewed=False`` all PEs work on one beat; `archsim.hdl.tile_drain` is the drain of such arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
@@ -36,6 +37,9 @@ class FoldSequencer(wiring.Component):
     fold, a flush until its last sum is in its drain register. Without skew a fold takes
     ``max(k, rows)`` steps, and there is no flush. The engines' timing derives the numbers.
 
+    With ``slices`` a beat holds so many elements of k; with ``passes`` a fold's beats come so
+    often, and all that is said of a fold here holds for each pass.
+
     Members
     -------
     start : in
@@ -52,10 +56,15 @@ class FoldSequencer(wiring.Component):
         The beat begins or ends its fold.
     fold_rows, fold_cols : out
         Rows and columns of the beat's fold that hold elements of C.
+    part : out
+        The beat's pass, 0 first; where a fold has several.
     """
 
-    def __init__(self, rows: int, cols: int, *, skewed: bool = True) -> None:
+    def __init__(
+        self, rows: int, cols: int, *, skewed: bool = True, slices: int = 1, passes: int = 1
+    ) -> None:
         self._rows, self._cols, self._skewed = rows, cols, skewed
+        self._slices, self._passes = slices, passes
         extent = unsigned(EXTENT_BITS)
         super().__init__(
             {
@@ -73,26 +82,28 @@ class FoldSequencer(wiring.Component):
                 "last": Out(1),
                 "fold_rows": Out(range(rows + 1)),
                 "fold_cols": Out(range(cols + 1)),
+                **({"part": Out(range(passes))} if passes > 1 else {}),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        rows, cols = self._rows, self._cols
+        rows, cols, slices = self._rows, self._cols, self._slices
         extent = unsigned(EXTENT_BITS)
         n, k = Signal(extent), Signal(extent)
         m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
-        beats_left = Signal(extent)  # beats of this fold after this one
+        beats_left = Signal(extent)  # elements of k of this fold after this beat's first one
         least = max(rows, cols) if self._skewed else rows  # steps of a fold
         pad_left = Signal(range(least))  # steps that this fold must still last
         flush_left = Signal(range(rows + cols))
         last_in_m, last_in_n = Signal(), Signal()
+        last_part = self.part == self._passes - 1 if self._passes > 1 else None
         m.d.comb += [
             last_in_m.eq(m_left <= rows),
             last_in_n.eq(n_left <= cols),
             self.fold_rows.eq(Mux(last_in_m, m_left, rows)),
             self.fold_cols.eq(Mux(last_in_n, n_left, cols)),
-            self.last.eq(self.feeding & (beats_left == 0)),
+            self.last.eq(self.feeding & (beats_left < slices if slices > 1 else beats_left == 0)),
             self.stepping.eq(~self.idle & ~self.draining),
         ]
 
@@ -115,13 +126,18 @@ class FoldSequencer(wiring.Component):
             with m.State("FEED"):
                 m.d.comb += self.feeding.eq(1)
                 with m.If(self.advance):
-                    m.d.sync += [beats_left.eq(beats_left - 1), self.first.eq(0)]
+                    m.d.sync += [beats_left.eq(beats_left - slices), self.first.eq(0)]
                 with m.If(self.advance & self.last):
-                    m.d.sync += n_left.eq(Mux(last_in_n, n, n_left - cols))
-                    with m.If(last_in_n):
-                        m.d.sync += m_left.eq(m_left - rows)
+                    ends = last_in_m & last_in_n
+                    if last_part is not None:
+                        ends &= last_part
+                        m.d.sync += self.part.eq(Mux(last_part, 0, self.part + 1))
+                    with nullcontext() if last_part is None else m.If(last_part):
+                        m.d.sync += n_left.eq(Mux(last_in_n, n, n_left - cols))
+                        with m.If(last_in_n):
+                            m.d.sync += m_left.eq(m_left - rows)
                     m.d.sync += flush_left.eq(self.fold_rows + (cols - 2))
-                    with m.If(last_in_m & last_in_n):
+                    with m.If(ends):
                         m.next = "FLUSH" if self._skewed else "DRAIN"
                         if self._skewed and cols == 1:
                             with m.If(self.fold_rows == 1):
@@ -143,88 +159,6 @@ class FoldSequencer(wiring.Component):
                 m.d.comb += self.draining.eq(1)
                 with m.If(self.finish):
                     m.next = "IDLE"
-        return m
-
-
-class RowDrain(wiring.Component):
-    """Keeps account of the rows in the drain registers and says which one leaves.
-
-    The token of a fold's last beat walks down column 0, a row a step, and marks each of the fold's
-    rows: captured. ``cols - 1`` steps later the row is complete and may leave, in order. There is
-    one token at a time, because folds begin ``rows`` or more steps apart.
-
-    Members
-    -------
-    advance : in
-    last, fold_rows : in
-        Of the step that is next: it feeds a fold's last beat; rows of that fold.
-    room : in
-        A row may leave in this cycle.
-    capture : out, bit a row
-        The step that is next finishes the sum in column 0 of this row, for the row to leave.
-    blocked : out
-        ... but the sum before it is still there and stays this cycle.
-    leave : out
-        Row ``row`` leaves in this cycle.
-    row : out
-    empty : out
-        No complete row is waiting.
-    """
-
-    def __init__(self, rows: int, cols: int) -> None:
-        self._rows, self._cols = rows, cols
-        super().__init__(
-            {
-                "advance": In(1),
-                "last": In(1),
-                "fold_rows": In(range(rows + 1)),
-                "room": In(1),
-                "capture": Out(rows),
-                "blocked": Out(1),
-                "leave": Out(1),
-                "row": Out(range(rows)),
-                "empty": Out(1),
-            }
-        )
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        rows, cols = self._rows, self._cols
-        below = Signal(rows)  # the token in rows 1 and further down, at bits 1 and up
-        rows_left, rows_now = Signal(range(rows + 1)), Signal(range(rows + 1))
-        bottom = Signal()  # the token is in its fold's bottom row
-        m.d.comb += [
-            self.capture.eq(below | self.last),
-            rows_now.eq(Mux(self.last, self.fold_rows, rows_left)),
-            bottom.eq(rows_now == 1),
-        ]
-        with m.If(self.advance & self.capture.any()):
-            m.d.sync += [rows_left.eq(rows_now - 1), below.eq(Mux(bottom, 0, self.capture << 1))]
-
-        complete = Signal()
-        line = Signal(cols)  # captures of the last steps; bit 0 is the step that is next
-        m.d.comb += [line[0].eq(self.capture.any()), complete.eq(self.advance & line[-1])]
-        with m.If(self.advance):
-            m.d.sync += line[1:].eq(line[:-1])
-
-        waiting = Signal(range(rows + 1))  # complete rows
-        m.d.comb += [self.empty.eq(waiting == 0), self.leave.eq(~self.empty & self.room)]
-        m.d.sync += waiting.eq(waiting + complete - self.leave)
-
-        # row holds a sum to leave; row is its fold's bottom one (rows of two folds may be waiting)
-        full, bottoms = Signal(rows), Signal(rows)
-        leaving = Signal(rows)
-        m.d.comb += [
-            leaving.eq(self.leave << self.row),
-            self.blocked.eq((self.capture & full & ~leaving).any()),
-        ]
-        captured = Mux(self.advance, self.capture, 0)
-        m.d.sync += [
-            full.eq((full & ~leaving) | captured),
-            bottoms.eq(Mux(bottom, bottoms | captured, bottoms & ~captured)),
-        ]
-        with m.If(self.leave):
-            m.d.sync += self.row.eq(Mux((bottoms & leaving).any(), 0, self.row + 1))
         return m
 
 

@@ -119,7 +119,7 @@ RTL = {
         "beat",
     ),
     "full drain register overwritten": (
-        "gemm",
+        "row_drain",
         "self.blocked.eq((self.capture & full & ~leaving).any())",
         "self.blocked.eq(0)",
         "result",
@@ -382,7 +382,7 @@ SHARED = ("folds", "paced", "cycle_loop", "recurrence", "slices")
 
 
 def _module(name: str) -> str:
-    if name in ("gemm", "fifo"):
+    if name in ("gemm", "row_drain", "fifo"):
         return f"archsim.hdl.{name}"
     if name in SHARED:
         return f"archsim.engines.gemm.{name}"

@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from archsim.engines.gemm import MAX_EXTENT
-from archsim.hdl.gemm import EXTENT_BITS, FoldSequencer, RowDrain, pick
+from archsim.hdl.gemm import EXTENT_BITS, FoldSequencer, pick
+from archsim.hdl.row_drain import RowDrain
 
 
 def simulate(dut, bench) -> None:

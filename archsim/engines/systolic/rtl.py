@@ -21,11 +21,11 @@ from archsim.hdl.gemm import (
     CycleAccounts,
     FoldSequencer,
     ResultPort,
-    RowDrain,
     delayed,
     pick,
 )
 from archsim.hdl.mac import Arithmetic, multiply_add
+from archsim.hdl.row_drain import RowDrain
 
 
 class ProcessingElement(wiring.Component):
