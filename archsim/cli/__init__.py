@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import archsim
-from archsim.cli import about, compare, explore, hardware, model
+from archsim.cli import about, compare, explore, hardware, model, reproduce
 from archsim.errors import ArchsimError
 
 
@@ -58,6 +58,7 @@ app.add_typer(explore.sweep, name="sweep")
 app.command("report")(explore.report)
 app.add_typer(hardware.rtl, name="rtl")
 app.command("synth")(hardware.synth)
+app.command("reproduce")(reproduce.reproduce)
 app.add_typer(compare.app, name="compare")
 app.command("engines")(about.engines)
 app.command("designs")(about.designs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,3 +58,14 @@ def spec(kind: str, settings: list[str] | None) -> EngineSpec:
         fields[field] = value
     # an empty document gives faults their place: the option
     return validate(discover()[kind].spec, fields, Document("", "--set"), under=("spec",))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a fault of the file system inside into the command's own."""
+    from archsim.errors import ArchsimError  # noqa: PLC0415
+
+    try:
+        yield
+    except OSError as fault:
+        raise ArchsimError(f"{path}: cannot be written: {fault.strerror}") from None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -42,11 +43,10 @@ def html(report: Report, plotly_js: str | None = None) -> str:
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     data, figures = (Markup(script_json(values.pop(name))) for name in ("data", "figures"))
-    page = _environment().get_template("report.html.j2")
-    return page.render(
+    return render(
+        "report.html.j2",
         **values,
         policy=policy,
-        style=Markup(_asset("report.css")),
         script=Markup(script),
         plotly=None if plotly_js else Markup(_plotly()),
         plotly_js=plotly_js,
@@ -90,6 +90,12 @@ def write(
     partial.write_text(html(report, plotly_js), "utf-8")
     partial.replace(path)
     return report
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page of the report's look from one of its templates; texts are escaped."""
+    page = _environment().get_template(template)
+    return page.render(**values, style=Markup(_asset("report.css")))
 
 
 @cache

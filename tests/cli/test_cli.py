@@ -19,7 +19,7 @@ from tests.cli.conftest import Archsim
 
 COMMANDS = {
     (): {"trace", "simulate", "sweep", "report", "rtl", "synth", "compare", "engines", "designs",
-         "schema"},
+         "schema", "reproduce"},
     ("sweep",): {"run", "status"},
     ("rtl",): {"build", "check"},
     ("compare",): {"scalesim", "stonne", "onnxim", "explain"},

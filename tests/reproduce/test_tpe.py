@@ -1,0 +1,63 @@
+"""The bit-weight paper: what is printed of it, and what is computed beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from archsim.reproduce import Row, Section, paper
+from archsim.reproduce.tpe import num_pp, table_vii
+from archsim.reproduce.tpe.numbers import LANES, PUBLISHED, implied_num_pp
+
+
+def rows_of(sections: list[Section]) -> dict[str, Row]:
+    return {row.quantity: row for section in sections for row in section.rows}
+
+
+@pytest.fixture(scope="module")
+def sections() -> list[Section]:
+    return list(paper("tpe").sections())
+
+
+def test_every_quantity_stands_once_and_is_explained(sections: list[Section]) -> None:
+    rows = [row for section in sections for row in section.rows]
+    names = [row.quantity for row in rows]
+    assert sorted(set(names)) == sorted(names)
+    assert [row.quantity for row in rows if not row.is_explained] == []
+    assert [row.quantity for row in rows if row.published is not None and not row.tag] == []
+
+
+def test_matrices_have_the_papers_partial_products() -> None:
+    """A little more than the text says, as the largest of a million scales them all."""
+    found = rows_of(list(num_pp.sections()))
+    for title, ours, exactly in (("MBE (radix-4 Booth)", 2.44, 2.429), ("EN-T", 2.25, 2.235)):
+        row = found[f"partial products an operand, {title}, normal matrix"]
+        assert row.ours == pytest.approx(ours, rel=0.01)
+        scheme = "mbe" if "MBE" in title else "en_t"
+        assert num_pp.num_pp(25.0, scheme) == pytest.approx(exactly, rel=0.001)
+
+
+def test_the_test_bench_counts_an_idle_cycle_a_row() -> None:
+    rows = [r for r in rows_of(list(num_pp.sections())).values() if "counted over" in r.quantity]
+    assert len(rows) == 10
+    assert max(abs(row.deviation_percent or 0) for row in rows) < 2
+
+
+def test_two_numbers_of_partial_products() -> None:
+    assert [round(implied_num_pp(design), 2) for design in LANES] == [2.28, 2.28, 2.27]
+    assert num_pp.num_pp(num_pp.sigma_of(2.22, "en_t"), "en_t") == pytest.approx(2.22)
+    _, second = num_pp.sections()
+    assert "sigma 24.3 gives the one, sigma 26.8 the other" in second.notes[0]
+
+
+def test_table_vii_has_one_slip() -> None:
+    section = table_vii.section()
+    wrong = {row.quantity: row for row in section.rows if row.cause}
+    assert list(wrong) == [
+        "Ascend: area efficiency",
+        "OPT1(Ascend) over Ascend: gain in area efficiency",
+    ]
+    ascend, gain = wrong.values()
+    assert (round(ascend.ours or 0, 2), ascend.published) == (6.38, 7.22)
+    assert (round(gain.ours or 0, 2), gain.published) == (1.45, 1.28)
+    assert "Trapezoid" in ascend.cause
+    assert PUBLISHED["table_7"].value("Trapezoid", "tops_per_mm2") == ascend.published
