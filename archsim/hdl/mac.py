@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Shape, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Shape, Value, signed, unsigned
 
 from archsim.formats import Numbers
 from archsim.hdl import Adder, Multiplier, Pe
 from archsim.hdl.adders import CarryPropagateAdder
 from archsim.hdl.bitweight import CarrySaveMultiplyAdd
 from archsim.hdl.booth import BoothMultiplier
+from archsim.hdl.compress import CompressorTree
 from archsim.hdl.emit import place
 from archsim.hdl.float_add import Fp32Adder
 from archsim.hdl.float_multiply import Bf16Multiplier
@@ -38,6 +39,17 @@ class Arithmetic:
     adder: Adder = "inferred"
     numbers: Numbers = "int"
 
+    @classmethod
+    def of(cls, spec: Any) -> Arithmetic:
+        """Return the arithmetic that an engine's spec asks for."""
+        numbers = getattr(spec, "numbers", "int")
+        return cls(spec.pe, spec.multiplier, spec.adder, numbers)
+
+    @property
+    def resolve(self) -> Adder | None:
+        """Adder of the lanes that make numbers of sums; None where sums are numbers."""
+        return self.adder if self.pe == "opt1" else None
+
     def sum_shape(self, bits: int) -> Shape:
         """Return the shape of what holds a sum of ``bits`` bits."""
         return signed(bits) if self.pe == "mac" else unsigned(2 * bits)
@@ -58,7 +70,7 @@ def multiply_add(
     if how.numbers == "bf16":
         float_product = place(m, platform, "multiplier", "multiplier", Bf16Multiplier)
         m.d.comb += [float_product.a.eq(a), float_product.b.eq(b)]
-        return add(m, platform, how.numbers, addend, float_product.product)
+        return add_sums(m, platform, how, addend, float_product.product)
     product = a * b
     if how.multiplier == "booth":
         cell = place(
@@ -66,14 +78,7 @@ def multiply_add(
         )
         m.d.comb += [cell.a.eq(a), cell.b.eq(b)]
         product = cell.product
-    if how.adder == "inferred":
-        return addend + product
-    adder = place(
-        m, platform, f"accumulate_{len(addend)}", "adder",
-        CarryPropagateAdder, len(addend), how.adder,
-    )  # fmt: skip
-    m.d.comb += [adder.x.eq(product), adder.y.eq(addend)]
-    return adder.sum.as_signed()
+    return add_sums(m, platform, how, addend, product)
 
 
 def _pair(m: Module, platform: Any, addend: Value, a: Value, b: Value) -> Value:
@@ -83,6 +88,31 @@ def _pair(m: Module, platform: Any, addend: Value, a: Value, b: Value) -> Value:
     )
     m.d.comb += [cell.a.eq(a), cell.b.eq(b), Value.cast(cell.addend).eq(addend)]
     return Value.cast(cell.result)
+
+
+def add_sums(
+    m: Module, platform: Any, how: Arithmetic, x: Value, y: Value, instance: str = "adder"
+) -> Value:
+    """Return ``x + y`` in the same cycle, of the width of ``x``, which is a sum as ``y`` is.
+
+    Parameters
+    ----------
+    instance
+        What to call the adder in the module.
+    """
+    if how.pe == "opt1":
+        width = len(x) // 2
+        tree = place(m, platform, f"compress_4x{width}", instance, CompressorTree, 4, width)
+        halves = (x[:width], x[width:], y[:width], y[width:])
+        m.d.comb += [addend.eq(half) for addend, half in zip(tree.addends, halves, strict=True)]
+        return Cat(tree.sum, tree.carry)
+    if how.numbers == "bf16" or how.adder == "inferred":
+        return add(m, platform, how.numbers, x, y, instance)
+    adder = place(
+        m, platform, f"accumulate_{len(x)}", instance, CarryPropagateAdder, len(x), how.adder
+    )
+    m.d.comb += [adder.x.eq(y), adder.y.eq(x)]
+    return adder.sum.as_signed()
 
 
 def add(

@@ -1,24 +1,51 @@
-"""What arrays with a stationary operand share: window sequencer, accumulator bank, cycle accounts.
+"""What arrays with a stationary operand share: window sequencer, cycle accounts, all but PEs.
 
-`archsim.engines.systolic.stationary` derives the schedule that they keep.
+`archsim.engines.gemm.stationary` derives the schedule that they keep.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from archsim.formats import Numbers
 from archsim.hdl.accounts import charges, tally
-from archsim.hdl.emit import place
-from archsim.hdl.gemm import COUNTERS, COUNTERS_SIGNATURE, EXTENT_BITS
-from archsim.hdl.mac import add
-from archsim.hdl.row_memory import RowMemory
+from archsim.hdl.accumulator_bank import ROW_TAG, AccumulatorBank
+from archsim.hdl.gemm import COUNTERS, COUNTERS_SIGNATURE, EXTENT_BITS, ResultPort, delayed
+from archsim.hdl.mac import Arithmetic
 
-ROW_TAG = data.StructLayout({"valid": 1, "top": 1, "first": 1, "last": 1})
+
+@dataclass(frozen=True, slots=True)
+class StationaryShape:
+    """An array with a stationary operand, as its control sees it.
+
+    Parameters
+    ----------
+    rows, cols, bank
+        Extents of the array, rows of its accumulator bank.
+    skewed
+        Whether PE (i, j) works ``i + j`` steps behind PE (0, 0), or all on the same row.
+    stages
+        Registers that a PE's work passes.
+    """
+
+    rows: int
+    cols: int
+    bank: int
+    skewed: bool
+    stages: int = 1
+
+    def span(self, depth: Any, width: Any) -> Any:
+        """Return the steps in which a row works in a fold of some extents."""
+        return depth + width - (2 - self.stages) if self.skewed else self.stages
+
+    @property
+    def landing(self) -> int:
+        """Steps from a row's feeding to its landing."""
+        return 1 + int(self.span(self.rows, self.cols))
 
 
 class WindowSequencer(wiring.Component):
@@ -28,13 +55,6 @@ class WindowSequencer(wiring.Component):
     ones feed rows of the streamed operand, and the first ones load the next fold's stationary tile.
     Before the first fold comes a window that loads only, after the last a flush until its last row
     has landed.
-
-    Parameters
-    ----------
-    rows, cols
-        Of the array.
-    bank
-        Rows that the accumulator bank holds: the length of a chunk.
 
     Members
     -------
@@ -56,24 +76,24 @@ class WindowSequencer(wiring.Component):
         Rows and columns of the window's fold that hold elements of the stationary operand.
     """
 
-    def __init__(self, rows: int, cols: int, bank: int) -> None:
-        self._rows, self._cols, self._bank = rows, cols, bank
+    def __init__(self, shape: StationaryShape) -> None:
+        self._rows, self._cols, self._bank = shape.rows, shape.cols, shape.bank
+        self._landing = shape.landing
         flags = ("idle", "stepping", "flushing", "draining", "begins", "feeding", "loading")
         super().__init__(
             {
                 **{name: In(1) for name in ("start", "advance", "finish")},
                 **{name: In(unsigned(EXTENT_BITS)) for name in ("m", "n", "k")},
                 **{name: Out(1) for name in (*flags, "first", "last")},
-                "depth": Out(range(rows + 1)),
-                "width": Out(range(cols + 1)),
+                "depth": Out(range(shape.rows + 1)),
+                "width": Out(range(shape.cols + 1)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        rows, cols = self._rows, self._cols
-        feed_left, load_left = Signal(range(self._bank + 1)), Signal(range(rows + 1))
-        flush_left = Signal(range(rows + cols + 1))
+        feed_left, load_left = Signal(range(self._bank + 1)), Signal(range(self._rows + 1))
+        flush_left = Signal(range(self._landing + 1))
         final, window_ends, running = Signal(), Signal(), Signal()
         m.d.comb += [
             self.stepping.eq(running | self.flushing),
@@ -96,7 +116,7 @@ class WindowSequencer(wiring.Component):
                         self.begins.eq(0),
                     ]
                     with m.If(window_ends & final):
-                        m.d.sync += flush_left.eq(rows + cols)
+                        m.d.sync += flush_left.eq(self._landing)
                         m.next = "FLUSH"
             with m.State("FLUSH"):
                 m.d.comb += self.flushing.eq(1)
@@ -156,74 +176,12 @@ class WindowSequencer(wiring.Component):
                         m.d.sync += load_left.eq(0)
 
 
-class AccumulatorBank(wiring.Component):
-    """Adds up rows over folds along k: a memory, one read and one write a step.
-
-    A row is read one step before it lands; one that is being written gives its new value.
-
-    Parameters
-    ----------
-    depth
-        Rows that the bank holds.
-    row
-        Layout of a row.
-
-    Members
-    -------
-    advance : in
-        A step is taken.
-    coming, landing : in
-        Tags of the row that lands in the next step, and of the one that lands in this.
-    sums : in
-        Row that lands.
-    total : out
-        What it amounts to, with what the bank holds for it unless it is the first.
-    """
-
-    def __init__(self, depth: int, row: data.ArrayLayout, numbers: Numbers) -> None:
-        self._depth, self._row, self._numbers = depth, row, numbers
-        super().__init__(
-            {
-                "advance": In(1),
-                "coming": In(ROW_TAG),
-                "landing": In(ROW_TAG),
-                "sums": In(row),
-                "total": Out(row),
-            }
-        )
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        rows = place(m, platform, "memory", "memory", RowMemory, self._depth, self._row)
-        row, row_coming = Signal(range(self._depth)), Signal(range(self._depth))
-        # the row that was written in the cycle that read it
-        passed, passes = Signal(self._row, reset_less=True), Signal()
-        m.d.comb += [
-            row_coming.eq(Mux(self.coming.top, 0, row + 1)),
-            rows.read_row.eq(row_coming),
-            rows.read.eq(self.advance & self.coming.valid & ~self.coming.first),
-            rows.write_row.eq(row),
-            rows.write_data.eq(self.total),
-            rows.write.eq(self.advance & self.landing.valid & ~self.landing.last),
-        ]
-        with m.If(self.advance & self.coming.valid):
-            m.d.sync += row.eq(row_coming)
-        with m.If(rows.read):
-            m.d.sync += [passes.eq(rows.write & (row_coming == row)), passed.eq(self.total)]
-        for j in range(self._row.length):
-            held = Mux(passes, passed[j], rows.read_data[j])
-            so_far = Mux(self.landing.first, 0, held)
-            total = add(m, platform, self._numbers, so_far, self.sums[j], f"adder_{j}")
-            m.d.comb += self.total[j].eq(total)
-        return m
-
-
 class WindowAccounts(wiring.Component):
     """Charges each occupied cycle to one counter.
 
     Parameters
     ----------
-    rows, cols
+    shape
         Of the array.
     stationary, streamed
         Ports of the two operands.
@@ -242,8 +200,8 @@ class WindowAccounts(wiring.Component):
     counters : out
     """
 
-    def __init__(self, rows: int, cols: int, stationary: str, streamed: str) -> None:
-        self._rows, self._cols = rows, cols
+    def __init__(self, shape: StationaryShape, stationary: str, streamed: str) -> None:
+        self._shape = shape
         self._stationary, self._streamed = f"stall_{stationary}", f"stall_{streamed}"
         flags = (
             *("start", "advance", "feeding", "stepping", "flushing", "blocked", "lacks_tile"),
@@ -252,8 +210,8 @@ class WindowAccounts(wiring.Component):
         super().__init__(
             {
                 **{name: In(1) for name in flags},
-                "depth": In(range(rows + 1)),
-                "width": In(range(cols + 1)),
+                "depth": In(range(shape.rows + 1)),
+                "width": In(range(shape.cols + 1)),
                 "counters": Out(COUNTERS_SIGNATURE),
             }
         )
@@ -262,10 +220,11 @@ class WindowAccounts(wiring.Component):
         m = Module()
         # steps for which some row is inside its fold's extents; a row may outlive those after it,
         # where their fold is shallower or narrower
-        live_left, older, newest = (Signal(range(self._rows + self._cols)) for _ in range(3))
+        longest = self._shape.span(self._shape.rows, self._shape.cols)
+        live_left, older, newest = (Signal(range(longest + 1)) for _ in range(3))
         m.d.comb += [
             older.eq(Mux(live_left == 0, 0, live_left - 1)),
-            newest.eq(Mux(self.feeding, self.depth + self.width - 1, 0)),
+            newest.eq(Mux(self.feeding, self._shape.span(self.depth, self.width), 0)),
         ]
         with m.If(self.advance):
             m.d.sync += live_left.eq(Mux(older > newest, older, newest))
@@ -296,3 +255,107 @@ class WindowAccounts(wiring.Component):
             ]
         tally(m, self.start, self.counters, charge)
         return m
+
+
+@dataclass(frozen=True, slots=True)
+class StationaryControl:
+    """What an array is told: its step's flags, whether it is taken; and where its sums go."""
+
+    windows: WindowSequencer
+    advance: Signal
+    bank: AccumulatorBank
+
+
+def add_control(
+    m: Module,
+    platform: Any,
+    array: Any,
+    shape: StationaryShape,
+    how: Arithmetic,
+    *,
+    stationary: str = "b",
+    streamed: str = "a",
+) -> StationaryControl:
+    """Add everything but PEs to an array: sequencing, bank, result port, cycle accounts.
+
+    The array's part is to give rows of sums to the bank as they land.
+
+    Parameters
+    ----------
+    array
+        Component with the ports of a GEMM engine; ``across`` is the extent of C that lies across
+        the lanes of a result.
+    stationary, streamed
+        Ports of the two operands.
+    """
+    held, fed = getattr(array, stationary), getattr(array, streamed)
+    across = array.across
+    down = "m" if across == "n" else "n"
+    bits = array.c.p.shape().elem_shape.width
+    row = data.ArrayLayout(how.sum_shape(bits), shape.cols)
+    resolve = how.adder if how.pe == "opt1" else None
+    m.submodules.windows = windows = WindowSequencer(shape)
+    m.submodules.bank = bank = AccumulatorBank(shape.bank, row, how)
+    m.submodules.port = port = ResultPort(shape.cols, bits, how.numbers, resolve)
+    wiring.connect(m, wiring.flipped(array.c), port.c)
+    wiring.connect(m, port.result, wiring.flipped(array.result))
+    operands, advance, start, goes_out = Signal(), Signal(), Signal(), Signal()
+    lacks_tile, blocked = Signal(), Signal()
+    m.d.comb += [
+        lacks_tile.eq(windows.loading & ~held.valid),
+        operands.eq(~lacks_tile & (~windows.feeding | fed.valid)),
+        goes_out.eq(bank.landing.valid & bank.landing.last),
+        blocked.eq(goes_out & ~port.row.ready),
+        advance.eq(windows.stepping & operands & ~blocked),
+        start.eq(array.cmd.valid & windows.idle),
+        array.cmd.ready.eq(windows.idle),
+        fed.ready.eq(advance & windows.feeding),
+        held.ready.eq(advance & windows.loading),
+        windows.start.eq(start),
+        windows.m.eq(array.cmd.p[down]),
+        windows.n.eq(array.cmd.p[across]),
+        windows.k.eq(array.cmd.p.k),
+        windows.advance.eq(advance),
+        windows.finish.eq(port.emptied),
+        bank.advance.eq(advance),
+        port.start.eq(start),
+        port.accumulate.eq(array.cmd.p.accumulate),
+        port.row.valid.eq(goes_out & operands),
+        Value.cast(port.row.p).eq(Value.cast(bank.total)),
+    ]
+    _tag_rows(m, windows, bank, advance, shape.landing)
+
+    m.submodules.accounts = accounts = WindowAccounts(shape, stationary, streamed)
+    wiring.connect(m, accounts.counters, wiring.flipped(array.counters))
+    m.d.comb += [
+        accounts.start.eq(start),
+        accounts.advance.eq(advance),
+        accounts.feeding.eq(windows.feeding),
+        accounts.depth.eq(windows.depth),
+        accounts.width.eq(windows.width),
+        accounts.stepping.eq(windows.stepping),
+        accounts.flushing.eq(windows.flushing),
+        accounts.blocked.eq(blocked),
+        accounts.lacks_tile.eq(lacks_tile),
+        accounts.draining.eq(windows.draining),
+        accounts.refused.eq(port.refused),
+        accounts.lacks_c.eq(port.lacks_c),
+    ]
+    return StationaryControl(windows, advance, bank)
+
+
+def _tag_rows(
+    m: Module, windows: WindowSequencer, bank: AccumulatorBank, advance: Value, landing: int
+) -> None:
+    """Tell the bank of rows, as they are fed, when they land."""
+    fed = Signal(ROW_TAG)
+    m.d.comb += [
+        fed.valid.eq(windows.feeding),
+        fed.top.eq(windows.begins),
+        fed.first.eq(windows.first),
+        fed.last.eq(windows.last),
+    ]
+    coming = delayed(m, advance, Value.cast(fed), landing - 1, "tags", reset_less=False)
+    m.d.comb += Value.cast(bank.coming).eq(coming)
+    with m.If(advance):
+        m.d.sync += Value.cast(bank.landing).eq(coming)

@@ -26,3 +26,10 @@ jobs = st.tuples(
     st.integers(1, 6), st.integers(1, 6), st.integers(1, 20), st.integers(1, 30),
     st.integers(1, 14), st.integers(0, 1),
 )  # fmt: skip
+
+# rows, cols, rows of the bank, m, n, k, accumulate; wide arrays and small banks among them
+stationary_jobs = st.tuples(
+    st.integers(1, 6), st.sampled_from([1, 2, 3, 5, 15]), st.integers(2, 9), st.integers(1, 20),
+    st.integers(1, 32), st.integers(1, 14), st.integers(0, 1),
+)  # fmt: skip
+StationaryJob = tuple[int, int, int, int, int, int, int]

@@ -244,19 +244,19 @@ STATIONARY_VALUES = {
 }
 STATIONARY_RTL = {
     "stale accumulators": (
-        "hdl.stationary",
+        "hdl.accumulator_bank",
         "Mux(self.landing.first, 0, held)",
         "held",
         "result",
     ),
     "sum read while it is written": (
-        "hdl.stationary",
+        "hdl.accumulator_bank",
         "rows.write & (row_coming == row)",
         "0",
         "result",
     ),
     "row of the bank not restarted": (
-        "hdl.stationary",
+        "hdl.accumulator_bank",
         "Mux(self.coming.top, 0, row + 1)",
         "row + 1",
         "result",
@@ -310,13 +310,13 @@ STATIONARY_RTL = {
         "result",
     ),
     "row lands although the queue is full": (
-        "stationary_rtl",
+        "hdl.stationary",
         "blocked.eq(goes_out & ~port.row.ready)",
         "blocked.eq(0)",
         "",
     ),
     "row goes out while a beat is missing": (
-        "stationary_rtl",
+        "hdl.stationary",
         "port.row.valid.eq(goes_out & operands)",
         "port.row.valid.eq(goes_out)",
         "",
@@ -351,14 +351,14 @@ TRANSPOSED = {
     ),
     "extents of is not exchanged": (
         "stationary_rtl",
-        '("m", "n") if spec.dataflow == "ws" else ("n", "m")',
-        '("m", "n")',
+        'self.across = "n" if spec.dataflow == "ws" else "m"',
+        'self.across = "n"',
         "",
     ),
     "stalls of is not exchanged": (
-        "stationary_rtl",
-        "spec.rows, spec.cols, STATIONARY[dataflow], STREAMED[dataflow]",
-        "spec.rows, spec.cols, STREAMED[dataflow], STATIONARY[dataflow]",
+        "hdl.stationary",
+        "accounts = WindowAccounts(shape, stationary, streamed)",
+        "accounts = WindowAccounts(shape, streamed, stationary)",
         "counter stall",
     ),
 }

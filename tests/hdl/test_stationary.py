@@ -6,7 +6,9 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 from amaranth.sim import Simulator
 
-from archsim.hdl.stationary import AccumulatorBank, WindowSequencer
+from archsim.hdl.accumulator_bank import AccumulatorBank
+from archsim.hdl.mac import Arithmetic
+from archsim.hdl.stationary import StationaryShape, WindowSequencer
 
 
 def simulate(dut, bench) -> None:
@@ -18,7 +20,7 @@ def simulate(dut, bench) -> None:
 
 def test_windows_of_two_chunks_two_deep() -> None:
     """Three rows through a bank of two; tiles of two rows and one: loads lead by a window."""
-    dut = WindowSequencer(rows=2, cols=3, bank=2)
+    dut = WindowSequencer(StationaryShape(rows=2, cols=3, bank=2, skewed=True))
     steps: list[tuple[int, ...]] = []
 
     async def bench(ctx) -> None:
@@ -50,7 +52,7 @@ def test_windows_of_two_chunks_two_deep() -> None:
 
 
 def test_a_step_that_is_not_taken_changes_nothing() -> None:
-    dut = WindowSequencer(rows=1, cols=1, bank=4)
+    dut = WindowSequencer(StationaryShape(rows=1, cols=1, bank=4, skewed=True))
 
     async def bench(ctx) -> None:
         for name in ("m", "n", "k", "start"):
@@ -76,7 +78,7 @@ NONE = {"valid": 0, "top": 0, "first": 0, "last": 0}
 
 def bank_totals(depth: int, rows: list[tuple[dict[str, int], int]]) -> list[int]:
     """Return what rows, tags and single sums, amount to as they land one a step."""
-    dut = AccumulatorBank(depth, data.ArrayLayout(signed(8), 1), "int")
+    dut = AccumulatorBank(depth, data.ArrayLayout(signed(8), 1), Arithmetic())
     totals = []
 
     async def bench(ctx) -> None:

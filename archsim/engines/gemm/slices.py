@@ -1,4 +1,4 @@
-"""Operands as the k-slices of folds that keep their sums, and the order of result beats."""
+"""Operands as the beats of folds that keep their sums or a tile, and the order of result beats."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ def k_slices(rows: int, cols: int, a: Ints, b: Ints) -> dict[str, Ints]:
         "a": np.broadcast_to(a_slices.transpose(0, 1, 3, 2), (*shape, rows)).reshape(-1, rows),
         "b": np.broadcast_to(b_slices.transpose(0, 2, 1, 3), (*shape, cols)).reshape(-1, cols),
     }
+
+
+def rows_and_tiles(rows: int, cols: int, bank: int, a: Ints, b: Ints) -> dict[str, Ints]:
+    """Return the beats of an array in which tiles of ``b`` [k, n] stay and rows of ``a`` stream.
+
+    For each chunk of ``bank`` rows, columns of n and tile along k: the chunk's rows of the part of
+    ``a``, top first; the rows of the tile, bottom first.
+    """
+    (m, k), n = a.shape, b.shape[1]
+    deep, across = -(-k // rows), -(-n // cols)
+    a_rows = padded(a, m, deep * rows).reshape(m, deep, rows).transpose(1, 0, 2)
+    chunks = np.split(a_rows, range(bank, m, bank), axis=1)
+    a_beats = [np.tile(chunk.reshape(-1, rows), (across, 1)) for chunk in chunks]
+    tiles = np.split(np.arange(k), range(rows, k, rows))
+    order = np.concatenate([tile[::-1] for tile in tiles])
+    b_rows = padded(b, k, across * cols).reshape(k, across, cols).transpose(1, 0, 2)
+    b_beats = b_rows[:, order].reshape(-1, cols)
+    return {"a": np.concatenate(a_beats), "b": np.tile(b_beats, (len(chunks), 1))}
 
 
 def padded(matrix: NDArray[Any], rows: int, columns: int) -> Ints:

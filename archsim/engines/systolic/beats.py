@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
-from archsim.engines.gemm.slices import k_slices, padded, result_beats, result_matrix
+from archsim.engines.gemm.slices import (
+    k_slices,
+    result_beats,
+    result_matrix,
+    rows_and_tiles,
+)
 from archsim.engines.systolic.spec import SystolicSpec
 
 TRANSPOSED = {"a": "b", "b": "a", "c": "c"}  # operands of C^T = B^T A^T
@@ -58,7 +63,7 @@ def pack(spec: SystolicSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[st
     if spec.dataflow == "os":
         beats = k_slices(spec.rows, spec.cols, operands["a"], operands["b"])
     else:
-        beats = _weight_stationary(spec, operands["a"], operands["b"])
+        beats = rows_and_tiles(spec.rows, spec.cols, spec.acc_rows, operands["a"], operands["b"])
     c = operands.get("c", np.zeros((0, spec.cols), np.int64))
     beats["c"] = result_beats(c, spec.cols, _together(spec))
     if spec.dataflow == "is":
@@ -75,20 +80,6 @@ def unpack(
         m, n = n, m
     result = result_matrix(beats["result"], m, n, _together(spec))
     return {"result": result.T if spec.dataflow == "is" else result}
-
-
-def _weight_stationary(spec: SystolicSpec, a: Ints, b: Ints) -> dict[str, Ints]:
-    """Return the rows of A and of the tiles of B, of each fold."""
-    (m, k), n = a.shape, b.shape[1]
-    deep, across = -(-k // spec.rows), -(-n // spec.cols)
-    a_rows = padded(a, m, deep * spec.rows).reshape(m, deep, spec.rows).transpose(1, 0, 2)
-    chunks = np.split(a_rows, range(spec.acc_rows, m, spec.acc_rows), axis=1)
-    a_beats = [np.tile(chunk.reshape(-1, spec.rows), (across, 1)) for chunk in chunks]
-    tiles = np.split(np.arange(k), range(spec.rows, k, spec.rows))
-    order = np.concatenate([tile[::-1] for tile in tiles])
-    b_rows = padded(b, k, across * spec.cols).reshape(k, across, spec.cols).transpose(1, 0, 2)
-    b_beats = b_rows[:, order].reshape(-1, spec.cols)
-    return {"a": np.concatenate(a_beats), "b": np.tile(b_beats, (len(chunks), 1))}
 
 
 def _together(spec: SystolicSpec) -> int:

@@ -17,9 +17,9 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, ResultPort, delayed
+from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, delayed
 from archsim.hdl.mac import Arithmetic, multiply_add
-from archsim.hdl.stationary import ROW_TAG, AccumulatorBank, WindowAccounts, WindowSequencer
+from archsim.hdl.stationary import StationaryShape, WindowSequencer, add_control
 
 
 class StationaryElement(wiring.Component):
@@ -163,8 +163,8 @@ class StationaryArray(wiring.Component):
 
     def __init__(self, spec: SystolicSpec) -> None:
         self.spec = spec
-        # the extents of the result: apart in beats, and across the lanes of a beat
-        self.down, self.across = ("m", "n") if spec.dataflow == "ws" else ("n", "m")
+        # the extent of the result that lies across the lanes of a beat
+        self.across = "n" if spec.dataflow == "ws" else "m"
         self._row = data.ArrayLayout(signed(spec.acc_bits), spec.cols)
         streamed, stationary = operand_bits(spec)
         lanes = {
@@ -185,77 +185,16 @@ class StationaryArray(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, dataflow = self.spec, self.spec.dataflow
-        streamed: Any = getattr(self, STREAMED[dataflow])
-        stationary: Any = getattr(self, STATIONARY[dataflow])
-        m.submodules.windows = windows = WindowSequencer(spec.rows, spec.cols, spec.acc_rows)
-        m.submodules.bank = bank = AccumulatorBank(spec.acc_rows, self._row, spec.numbers)
-        m.submodules.port = port = ResultPort(spec.cols, spec.acc_bits, spec.numbers)
-        wiring.connect(m, wiring.flipped(self.c), port.c)
-        wiring.connect(m, port.result, wiring.flipped(self.result))
-        operands, advance, start, goes_out = Signal(), Signal(), Signal(), Signal()
-        lacks_tile, blocked = Signal(), Signal()
-        m.d.comb += [
-            lacks_tile.eq(windows.loading & ~stationary.valid),
-            operands.eq(~lacks_tile & (~windows.feeding | streamed.valid)),
-            goes_out.eq(bank.landing.valid & bank.landing.last),
-            blocked.eq(goes_out & ~port.row.ready),
-            advance.eq(windows.stepping & operands & ~blocked),
-            start.eq(self.cmd.valid & windows.idle),
-            self.cmd.ready.eq(windows.idle),
-            streamed.ready.eq(advance & windows.feeding),
-            stationary.ready.eq(advance & windows.loading),
-            windows.start.eq(start),
-            windows.m.eq(self.cmd.p[self.down]),
-            windows.n.eq(self.cmd.p[self.across]),
-            windows.k.eq(self.cmd.p.k),
-            windows.advance.eq(advance),
-            windows.finish.eq(port.emptied),
-            bank.advance.eq(advance),
-            port.start.eq(start),
-            port.accumulate.eq(self.cmd.p.accumulate),
-            port.row.valid.eq(goes_out & operands),
-            port.row.p.eq(bank.total),
-        ]
-        self._tags(m, windows, bank, advance)
-        sums = self._grid(m, platform, windows, advance, streamed.p, stationary.p)
-        m.d.comb += Value.cast(bank.sums).eq(Cat(sums))
-
-        m.submodules.accounts = accounts = WindowAccounts(
-            spec.rows, spec.cols, STATIONARY[dataflow], STREAMED[dataflow]
-        )
-        wiring.connect(m, accounts.counters, wiring.flipped(self.counters))
-        m.d.comb += [
-            accounts.start.eq(start),
-            accounts.advance.eq(advance),
-            accounts.feeding.eq(windows.feeding),
-            accounts.depth.eq(windows.depth),
-            accounts.width.eq(windows.width),
-            accounts.stepping.eq(windows.stepping),
-            accounts.flushing.eq(windows.flushing),
-            accounts.blocked.eq(blocked),
-            accounts.lacks_tile.eq(lacks_tile),
-            accounts.draining.eq(windows.draining),
-            accounts.refused.eq(port.refused),
-            accounts.lacks_c.eq(port.lacks_c),
-        ]
+        streamed, stationary = STREAMED[dataflow], STATIONARY[dataflow]
+        shape = StationaryShape(spec.rows, spec.cols, spec.acc_rows, skewed=True)
+        control = add_control(
+            m, platform, self, shape, Arithmetic(numbers=spec.numbers),
+            stationary=stationary, streamed=streamed,
+        )  # fmt: skip
+        operands = getattr(self, streamed).p, getattr(self, stationary).p
+        sums = self._grid(m, platform, control.windows, control.advance, *operands)
+        m.d.comb += Value.cast(control.bank.sums).eq(Cat(sums))
         return m
-
-    def _tags(
-        self, m: Module, windows: WindowSequencer, bank: AccumulatorBank, advance: Value
-    ) -> None:
-        """Tell the bank of rows, as they are fed, when they land."""
-        fed = Signal(ROW_TAG)
-        m.d.comb += [
-            fed.valid.eq(windows.feeding),
-            fed.top.eq(windows.begins),
-            fed.first.eq(windows.first),
-            fed.last.eq(windows.last),
-        ]
-        steps = self.spec.rows + self.spec.cols
-        coming = delayed(m, advance, Value.cast(fed), steps - 1, "tags", reset_less=False)
-        m.d.comb += Value.cast(bank.coming).eq(coming)
-        with m.If(advance):
-            m.d.sync += Value.cast(bank.landing).eq(coming)
 
     def _grid(
         self,

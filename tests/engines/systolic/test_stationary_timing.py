@@ -1,26 +1,21 @@
-"""Times of the arrays with a stationary operand: by hand, against the loop, and as definitions."""
+"""Times of the arrays with a stationary operand: by hand, and as definitions."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim.engines import IDEAL, GemmJobs, Rate, SpecBatch, Stalls
 from archsim.engines.gemm import PORTS
-from archsim.engines.systolic import ENGINE, stationary_loop, stationary_recurrence
+from archsim.engines.systolic import ENGINE
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.timing import time
 
+from ..environments import StationaryJob as Job
 from ..environments import environments, rates, stalls
-
-# rows, cols, rows of the bank, m, n, k, accumulate; wide arrays and small banks among them
-jobs = st.tuples(
-    st.integers(1, 6), st.sampled_from([1, 2, 3, 5, 15]), st.integers(2, 9), st.integers(1, 20),
-    st.integers(1, 32), st.integers(1, 14), st.integers(0, 1),
-)  # fmt: skip
-Job = tuple[int, int, int, int, int, int, int]
+from ..environments import stationary_jobs as jobs
 
 
 def ws(rows: int, cols: int, bank: int = 256) -> SystolicSpec:
@@ -101,41 +96,6 @@ def test_rows_of_the_last_fold_wait_for_a_slow_output() -> None:
 
 
 # ------------------------------------------------------------------------------------ properties
-
-
-def live_steps(rows: int, cols: int, bank: int, m: int, n: int, k: int) -> tuple[set[int], int]:
-    """Return the steps in which some real row meets a real element, and the last that feeds."""
-    folds = [
-        (min(bank, m - top), min(rows, k - deep), min(cols, n - left))
-        for top in range(0, m, bank)
-        for left in range(0, n, cols)
-        for deep in range(0, k, rows)
-    ]
-    live, fed, begin = set(), 0, folds[0][1]
-    for i, (height, depth, width) in enumerate(folds):
-        for row in range(height):
-            fed = begin + row
-            live |= {fed + 1 + i + j for i in range(depth) for j in range(width)}
-        begin += max(height, folds[i + 1][1] if i + 1 < len(folds) else 0)
-    return live, fed
-
-
-@given(jobs)
-def test_closed_form_is_the_cycle_loop_and_the_definition_of_work(job: Job) -> None:
-    timing = time(ws(*job[:3]), gemm(*job[3:]))
-    stalled = stationary_loop.run(*job, {})
-    assert stalled.cycles == timing.cycles[0]
-    assert not any(stalled.stalls.values())
-    live, fed = live_steps(*job[:6])
-    found = split(timing)
-    assert len(live) == found["busy"]
-    assert 1 + len(set(range(fed + 1)) - live) == found["fill"]
-
-
-@settings(max_examples=400)
-@given(jobs, environments(rates()))
-def test_recurrence_is_the_cycle_loop(job: Job, env: dict) -> None:
-    assert stationary_loop.run(*job, env) == stationary_recurrence.run(*job, env)
 
 
 @given(jobs, environments(st.one_of(rates(), stalls)))

@@ -1,7 +1,7 @@
-"""The weight-stationary array at ports that keep a pace: when each step runs and each row leaves.
+"""A stationary operand at ports that keep a pace: when each step runs and each row leaves.
 
-Equal in result to `archsim.engines.systolic.stationary_loop`, without a loop over cycles. With
-everything as in `archsim.engines.systolic.stationary`:
+Equal in result to `archsim.engines.gemm.stationary_loop`, without a loop over cycles. With
+everything as in `archsim.engines.gemm.stationary`:
 
 **Steps.** Step s runs in cycle ``s + delay(s)``, where the delay never falls. It rises to what the
 offers of the step's beats ask for, and, if row i goes out in step s, to what the queue asks for: at
@@ -37,6 +37,7 @@ def run(
     rows: int,
     cols: int,
     bank: int,
+    landing: int,
     m: int,
     n: int,
     k: int,
@@ -44,7 +45,7 @@ def run(
     rates: Mapping[str, Rate],
 ) -> Stalled:
     """Return what one job takes; ports not named are ideal."""
-    schedule = _Schedule.of(rows, cols, bank, m, n, k)
+    schedule = _Schedule.of(rows, cols, bank, landing, m, n, k)
     return _Job(schedule, bool(accumulate), rates).run()
 
 
@@ -74,7 +75,7 @@ class _Schedule:
     steps: int
 
     @classmethod
-    def of(cls, rows: int, cols: int, bank: int, m: int, n: int, k: int) -> _Schedule:
+    def of(cls, rows: int, cols: int, bank: int, landing: int, m: int, n: int, k: int) -> _Schedule:
         chunks, across, deep = -(-m // bank), -(-n // cols), -(-k // rows)
         depths = np.minimum(rows, k - rows * np.arange(deep))
         heights = np.minimum(bank, m - bank * np.arange(chunks)).repeat(across)
@@ -85,9 +86,9 @@ class _Schedule:
             begins=begins,
             feeds=feeds,
             loads=loads,
-            lands=begins[deep:-1:deep] + rows + cols,
+            lands=begins[deep:-1:deep] + landing,
             heights=heights,
-            steps=int(begins[-1]) + rows + cols,
+            steps=int(begins[-1]) + landing,
         )
 
 

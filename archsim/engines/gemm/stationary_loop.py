@@ -1,4 +1,4 @@
-"""The weight-stationary array cycle by cycle: the definition that faster forms are held to."""
+"""Arrays with a stationary operand, cycle by cycle: the definition of faster forms."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Step:
     lands: bool
 
 
-def schedule(rows: int, cols: int, bank: int, m: int, n: int, k: int) -> list[Step]:
-    """Return the steps of one job; see `archsim.engines.systolic.stationary` for the rules."""
+def schedule(rows: int, cols: int, bank: int, landing: int, m: int, n: int, k: int) -> list[Step]:
+    """Return the steps of one job; see `archsim.engines.gemm.stationary` for the rules."""
     folds = list(_folds(rows, cols, bank, m, n, k))
     loads = [True] * folds[0][1]
     feeds = [False] * len(loads)
@@ -28,11 +28,11 @@ def schedule(rows: int, cols: int, bank: int, m: int, n: int, k: int) -> list[St
     for i, (height, _, last_in_k) in enumerate(folds):
         depth_next = folds[i + 1][1] if i + 1 < len(folds) else 0
         if last_in_k:
-            lands.update(range(len(feeds) + rows + cols, len(feeds) + rows + cols + height))
+            lands.update(range(len(feeds) + landing, len(feeds) + landing + height))
         period = max(height, depth_next)
         feeds += [x < height for x in range(period)]
         loads += [x < depth_next for x in range(period)]
-    flush = [False] * (rows + cols)
+    flush = [False] * landing
     return [
         Step(feed, load, step in lands)
         for step, (feed, load) in enumerate(zip(feeds + flush, loads + flush, strict=True))
@@ -50,10 +50,17 @@ def _folds(
 
 
 def run(
-    rows: int, cols: int, bank: int, m: int, n: int, k: int, accumulate: int, env: Env
-) -> Stalled:
-    """Run one job of an array with a bank of ``bank`` rows in an environment."""
-    steps = schedule(rows, cols, bank, m, n, k)
+    rows: int, cols: int, bank: int, landing: int,
+    m: int, n: int, k: int, accumulate: int, env: Env,
+) -> Stalled:  # fmt: skip
+    """Run one job of an array with a bank of ``bank`` rows in an environment.
+
+    Parameters
+    ----------
+    landing
+        Steps from a row's feeding to its landing in the bank.
+    """
+    steps = schedule(rows, cols, bank, landing, m, n, k)
     results = sum(step.lands for step in steps)
     ports = {name: env.get(name, IDEAL) for name in ("a", "b", "c", "result")}
     wanted = {
