@@ -15,8 +15,8 @@ class BitsliceJobs(GemmJobs):
     ----------
     nonzero
         Share of digits other than zero at each bit weight, lowest first: [n, positions] of the
-        encoded operand; of laconic and bitlet those of A, then those of B. A row of NaN is one that
-        nobody knows: then a distribution stands in, which results name.
+        encoded operand; for laconic of A, then of B. A row of NaN is one that nobody knows: then a
+        distribution stands in, which results name.
     """
 
     nonzero: Floats

@@ -23,7 +23,7 @@ ENCODINGS: Mapping[Pe, tuple[Scheme, ...]] = {
     "laconic": ("mbe", "en_t", "naf"),
     "bitlet": ("twos_complement", "sign_magnitude"),
 }
-FOR_COLUMNS = ("encoded", "depth", "sync", "slack")  # fields that mean nothing for the others
+FOR_COLUMNS = ("depth", "sync", "slack")  # fields that mean nothing for the others
 
 
 class BitsliceSpec(EngineSpec):
