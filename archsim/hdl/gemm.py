@@ -38,7 +38,8 @@ class FoldSequencer(wiring.Component):
     ``max(k, rows)`` steps, and there is no flush. The engines' timing derives the numbers.
 
     With ``slices`` a beat holds so many elements of k; with ``passes`` a fold's beats come so
-    often, and all that is said of a fold here holds for each pass.
+    often, and all that is said of a fold here holds for each pass. Without ``gaps`` a fold's first
+    beat may follow the last one of the fold before.
 
     Members
     -------
@@ -61,10 +62,17 @@ class FoldSequencer(wiring.Component):
     """
 
     def __init__(
-        self, rows: int, cols: int, *, skewed: bool = True, slices: int = 1, passes: int = 1
+        self,
+        rows: int,
+        cols: int,
+        *,
+        skewed: bool = True,
+        slices: int = 1,
+        passes: int = 1,
+        gaps: bool = True,
     ) -> None:
         self._rows, self._cols, self._skewed = rows, cols, skewed
-        self._slices, self._passes = slices, passes
+        self._slices, self._passes, self._gaps = slices, passes, gaps
         extent = unsigned(EXTENT_BITS)
         super().__init__(
             {
@@ -94,6 +102,7 @@ class FoldSequencer(wiring.Component):
         m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
         beats_left = Signal(extent)  # elements of k of this fold after this beat's first one
         least = max(rows, cols) if self._skewed else rows  # steps of a fold
+        least = least if self._gaps else 1
         pad_left = Signal(range(least))  # steps that this fold must still last
         flush_left = Signal(range(rows + cols))
         last_in_m, last_in_n = Signal(), Signal()
