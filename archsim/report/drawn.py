@@ -52,6 +52,7 @@ def script_data(
         )
         codes.append(level_of)
     templates, template_of = _templates(study, records)
+    groups, group_of = _groups(study, records)
     return {
         "metrics": [
             {
@@ -73,7 +74,9 @@ def script_data(
             "numbers": [numbers.get(int(row), 0) for row in rows],
             "names": [design_name(study, row) for row in records],
             "templates": template_of,
+            "groups": group_of,
         },
+        "groups": groups,
         "templates": templates,
         "nameToken": NAME,
         "knee": int(np.flatnonzero(np.asarray(rows) == decision.knee)[0]),
@@ -107,6 +110,20 @@ def _levels(values: pd.Series) -> tuple[list[Any], list[int]]:
             distinct.append(value)
         codes.append(found[key])
     return distinct, codes
+
+
+def _groups(study: Study, records: Sequence[Row]) -> tuple[list[dict[str, str]], list[int]]:
+    """Return the groups as figures show them, in order of their names, and which each row is of."""
+    if not study.groups:
+        return [], []
+    of = [study.group(row) for row in records]
+    styles = palette.of_groups(sorted(set(of)))
+    shown = [
+        {"name": " ".join(group), "colour": colour, "symbol": palette.MARKERS[shape][0]}
+        for group, (colour, shape) in styles.items()
+    ]
+    place = {group: number for number, group in enumerate(styles)}
+    return shown, [place[group] for group in of]
 
 
 def _templates(study: Study, records: Sequence[Row]) -> tuple[list[list[str | int]], list[int]]:

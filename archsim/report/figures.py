@@ -112,15 +112,19 @@ def pareto(report: Report) -> Figure:
     x, y = (decision.designs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
     front = decision.designs["front"].to_numpy(bool)
     figure, axes = _figure(COLUMN_INCHES, 2.6)
-    axes.scatter(
-        *(x[~front], y[~front]), s=4, color=palette.DOMINATED, lw=0, alpha=0.5, rasterized=True
-    )
+    if study.groups:
+        _groups(axes, report, x, y)
+    else:
+        axes.scatter(
+            *(x[~front], y[~front]), s=4, color=palette.DOMINATED, lw=0, alpha=0.5, rasterized=True
+        )
     _line(axes, x, y, (across, up), palette.FRONT)
     if report.against is not None:
         theirs = report.against.decision.designs
         x2, y2 = (theirs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
         _line(axes, x2, y2, (across, up), palette.AGAINST, report.against.comparison.there)
-    axes.scatter(x[front], y[front], s=11, color=palette.FRONT, lw=0, label="front")
+    if not study.groups:
+        axes.scatter(x[front], y[front], s=11, color=palette.FRONT, lw=0, label="front")
     view = (across, up)
     _point(axes, decision.chosen, view, "D", palette.KNEE, "knee")
     if decision.baseline is not None:
@@ -134,6 +138,22 @@ def pareto(report: Report) -> Figure:
         _log(axes, "y", y.max() / y.min())
     axes.legend()
     return figure
+
+
+def _groups(axes: Axes, report: Report, x: Floats, y: Floats) -> None:
+    """Draw the designs of each group in its colour and marker, those on the front ringed."""
+    study, decision = report.study, report.decision
+    of = [study.group(decision.row(row)) for row in range(len(decision.designs))]
+    front = decision.designs["front"].to_numpy(bool)
+    for group, (colour, shape) in palette.of_groups(sorted(set(of))).items():
+        mine = np.array([other == group for other in of])
+        style: Any = {"marker": palette.MARKERS[shape][1], "color": colour}
+        axes.scatter(
+            *(x[mine & ~front], y[mine & ~front]), s=7, lw=0, alpha=0.45, rasterized=True, **style
+        )
+        on = mine & front
+        name = _literal(" ".join(group))
+        axes.scatter(x[on], y[on], s=18, ec=palette.INK, lw=0.5, label=name, zorder=2, **style)
 
 
 def _point(

@@ -26,6 +26,11 @@ BOUND = MappingProxyType({"compute": BLUE, "dram": VERMILLION, "latency": ORANGE
 
 _FAMILIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
 _TINTS = (0.0, 0.4, -0.35, 0.65, -0.6, 0.8, 0.2, -0.18)  # to white, to black
+# markers of groups, as plotly and matplotlib call them; square and diamond have roles
+MARKERS = (
+    ("circle", "o"), ("triangle-up", "^"), ("triangle-down", "v"), ("pentagon", "p"),
+    ("star", "*"), ("cross", "P"), ("x", "X"), ("hexagon", "h"),
+)  # fmt: skip
 _STATES = MappingProxyType(
     {
         "busy": BLUE, "fill": "#6fb1da", "drain": "#b3d6ec", "load": VERMILLION, "store": "#eda66e",
@@ -60,6 +65,24 @@ def of_components(*charts: Iterable[str]) -> Mapping[str, str]:
             colours[name] = next((colour for colour in tints if colour not in used), tints[-1])
             used.add(colours[name])
     return colours
+
+
+def of_groups(groups: Iterable[tuple[str, ...]]) -> Mapping[tuple[str, ...], tuple[str, int]]:
+    """Return a colour and the number of a marker by group: by its first name, by its second.
+
+    Both come in the order in which names come; there are as many as colours and `MARKERS`, then
+    they begin anew.
+    """
+    groups = list(dict.fromkeys(groups))
+    hues = list(dict.fromkeys(group[0] for group in groups))
+    shapes = list(dict.fromkeys(group[1:] for group in groups))
+    return {
+        group: (
+            _FAMILIES[hues.index(group[0]) % len(_FAMILIES)],
+            shapes.index(group[1:]) % len(MARKERS),
+        )
+        for group in groups
+    }
 
 
 def of_states(names: Iterable[str]) -> Mapping[str, str]:

@@ -61,6 +61,7 @@ def study_of(folder: SweepFolder) -> Study:
         products=products(sweep.metrics),
         constraints=tuple(Constraint(m, b.min, b.max) for m, b in sweep.constraints.items()),
         linked=tuple(axis.link.paths for axis in sweep.axes.values() if axis.link),
+        groups=sweep.groups,
         models={w.label: _typed_here(w.model) for w in plan.workloads},
         typed=_typed(folder, table),
         unfinished=len(plan) - len(table),

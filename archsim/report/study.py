@@ -96,6 +96,8 @@ class Study:
         What a design must keep to be considered.
     linked
         Axes that move together, as groups.
+    groups
+        Up to two paths: what stands there gives a design its colour, and its marker.
     models
         Workload to what ``archsim simulate`` takes for it.
     typed
@@ -119,6 +121,7 @@ class Study:
     products: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     constraints: tuple[Constraint, ...] = ()
     linked: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[tuple[str, Any], Any] = field(default_factory=dict)
     unfinished: int = 0
@@ -156,6 +159,17 @@ class Study:
             return self.typed[path, cell]
         # a column with empty cells holds integers as floats
         return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+
+    def group(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return what stands at the paths of the study's groups in a design, as text."""
+        tree: Any = self.tree(row) if self.groups else {}
+        found = []
+        for path in self.groups:
+            value: Any = tree
+            for name in path.split("."):
+                value = value.get(name) if isinstance(value, Mapping) else None
+            found.append(setting(path, value))
+        return tuple(found)
 
     def tree(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return the design of a row as the tree of a design file."""

@@ -125,8 +125,9 @@ class Answers:
             columns[flag] = [getattr(self._designs[digest], flag) for digest, _ in keys]
         columns["status"] = [self._status[at] for at in order]
         columns["reason"] = [self._reason[at] for at in order]
-        for path in dict.fromkeys(p for d in self.plan.designs for p in d.point):
-            values = as_column([d.point.get(path) for d in self.plan.designs])
+        points = [self.plan.shown(design) for design in self.plan.designs]
+        for path in dict.fromkeys(p for point in points for p in point):
+            values = as_column([point.get(path) for point in points])
             by_design = dict(zip(self._designs, values, strict=True))
             columns[path] = [by_design[digest] for digest, _ in keys]
         known = metric_names()

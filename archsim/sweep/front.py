@@ -109,7 +109,7 @@ def _placed(
     rows = rows[np.lexsort((values[rows] * signs).T[::-1])]
     digests = designs.to_numpy()[rows]
     wanted = set(digests)
-    points = {d.digest: d.point for d in plan.designs if d.digest in wanted}
+    points = {d.digest: plan.shown(d) for d in plan.designs if d.digest in wanted}
     return tuple(
         Placed(number, digest, points[digest], dict(zip(goals, values[row].tolist(), strict=True)))
         for number, (row, digest) in enumerate(zip(rows, digests, strict=True), start=1)

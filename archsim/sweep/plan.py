@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from archsim.errors import InputError
 from archsim.frontends import load
 from archsim.frontends.policy import DEFAULT
 from archsim.sweep.parts import Parts, PointDesign, with_point
-from archsim.sweep.sample import Point, Space, value_at
+from archsim.sweep.sample import MISSING, Point, Space, value_at, value_on
 from archsim.sweep.schema import Sweep, Workload
 from archsim.sweep.subset import spread
 from archsim.trace import Trace
 from archsim.trace_io import trace_lines
 from archsim.yaml_file import Document, validate
+
+Names = Mapping[str, Mapping[str, str]]
 
 FAULTS_SHOWN = 5
 # changing how answers are shown or checked does not change them
@@ -82,6 +84,8 @@ class Plan:
         Of the model that answers.
     combinations
         Points of the grid before conditions and sampling.
+    names
+        Of the values of axes that name them: path to a value's text to its name.
     """
 
     text: str
@@ -92,6 +96,7 @@ class Plan:
     identity: Mapping[str, str]
     version: str
     combinations: int
+    names: Names = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.designs) * len(self.workloads)
@@ -99,6 +104,12 @@ class Plan:
     def tree(self, design: PlannedDesign) -> dict[str, Any]:
         """Return what would be typed for a design."""
         return dict(design.tree) if design.tree is not None else with_point(self.base, design.point)
+
+    def shown(self, design: PlannedDesign) -> Point:
+        """Return a design's point as tables show it: values that have names by their names."""
+        if not self.names:
+            return design.point
+        return {p: self.names.get(p, {}).get(repr(v), v) for p, v in design.point.items()}
 
 
 def make_plan(path: Path | str, subset: int | None = None) -> Plan:
@@ -128,7 +139,11 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
         for part in axis.paths(key):
             _check_path(whole, part, f"{document.place(('axes', key))}: axes.{key}")
     space = Space(sweep, whole, document)
-    designs = _designs(sweep, base, space.points(), document)
+    designs, names = _designs(sweep, base, space.points(), document)
+    for number, group in enumerate(sweep.groups):
+        if all(value_on(whole, d.point, group) is MISSING for d in designs.values()):
+            where = f"{document.place(('groups', number))}: groups[{number}]"
+            raise InputError(where, "path must lead to a value of some design", group)
     baseline = _baseline(sweep, base, path, document)
     dtypes = {d.dtype for d in (*designs.values(), *([baseline] if baseline else ()))}
     if subset is not None and subset < len(designs):
@@ -152,6 +167,7 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
         identity=_identity(sweep, base, baseline, loaded),
         version=model_version(),
         combinations=space.combinations,
+        names=names,
     )
 
 
@@ -176,10 +192,12 @@ def _base(sweep: Sweep, path: Path, document: Document) -> dict[str, Any]:
 
 def _designs(
     sweep: Sweep, base: Mapping[str, Any], points: Iterable[Point], document: Document
-) -> dict[str, PlannedDesign]:
-    """Return the points' designs by digest, equal ones once."""
+) -> tuple[dict[str, PlannedDesign], Names]:
+    """Return the points' designs by digest, equal ones once, and what their values are called."""
     parts = Parts(base, _axis_paths(sweep))
     designs: dict[str, PlannedDesign] = {}
+    named = {p: {repr(v): n for n, v in a.named.items()} for p, a in sweep.axes.items() if a.named}
+    names: dict[str, dict[str, str]] = {path: {} for path in named}
     faults: dict[str, str] = {}  # what is wrong, and the first point in which it is
     for point in points:
         try:
@@ -189,6 +207,8 @@ def _designs(
             if len(faults) == FAULTS_SHOWN:
                 break
             continue
+        for path in names.keys() & point.keys():  # of equal values the first name counts
+            names[path].setdefault(repr(found.values[path]), named[path][repr(point[path])])
         if found.digest not in designs:
             designs[found.digest] = PlannedDesign(found.digest, found.values, found.dtype)
     if faults:
@@ -197,7 +217,7 @@ def _designs(
             f"{document.place(('axes',))}: axes",
             f"every point must be a design; leave others out with `when`:\n  {shown}",
         )
-    return designs
+    return designs, names
 
 
 def _axis_paths(sweep: Sweep) -> list[str]:

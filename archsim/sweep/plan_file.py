@@ -45,6 +45,7 @@ def plan_text(plan: Plan) -> str:
         "dtypes": dtypes,
         "paths": paths,
         "values": [[value for _, value in level.values()] for level in levels],
+        "names": plan.names,
         "designs": rows,
         "trees": {d.digest: d.tree for d in plan.designs if d.tree is not None},
     }
@@ -86,6 +87,7 @@ def read_plan(plan_path: Path, sweep_path: Path) -> Plan:
             identity=content["identity"],
             version=content["version"],
             combinations=content["combinations"],
+            names=content["names"],
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise _damaged(plan_path, f"{type(fault).__name__}: {fault}") from None

@@ -137,12 +137,7 @@ class Space:
 
     def _at(self, point: Point, path: str, where: tuple[str, ...]) -> Any:
         """Return the value at a path of the design that the point makes."""
-        for parent in _parents(path):
-            if parent in point:
-                value = value_at(point[parent], path[len(parent) + 1 :])
-                break
-        else:
-            value = value_at(self._base, path)
+        value = value_on(self._base, point, path)
         if value is MISSING:
             raise InputError(self._where(where), "path must lead to a value of the design", path)
         return value
@@ -158,6 +153,14 @@ def value_at(tree: Any, dotted: str) -> Any:
             return MISSING
         tree = tree[name]
     return tree
+
+
+def value_on(base: Any, point: Mapping[str, Any], path: str) -> Any:
+    """Return what stands at a dotted path of a base with a point set, or `MISSING`."""
+    for parent in _parents(path):
+        if parent in point:
+            return value_at(point[parent], path[len(parent) + 1 :])
+    return value_at(base, path)
 
 
 def _parents(path: str) -> Iterator[str]:

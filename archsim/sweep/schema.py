@@ -46,6 +46,8 @@ def _as_list(value: Any) -> Any:
 
 
 MetricName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ValueName = Annotated[str, Field(min_length=1, max_length=80)]
+DesignPath = Annotated[str, Field(min_length=1, max_length=200)]
 Power = Annotated[int | float, BeforeValidator(as_number), Field(ge=-8, le=8)]
 Powers = Annotated[dict[str, Power], Field(min_length=1, max_length=8)]
 Conditions = Annotated[tuple[Condition, ...], BeforeValidator(_as_list)]
@@ -69,7 +71,7 @@ class Link(_Part):
 
 
 class Axis(_Part):
-    """What one part of the design is varied over: exactly one of the five ways to say it.
+    """What one part of the design is varied over: exactly one of the six ways to say it.
 
     Parameters
     ----------
@@ -83,6 +85,9 @@ class Axis(_Part):
         ``[low, high, count]``: evenly spaced ratios, whole numbers if low and high are.
     link
         Several paths at once; the axis's key is then only its label.
+    named
+        Values under the names that tables and figures show in their place: for those that are
+        whole parts of the design, as an engine with its fields.
     when
         The axis applies only where all of these hold; elsewhere the design keeps its own value.
         They see the design, the sweep's ``set``, and the axes written before this one.
@@ -93,6 +98,7 @@ class Axis(_Part):
     pow2: tuple[Count, Count] | None = None
     log: tuple[Positive, Positive, Count] | None = None
     link: Link | None = None
+    named: dict[ValueName, Value] | None = None
     when: Conditions = ()
 
     @model_validator(mode="before")
@@ -102,7 +108,7 @@ class Axis(_Part):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        ways = ("values", "range", "pow2", "log", "link")
+        ways = ("values", "range", "pow2", "log", "link", "named")
         given = [way for way in ways if getattr(self, way) is not None]
         if len(given) != 1:
             raise ValueError(f"must be a list or have exactly one of {', '.join(ways)}")
@@ -126,6 +132,8 @@ class Axis(_Part):
     def _singles(self) -> Sequence[Any]:
         if self.values is not None:
             return self.values
+        if self.named is not None:
+            return list(self.named.values())
         if self.range is not None:
             return _steps(*self.range)
         if self.pow2 is not None:
@@ -260,6 +268,9 @@ class Sweep(_Part):
         Metric to bounds that an acceptable design keeps.
     baseline
         What the answer is compared with: a design's name or file, or a point (path to value).
+    groups
+        One or two paths: figures give designs a colour by what stands at the first, and a marker
+        by what stands at the second.
     batches
         Items of a stream of each workload; see `simulate`.
     workers
@@ -284,6 +295,7 @@ class Sweep(_Part):
     objectives: dict[str, Literal["min", "max"]] = {"time_us": "min", "area_mm2": "min"}
     constraints: dict[str, Bounds] = {}
     baseline: str | dict[str, Value] | None = None
+    groups: Annotated[tuple[DesignPath, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
     workers: Annotated[Count, Field(ge=1, le=1024)] | None = None
     timeout_s: Annotated[Number, Field(gt=0, le=10**6)] = 3600
     memory_mb: Annotated[Count, Field(ge=64, le=10**6)] = 4096

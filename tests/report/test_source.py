@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -151,3 +152,44 @@ def test_model_below_the_working_directory_is_named_from_there(
 def test_folder_without_a_sweep_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must be a folder that `archsim sweep run` wrote"):
         report(tmp_path)
+
+
+GROUPED = """
+name: grouped
+design: tpu_like
+workloads: [layers.csv]
+axes:
+  engines.mxu:
+    named:
+      wide <b>: {kind: systolic, rows: 4, cols: 8}
+      tall: {kind: systolic, rows: 8, cols: 4, dataflow: ws}
+      square: {kind: systolic, rows: 8, cols: 8}
+groups: [engines.mxu.dataflow, memories.buffer.capacity_bytes]
+objectives: {time_us: min, area_mm2: min}
+"""
+
+
+def test_named_parts_and_groups_reach_the_report(tmp_path: Path) -> None:
+    for name, text in (("grouped.yaml", GROUPED), ("layers.csv", LAYERS)):
+        (tmp_path / name).write_text(text, "utf-8")
+    run_sweep(tmp_path / "grouped.yaml", tmp_path / "out", 1)
+    said = report(tmp_path / "out", timelines=False).report
+    study, decision = said.study, said.decision
+    rows = [decision.row(i) for i in range(len(decision.designs))]
+    assert {row["engines.mxu"] for row in rows} == {"wide <b>", "tall", "square"}
+    assert {row["engines.mxu"]: study.group(row) for row in rows} == {
+        "wide <b>": ("os", "2 MiB"), "tall": ("ws", "2 MiB"), "square": ("os", "2 MiB"),
+    }  # fmt: skip
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert '<td class="n">wide &lt;b&gt;</td>' in page
+    assert "Ringed: no other design" in page
+    found = re.search(r'"groups":(\[\{.*?\}\])', page)
+    assert found
+    groups = json.loads(found[1])
+    assert [group["name"] for group in groups] == ["os 2 MiB", "ws 2 MiB"]
+    assert len({group["colour"] for group in groups}) == 2
+    assert {group["symbol"] for group in groups} == {"circle"}
+    assert "os 2 MiB" in (tmp_path / "out" / "figures" / "pareto.svg").read_text("utf-8")
+    for row in rows:  # what is shown by a name is a design that runs
+        (tmp_path / "design.yaml").write_text(design_yaml(study, row), "utf-8")
+        assert load_design(str(tmp_path / "design.yaml")).digest() == row["design"]

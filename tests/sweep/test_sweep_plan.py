@@ -11,6 +11,7 @@ from archsim.design import design_from, load_design
 from archsim.errors import InputError
 from archsim.sweep import make_plan
 from archsim.sweep.plan import model_version
+from archsim.sweep.plan_file import plan_text, read_plan
 from tests.sweep.fakes import QUESTION, write_question
 
 
@@ -99,6 +100,52 @@ def test_whole_engines_can_be_swapped(tmp_path: Path) -> None:
     text = re.sub(r"axes:\n.*\n.*\n", f"axes:\n{swap}", QUESTION)
     plan = make_plan(write_question(tmp_path, text))
     assert [plan.tree(d)["engines"]["mxu"]["rows"] for d in plan.designs] == [2, 64]
+
+
+NAMED = """axes:
+  engines.mxu:
+    named:
+      tiny: {kind: systolic, rows: 2, cols: 2}
+      tall: {kind: systolic, rows: 64, cols: 1}
+      tiny again: {kind: systolic, rows: 2, cols: 2, dataflow: os}
+  memories.dram.channels: [1, 2]
+groups: [engines.mxu.kind, engines.mxu.rows]
+"""
+
+
+def named(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = re.sub(r"axes:\n.*\n.*\n", NAMED, QUESTION)
+    for old, new in changes:
+        text = text.replace(old, new)
+    return write_question(folder, text)
+
+
+def test_values_may_have_names_that_tables_show(tmp_path: Path) -> None:
+    """Of two names for one design the first counts; a plan on disk keeps them."""
+    path = named(tmp_path)
+    plan = make_plan(path)
+    shown = [plan.shown(design) for design in plan.designs]
+    assert [point["engines.mxu"] for point in shown] == ["tiny", "tiny", "tall", "tall"]
+    assert [point["memories.dram.channels"] for point in shown] == [1, 2, 1, 2]
+    assert plan.designs[2].point["engines.mxu"]["rows"] == 64
+    (tmp_path / "plan.json").write_text(plan_text(plan))
+    again = read_plan(tmp_path / "plan.json", path)
+    assert [again.shown(design) for design in again.designs] == shown
+
+
+def test_a_baseline_that_is_a_named_value_has_its_name(tmp_path: Path) -> None:
+    tall = "baseline: {engines.mxu: {kind: systolic, rows: 64, cols: 1}}\naxes:"
+    plan = make_plan(named(tmp_path, ("axes:", tall), ("[1, 2]", "[4]")))
+    assert [plan.shown(d)["engines.mxu"] for d in plan.designs if d.baseline] == ["tall"]
+
+
+def test_groups_must_lead_to_something(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as fault:
+        make_plan(named(tmp_path, ("engines.mxu.rows]", "engines.mxu.row]")))
+    assert str(fault.value) == (
+        f"{tmp_path}/question.yaml:13: groups[1]: path must lead to a value of some design, "
+        "not 'engines.mxu.row'"
+    )
 
 
 def test_models_are_found_from_anywhere_later(

@@ -42,6 +42,7 @@ def axis(text: str) -> list[object]:
         ("{log: [1, 1000, 4]}", [1, 10, 100, 1000]),
         ("{log: [1.0, 8, 4]}", [1.0, 2.0, 4.0, 8.0]),
         ("{log: [1, 3, 6]}", [1, 2, 3]),
+        ("{named: {few: 4, many: 1e3}}", [4, 1000.0]),
     ],
 )
 def test_an_axis_lists_its_values(text: str, values: list[object]) -> None:
@@ -70,7 +71,7 @@ def test_defaults_ask_for_time_and_area_on_the_grid() -> None:
         (
             "axes: {engines.mxu.rows: {pow2: [1, 2], values: [1]}}",
             ("q.yaml:4: axes.engines.mxu.rows: must be a list or have exactly one of "
-            "values, range, pow2, log, link"),
+            "values, range, pow2, log, link, named"),
         ),
         (
             "axes: {engines.mxu.rows: {range: [4, 2, 1]}}",

@@ -122,6 +122,7 @@
   function hover(i) {
     const place = points.numbers[i] ? `Front #${points.numbers[i]}` : "Not on the front";
     const lines = [`<b>${i === data.knee ? "Knee, f" + place.slice(1) : place}</b>`];
+    if (data.groups.length) lines.push(escape(data.groups[points.groups[i]].name));
     settings(i).forEach(([name, text]) => lines.push(`${escape(name)} ${escape(text)}`));
     metrics.forEach((m) => lines.push(`${escape(m.title)}: ${withUnit(m, points.values[m.name][i])}`));
     return lines.join("<br>");
@@ -195,7 +196,7 @@
     const small = three ? 3 : 6;
     const onFront = all.filter((i) => points.front[i]);
     const off = all.filter((i) => !points.front[i]);
-    const found = [
+    const found = data.groups.length ? groupTraces(view, small) : [
       trace(view, off, {
         name: "other designs", customdata: off, hovertext: off.map(hoverOf),
         marker: { color: colours.dominated, size: small - (three ? 0 : 1), opacity: 0.5 },
@@ -204,7 +205,7 @@
     if (!three) {
       found.push(frontLine(view, frontOf(view, points.values, all), points.values, "front of these two", colours.front));
     }
-    found.push(trace(view, onFront, {
+    if (!data.groups.length) found.push(trace(view, onFront, {
       name: "on the front", customdata: onFront, hovertext: onFront.map(hoverOf),
       marker: { color: colours.front, size: small + (three ? 1 : 2), line: { color: "#fff", width: three ? 0 : 1 } },
     }));
@@ -228,6 +229,23 @@
       }));
     }
     return found;
+  }
+
+  /** A trace a group; designs on the front are larger and ringed, the others pale. */
+  function groupTraces(view, small) {
+    const three = view.length === 3;
+    return data.groups.map((group, g) => {
+      const rows = all.filter((i) => points.groups[i] === g);
+      const pick = (on, off) => rows.map((i) => (points.front[i] ? on : off));
+      // three dimensions have one opacity a trace, and fewer markers
+      const marker = three
+        ? { color: group.colour, size: pick(small + 2, small), opacity: 0.85 }
+        : {
+          color: group.colour, symbol: group.symbol, size: pick(small + 5, small + 1), opacity: pick(1, 0.45),
+          line: { color: colours.ink, width: pick(1.2, 0) },
+        };
+      return trace(view, rows, { name: group.name, customdata: rows, hovertext: rows.map(hoverOf), marker });
+    });
   }
 
   function againstTraces(view, three) {
