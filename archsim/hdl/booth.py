@@ -91,6 +91,23 @@ def aligned_products(m: Module, platform: Any, a: Value, b: Value, width: int) -
     return aligned
 
 
+def offset_products(m: Module, platform: Any, a: Value, b: Value, instance: str) -> list[Value]:
+    """Return addends that are not negative, whose sum is `products_offset` more than ``a b``.
+
+    Sums of such addends never wrap where there is room for the largest, so that many can be added
+    up before a sign is made of them.
+    """
+    name = f"partial_products_{len(a)}x{len(b)}"
+    cells = place(m, platform, name, instance, PartialProducts, len(a), len(b))
+    m.d.comb += [cells.a.eq(a), cells.b.eq(b)]
+    return [Cat(Const(0, 2 * i), row[:-1], ~row[-1]) for i, row in enumerate(cells.rows)]
+
+
+def products_offset(a_bits: int, b_bits: int) -> int:
+    """Return what `offset_products` is too large by: the weight of each row's sign."""
+    return sum(1 << b_bits + 1 + 2 * i for i in range((a_bits + 1) // 2))
+
+
 class BoothMultiplier(wiring.Component):
     """``product = a b`` in the same cycle: partial products, a compressor tree and one adder.
 

@@ -26,21 +26,31 @@ def compressed(m: Module, addends: Sequence[Value]) -> tuple[Value, Value]:
     Where it stands in the module of its addends, their constant bits make it smaller.
     """
     rows, width = list(addends), len(addends[0])
-    level = 0
-    while len(rows) > 2:
-        groups = len(rows) // 3
-        left = rows[3 * groups :]
-        made: list[Value] = []
-        for group in range(groups):
-            pair = carry_save_add(*rows[3 * group : 3 * group + 3])
-            for half, value in zip(("sum", "carry"), pair, strict=True):
-                row = Signal(width, name=f"{half}_{level}_{group}")
-                m.d.comb += row.eq(value)
-                made.append(row)
-        rows = made + left
-        level += 1
+    for level in range(compressor_levels(len(rows))):
+        rows = compressor_level(m, rows, level)
     rows += [Const(0, width)] * (2 - len(rows))
     return rows[0], rows[1]
+
+
+def compressor_level(m: Module, rows: Sequence[Value], level: int) -> list[Value]:
+    """Return what a level of full adders leaves of addends: two of each three; adds it."""
+    groups = len(rows) // 3
+    made: list[Value] = []
+    for group in range(groups):
+        pair = carry_save_add(*rows[3 * group : 3 * group + 3])
+        for half, value in zip(("sum", "carry"), pair, strict=True):
+            row = Signal(len(rows[0]), name=f"{half}_{level}_{group}")
+            m.d.comb += row.eq(value)
+            made.append(row)
+    return [*made, *rows[3 * groups :]]
+
+
+def compressor_levels(addends: int) -> int:
+    """Return the levels that make two of so many addends."""
+    levels = 0
+    while addends > 2:
+        addends, levels = addends - addends // 3, levels + 1
+    return levels
 
 
 class CompressorTree(wiring.Component):

@@ -71,13 +71,7 @@ def multiply_add(
         float_product = place(m, platform, "multiplier", "multiplier", Bf16Multiplier)
         m.d.comb += [float_product.a.eq(a), float_product.b.eq(b)]
         return add_sums(m, platform, how, addend, float_product.product)
-    product = a * b
-    if how.multiplier == "booth":
-        cell = place(
-            m, platform, "multiplier", "multiplier", BoothMultiplier, len(a), len(b), how.adder
-        )
-        m.d.comb += [cell.a.eq(a), cell.b.eq(b)]
-        product = cell.product
+    product = multiply(m, platform, how, a, b)
     return add_sums(m, platform, how, addend, product)
 
 
@@ -88,6 +82,17 @@ def _pair(m: Module, platform: Any, addend: Value, a: Value, b: Value) -> Value:
     )
     m.d.comb += [cell.a.eq(a), cell.b.eq(b), Value.cast(cell.addend).eq(addend)]
     return Value.cast(cell.result)
+
+
+def multiply(
+    m: Module, platform: Any, how: Arithmetic, a: Value, b: Value, instance: str = "multiplier"
+) -> Value:
+    """Return ``a b`` of integers in the same cycle, a number."""
+    if how.multiplier == "inferred":
+        return a * b
+    cell = place(m, platform, "multiplier", instance, BoothMultiplier, len(a), len(b), how.adder)
+    m.d.comb += [cell.a.eq(a), cell.b.eq(b)]
+    return Value.cast(cell.product)
 
 
 def add_sums(
