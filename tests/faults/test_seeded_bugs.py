@@ -14,6 +14,7 @@ from .mutants import systolic_with
 SPEC = SystolicSpec(rows=3, cols=2, a_bits=4, b_bits=4, acc_bits=9)
 ARRAYS = {
     "os": SPEC,
+    "os opt1": SPEC.model_copy(update={"pe": "opt1"}),
     "ws": SPEC.model_copy(update={"dataflow": "ws", "acc_rows": 4}),
     "is": SPEC.model_copy(update={"dataflow": "is", "acc_rows": 4}),
     "wide ws": SPEC.model_copy(update={"rows": 2, "cols": 9, "dataflow": "ws", "acc_rows": 2}),
@@ -162,6 +163,35 @@ RTL = {
         'charge["stall_a"].eq(self.has_b)',
         'charge["stall_a"].eq(~self.has_b)',
         "counter stall",
+    ),
+}
+
+
+OPT1 = {
+    "pair not restarted": ("rtl", "Mux(self.first, 0, accumulator)", "accumulator", "result"),
+    "pair kept as wide as a number": (
+        "hdl.mac",
+        "unsigned(2 * bits)",
+        "unsigned(2 * bits - 1)",
+        "result",
+    ),
+    "carries dropped when resolved": (
+        "hdl.bitweight",
+        "adder.y.eq(pair.carry)",
+        "adder.y.eq(0)",
+        "result",
+    ),
+    "partial sum not resolved": (
+        "gemm",
+        "queue.o.p[j].carry, partial.as_unsigned())",
+        "queue.o.p[j].carry, partial.as_unsigned() & 0)",
+        "result",
+    ),
+    "sum taken for its own carry": (
+        "hdl.bitweight",
+        "addends += [self.addend.sum, self.addend.carry]",
+        "addends += [self.addend.sum, self.addend.sum]",
+        "result",
     ),
 }
 
@@ -372,6 +402,7 @@ OUTLIVED = {
 }
 BUGS = {
     "os": {**TIMING, **REFERENCE, **RTL},
+    "os opt1": OPT1,
     "ws": {**STATIONARY_TIMING, **STATIONARY_VALUES, **STATIONARY_RTL},
     "is": TRANSPOSED,
     "wide ws": OUTLIVED,

@@ -10,12 +10,12 @@ from archsim.engines.gemm.cases import FOLDED, Shape, case
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.engines.systolic.values import operands
 
-# every dataflow; square, wide, tall and one-lane arrays; equal and unequal widths; sums that wrap
-# at once; floats, of one fold a sum and of several; banks that small jobs fill more than once
+# every dataflow and PE; square, wide and tall arrays; equal and unequal widths; sums that wrap at
+# once; floats, of one fold a sum and of several; banks that small jobs fill more than once
 SPECS = (
     SystolicSpec(rows=4, cols=4),
     SystolicSpec(rows=5, cols=3, a_bits=8, b_bits=4, acc_bits=16, dataflow="ws", acc_rows=6),
-    SystolicSpec(rows=6, cols=1, a_bits=16, b_bits=16, acc_bits=64),
+    SystolicSpec(rows=6, cols=2, a_bits=7, b_bits=16, acc_bits=64, pe="opt1", adder="prefix"),
     SystolicSpec(rows=2, cols=5, a_bits=3, b_bits=8, acc_bits=12, dataflow="is", acc_rows=3),
     SystolicSpec(rows=3, cols=4, numbers="bf16"),
     SystolicSpec(rows=3, cols=2, numbers="bf16", dataflow="ws", acc_rows=4),

@@ -30,13 +30,16 @@ def _stationary(dataflow: str, table: str, its: CostTerms) -> Structure:
     return Structure(table, its, accumulators, stationary_terms.BEATS[dataflow])
 
 
+INFERRED = ("mac", "inferred", "inferred")  # PE, multiplier, adder
 STRUCTURES: Mapping[Choices, Structure] = {
-    ("os", "int"): Structure("systolic", terms.INTEGER),
-    ("os", "bf16"): Structure("systolic_bf16", terms.BF16),
-    ("ws", "int"): _stationary("ws", "systolic_stationary", stationary_terms.INTEGER),
-    ("ws", "bf16"): _stationary("ws", "systolic_stationary_bf16", stationary_terms.BF16),
-    ("is", "int"): _stationary("is", "systolic_stationary", stationary_terms.INTEGER),
-    ("is", "bf16"): _stationary("is", "systolic_stationary_bf16", stationary_terms.BF16),
+    ("os", "int", *INFERRED): Structure("systolic", terms.INTEGER),
+    ("os", "bf16", *INFERRED): Structure("systolic_bf16", terms.BF16),
+    ("ws", "int", *INFERRED): _stationary("ws", "systolic_stationary", stationary_terms.INTEGER),
+    ("ws", "bf16", *INFERRED): _stationary("ws", "systolic_stationary_bf16", stationary_terms.BF16),
+    ("is", "int", *INFERRED): _stationary("is", "systolic_stationary", stationary_terms.INTEGER),
+    ("is", "bf16", *INFERRED): _stationary("is", "systolic_stationary_bf16", stationary_terms.BF16),
 }
-PRICING = Pricing("a systolic array", ("dataflow", "numbers"), STRUCTURES)
+PRICING = Pricing(
+    "a systolic array", ("dataflow", "numbers", "pe", "multiplier", "adder"), STRUCTURES
+)
 area_um2, fmax_mhz, energy_pj = PRICING.area_um2, PRICING.fmax_mhz, PRICING.energy_pj

@@ -2,7 +2,8 @@
 
 One `advance` enable moves everything left of the drain registers, so that a missing operand or a
 full drain register freezes the array and cannot tear a wavefront apart. Right of the drain
-registers, rows leave through a two-row queue under their own handshake.
+registers, rows leave through a two-row queue under their own handshake; in an array of carry-save
+PEs its exit has the lanes that make numbers of pairs.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class ProcessingElement(wiring.Component):
     first, last : in; first_next, last_next : out
         Whether the operands begin or end a sum; they travel right with ``a``.
     sum : out
-        The last finished sum, until the next one finishes.
+        The last finished sum, until the next one finishes: a number, or the bits of a pair.
     """
 
     def __init__(self, spec: SystolicSpec) -> None:
@@ -56,7 +57,7 @@ class ProcessingElement(wiring.Component):
                 "b_next": Out(signed(spec.b_bits)),
                 "first_next": Out(1),
                 "last_next": Out(1),
-                "sum": Out(signed(spec.acc_bits)),
+                "sum": Out(Arithmetic.of(spec).sum_shape(spec.acc_bits)),
             }
         )
 
@@ -74,7 +75,7 @@ class ProcessingElement(wiring.Component):
         total = Signal.like(self.sum)
         accumulator = Signal.like(self.sum, reset_less=True)
         sum_so_far = Mux(self.first, 0, accumulator)
-        how = Arithmetic(numbers=self._spec.numbers)
+        how = Arithmetic.of(self._spec)
         m.d.comb += total.eq(multiply_add(m, platform, how, sum_so_far, self.a, self.b))
         with m.If(self.advance):
             m.d.sync += [
@@ -112,7 +113,9 @@ class PeRow(wiring.Component):
                 "last": In(1),
                 "b": In(data.ArrayLayout(signed(spec.b_bits), spec.cols)),
                 "b_next": Out(data.ArrayLayout(signed(spec.b_bits), spec.cols)),
-                "sums": Out(data.ArrayLayout(signed(spec.acc_bits), spec.cols)),
+                "sums": Out(
+                    data.ArrayLayout(Arithmetic.of(spec).sum_shape(spec.acc_bits), spec.cols)
+                ),
             }
         )
 
@@ -179,7 +182,9 @@ class SystolicArray(wiring.Component):
         rows, cols = self.spec.rows, self.spec.cols
         m.submodules.folds = folds = FoldSequencer(rows, cols)
         m.submodules.drain = drain = RowDrain(rows, cols)
-        m.submodules.port = port = ResultPort(cols, self.spec.acc_bits, self.spec.numbers)
+        m.submodules.port = port = ResultPort(
+            cols, self.spec.acc_bits, self.spec.numbers, Arithmetic.of(self.spec).resolve
+        )
         wiring.connect(m, wiring.flipped(self.c), port.c)
         wiring.connect(m, port.result, wiring.flipped(self.result))
         operands, advance, start = Signal(), Signal(), Signal()
@@ -205,7 +210,7 @@ class SystolicArray(wiring.Component):
             port.row.valid.eq(drain.leave),
         ]
         sums = self._grid(m, platform, folds, drain.capture, advance)
-        m.d.comb += port.row.p.eq(pick(sums, drain.row))
+        m.d.comb += Value.cast(port.row.p).eq(pick(sums, drain.row))
 
         m.submodules.accounts = accounts = CycleAccounts(rows, cols)
         wiring.connect(m, accounts.counters, wiring.flipped(self.counters))

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
+from archsim.engines.gemm.choices import AdderField, MultiplierField, PeField
 from archsim.formats import Numbers
 
 Dataflow = Literal["os", "ws", "is"]
 BF16_BITS = {"a_bits": 16, "b_bits": 16, "acc_bits": 32}  # operands, and fp32 sums
+BF16_PE = {"pe": "mac", "multiplier": "inferred", "adder": "inferred"}  # has float units of its own
 
 
 class SystolicSpec(EngineSpec):
@@ -23,9 +25,15 @@ class SystolicSpec(EngineSpec):
     comes in beside it, while A moves right and sums move down into a bank of ``acc_rows`` rows of
     C. ``is``, input stationary: the same for the transposed product, A held and B moving right.
 
+    ``pe: mac``: a PE adds each product to a number; ``multiplier`` and ``adder`` say how its
+    arithmetic is built. ``pe: opt1`` (H. Wu et al., HPCA 2025): sums are kept, and passed on, in
+    carry-save form, as pairs that add up to them; each has Booth rows and one compressor tree, and
+    ``cols`` lanes at the result port, with one such adder each, make numbers of pairs, once an
+    output. Both give the same values in the same cycles.
+
     ``numbers: int``: operands are signed two's complement; sums wrap at ``acc_bits``. ``numbers:
     bf16``: operands are bfloat16, products and sums fp32; `archsim.formats.bf16` has the rules. The
-    widths follow and need not be given.
+    widths follow and need not be given; its PE is a mac with float units.
     """
 
     kind: Literal["systolic"] = "systolic"
@@ -49,6 +57,9 @@ class SystolicSpec(EngineSpec):
     numbers: Annotated[
         Numbers, Field(description="int = two's complement; bf16 = bfloat16, summed in fp32")
     ] = "int"
+    pe: PeField = "mac"
+    multiplier: MultiplierField = "inferred"
+    adder: AdderField = "inferred"
 
     @model_validator(mode="before")
     @classmethod
@@ -58,11 +69,11 @@ class SystolicSpec(EngineSpec):
         return fields
 
     @model_validator(mode="after")
-    def _bf16_has_no_other_widths(self) -> Self:
-        for name, bits in BF16_BITS.items():
-            if self.numbers == "bf16" and getattr(self, name) != bits:
+    def _bf16_has_no_other_arithmetic(self) -> Self:
+        for name, value in {**BF16_BITS, **BF16_PE}.items():
+            if self.numbers == "bf16" and getattr(self, name) != value:
                 raise ValueError(
-                    f"{name} of numbers: bf16 must be {bits}, or left out; "
+                    f"{name} of numbers: bf16 must be {value}, or left out; "
                     f"got {getattr(self, name)}"
                 )
         return self

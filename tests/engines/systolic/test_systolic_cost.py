@@ -174,9 +174,9 @@ def test_what_was_not_measured_has_no_cost(price: Callable[..., Any], tmp_path: 
     shutil.copytree(Path(tech.__file__).parent / "freepdk45", folder)
     (folder / "systolic_bf16.yaml").unlink()
     text = (
-        "the cost of a systolic array (dataflow os, numbers bf16) in node mine needs 1 synthesis "
-        "table systolic_bf16.yaml, and there are 0; choose a node that has it or measure: "
-        "python -m archsim.tech.characterise"
+        "the cost of a systolic array (dataflow os, numbers bf16, pe mac, multiplier inferred, "
+        "adder inferred) in node mine needs 1 synthesis table systolic_bf16.yaml, and there are "
+        "0; choose a node that has it or measure: python -m archsim.tech.characterise"
     )
     node = tech.load(str(folder))
     with pytest.raises(InfeasibleError, match=f"^{re.escape(text)}$"):

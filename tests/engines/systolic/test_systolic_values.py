@@ -129,6 +129,16 @@ def test_bf16_has_no_other_widths(name: str, bits: int, right: int) -> None:
         SystolicSpec(numbers="bf16", **{name: bits})
 
 
+@pytest.mark.parametrize(
+    ("name", "choice", "right"),
+    [("pe", "opt1", "mac"), ("multiplier", "booth", "inferred"), ("adder", "ripple", "inferred")],
+)
+def test_bf16_has_float_units_and_nothing_to_choose(name: str, choice: str, right: str) -> None:
+    text = f"{name} of numbers: bf16 must be {right}, or left out; got {choice}"
+    with pytest.raises(ValidationError, match=text):
+        SystolicSpec(numbers="bf16", **{name: choice})
+
+
 @pytest.mark.parametrize("fields", [{"rows": 0}, {"cols": 1025}, {"dataflow": "xs"}, {"rowz": 4}])
 def test_specs_out_of_range_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
