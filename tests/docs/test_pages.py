@@ -184,7 +184,8 @@ def test_every_printed_assumption_is_explained() -> None:
     printed = {*CONVENTIONS, CONVOLUTION, *NOT_COUNTED, *fixed}
     assert printed <= set(simulate(design, load("resnet50")).assumptions)
     others = {line for spec in OTHER_ARRAYS for line in discover()["systolic"].assumptions(spec)}
-    others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec()))
+    for pe in ("mac", "opt2"):
+        others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
     assert quoted == printed | others | {STREAM, PIPELINE}
 
 

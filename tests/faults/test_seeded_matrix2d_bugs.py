@@ -60,12 +60,12 @@ MODEL = {
         "counter stall.result",
     ),
     "sum one bit narrow": (
-        "engines.matrix2d.reference",
+        "engines.gemm.reference",
         "wrap(total, spec.acc_bits)",
         "wrap(total, spec.acc_bits - 1)",
         "result",
     ),
-    "no c at all": ("engines.matrix2d.reference", "if accumulate:", "if False:", "result"),
+    "no c at all": ("engines.gemm.reference", "if accumulate:", "if False:", "result"),
     "beats of c by columns": (
         "engines.gemm.slices",
         "np.lexsort((row, column, row // together))",

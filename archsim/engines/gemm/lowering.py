@@ -11,7 +11,14 @@ from archsim.trace import DTYPE_BITS, Op
 
 
 def lower(spec: Any, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs:
-    """Return one job a step of the mapping, whose m, n, k, accumulate are arrays [steps]."""
+    """Return one job a step of the mapping, whose m, n, k, accumulate are arrays [steps].
+
+    Raises
+    ------
+    InfeasibleError
+        If a tile is larger than a command can say, or longer in k than ``spec.longest_k``, where
+        an engine has such a bound.
+    """
     longest = int(max(extent.max() for extent in (mapping.m, mapping.n, mapping.k)))
     if longest > MAX_EXTENT:
         raise InfeasibleError(
@@ -20,6 +27,14 @@ def lower(spec: Any, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs
             bound=MAX_EXTENT,
             unit="rows or columns in one command",
             levers=("map it with a smaller tile",),
+        )
+    if mapping.k.max() > (bound := getattr(spec, "longest_k", MAX_EXTENT)):
+        raise InfeasibleError(
+            f"a tile of op {op.name!r}",
+            demand=int(mapping.k.max()),
+            bound=bound,
+            unit="elements of k, more than which the PEs' sums need not hold",
+            levers=("map it with a tile shorter in k", "raise acc_bits"),
         )
     return GemmJobs(mapping.m, mapping.n, mapping.k, mapping.accumulate)
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from archsim.engines import Blocks, Engine, Reason, Rtl
 from archsim.engines.gemm.lowering import integer_dtypes, lower
+from archsim.engines.gemm.reference import reference
 from archsim.engines.matrix2d import beats, cases, cost, timing
-from archsim.engines.matrix2d.reference import reference
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.trace import Op
 
@@ -19,9 +19,17 @@ def accepts(spec: Matrix2dSpec, op: Op) -> Literal[True] | Reason:
 
 
 def assumptions(spec: Matrix2dSpec) -> tuple[str, ...]:
+    folds: tuple[str, ...] = (
+        "matrix2d: a fold begins max(k, rows) cycles after the one before it",
+    )
+    if spec.pe == "opt2":
+        folds = (
+            "matrix2d: a pass begins max(k / 4, rows) cycles after the one before it",
+            "matrix2d: operands come again for each digit of A; the buffer gives out its windows",
+        )
     return (
         "matrix2d: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
-        "matrix2d: a fold begins max(k, rows) cycles after the one before it",
+        *folds,
         "matrix2d: operands reach all PEs in the cycle of their beat; no wires are modelled",
     )
 
@@ -39,7 +47,7 @@ def build(spec: Matrix2dSpec) -> Any:
 
 
 def peak_macs(spec: Matrix2dSpec) -> int:
-    return spec.pes
+    return spec.pes * spec.slices // spec.passes
 
 
 ENGINE = Engine(

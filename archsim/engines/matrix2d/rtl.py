@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.engines.matrix2d.spec import Matrix2dSpec
-from archsim.hdl.adders import CarryPropagateAdder
-from archsim.hdl.bitweight import CarrySaveMultiplyAdd
-from archsim.hdl.booth import BoothMultiplier
+from archsim.hdl.digits import DIGIT, BoothCell
 from archsim.hdl.emit import place
 from archsim.hdl.gemm import (
     COMMAND,
@@ -26,12 +24,15 @@ from archsim.hdl.gemm import (
     ResultPort,
     pick,
 )
+from archsim.hdl.mac import Arithmetic, multiply_add
+from archsim.hdl.passes import (
+    WINDOW_BITS,
+    DigitMultiplyAdd,
+    PassPort,
+    multiples,
+    multiples_layout,
+)
 from archsim.hdl.tile_drain import TileDrain
-
-
-def sum_bits(spec: Matrix2dSpec) -> int:
-    """Return the bits in which a PE keeps a sum."""
-    return spec.acc_bits if spec.pe == "mac" else 2 * spec.acc_bits
 
 
 class ProcessingElement(wiring.Component):
@@ -40,75 +41,69 @@ class ProcessingElement(wiring.Component):
     Members
     -------
     a, b : in
+        Operands; for ``pe: opt2`` a group of digits, and of numbers with their opposites.
     advance : in
         Whether the operands are taken in this cycle.
     first, last : in
         Whether they begin or end a sum.
     sum : out
-        The last finished sum, until the next one finishes: a number or, in carry-save form, the
-        bits of a pair.
+        The last finished sum, until the next one finishes: a number or the bits of a pair.
     """
 
     def __init__(self, spec: Matrix2dSpec) -> None:
         self._spec = spec
+        a, b = operand_shapes(spec)
         super().__init__(
             {
-                "a": In(signed(spec.a_bits)),
-                "b": In(signed(spec.b_bits)),
+                "a": In(a),
+                "b": In(b),
                 "advance": In(1),
                 "first": In(1),
                 "last": In(1),
-                "sum": Out(sum_bits(spec)),
+                "sum": Out(sum_shape(spec)),
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        spec = self._spec
         # data needs no reset: no sum is read before its fold's first beat began it
         accumulator = Signal.like(self.sum, reset_less=True)
         finished = Signal.like(self.sum, reset_less=True)
-        sum_so_far = Signal.like(self.sum)
+        total, sum_so_far = Signal.like(self.sum), Signal.like(self.sum)
         m.d.comb += [sum_so_far.eq(Mux(self.first, 0, accumulator)), self.sum.eq(finished)]
-        carried = self._spec.pe == "mac"
-        total = (self._propagated if carried else self._saved)(m, platform, sum_so_far)
+        if spec.pe == "opt2":
+            cell = place(
+                m, platform, "digits_add", "digits_add",
+                DigitMultiplyAdd, spec.slices, spec.b_bits, spec.pair_bits,
+            )  # fmt: skip
+            m.d.comb += [
+                cell.digits.eq(self.a),
+                cell.b.eq(self.b),
+                Value.cast(cell.addend).eq(sum_so_far),
+                total.eq(cell.result),
+            ]
+        else:
+            how = Arithmetic(pe=spec.pe, multiplier=spec.multiplier, adder=spec.adder)
+            m.d.comb += total.eq(multiply_add(m, platform, how, sum_so_far, self.a, self.b))
         with m.If(self.advance):
             m.d.sync += accumulator.eq(total)
             with m.If(self.last):
                 m.d.sync += finished.eq(total)
         return m
 
-    def _propagated(self, m: Module, platform: Any, sum_so_far: Value) -> Value:
-        """Return the next sum, a number."""
-        spec = self._spec
-        product = place(
-            m, platform, "multiplier", "multiplier",
-            BoothMultiplier, spec.a_bits, spec.b_bits, spec.adder,
-        )  # fmt: skip
-        adder = place(
-            m, platform, f"accumulate_{spec.acc_bits}", "adder",
-            CarryPropagateAdder, spec.acc_bits, spec.adder,
-        )  # fmt: skip
-        m.d.comb += [
-            product.a.eq(self.a),
-            product.b.eq(self.b),
-            adder.x.eq(product.product),
-            adder.y.eq(sum_so_far),
-        ]
-        return Value.cast(adder.sum)
 
-    def _saved(self, m: Module, platform: Any, sum_so_far: Value) -> Value:
-        """Return the next sum, a pair."""
-        spec = self._spec
-        cell = place(
-            m, platform, "multiply_add", "multiply_add",
-            CarrySaveMultiplyAdd, spec.a_bits, spec.b_bits, spec.acc_bits,
-        )  # fmt: skip
-        m.d.comb += [
-            cell.a.eq(self.a),
-            cell.b.eq(self.b),
-            Value.cast(cell.addend).eq(sum_so_far),
-        ]
-        return Value.cast(cell.result)
+def sum_shape(spec: Matrix2dSpec) -> Shape:
+    """Return the shape of what holds a PE's sum."""
+    return signed(spec.acc_bits) if spec.pe == "mac" else unsigned(2 * spec.pair_bits)
+
+
+def operand_shapes(spec: Matrix2dSpec) -> tuple[Any, Any]:
+    """Return the shapes of what reaches a PE from its row and from its column."""
+    if spec.pe != "opt2":
+        return signed(spec.a_bits), signed(spec.b_bits)
+    layouts = (DIGIT, multiples_layout(spec.b_bits))
+    return data.ArrayLayout(layouts[0], spec.slices), data.ArrayLayout(layouts[1], spec.slices)
 
 
 class Matrix2d(wiring.Component):
@@ -129,12 +124,15 @@ class Matrix2d(wiring.Component):
 
     def __init__(self, spec: Matrix2dSpec) -> None:
         self.spec = spec
+        a = unsigned(WINDOW_BITS) if spec.pe == "opt2" else signed(spec.a_bits)
+        a_lanes = data.ArrayLayout(a, spec.rows * spec.slices)
+        b_lanes = data.ArrayLayout(signed(spec.b_bits), spec.cols * spec.slices)
         row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
         super().__init__(
             {
                 "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(data.ArrayLayout(signed(spec.a_bits), spec.rows))),
-                "b": In(stream.Signature(data.ArrayLayout(signed(spec.b_bits), spec.cols))),
+                "a": In(stream.Signature(a_lanes)),
+                "b": In(stream.Signature(b_lanes)),
                 "c": In(row),
                 "result": Out(row),
                 "counters": Out(COUNTERS_SIGNATURE),
@@ -144,10 +142,11 @@ class Matrix2d(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec = self.spec
-        m.submodules.folds = folds = FoldSequencer(spec.rows, spec.cols, skewed=False)
+        m.submodules.folds = folds = FoldSequencer(
+            spec.rows, spec.cols, skewed=False, slices=spec.slices, passes=spec.passes
+        )
         m.submodules.drain = drain = TileDrain(spec.rows)
-        resolve = spec.adder if spec.pe == "opt1" else None
-        m.submodules.port = port = ResultPort(spec.cols, spec.acc_bits, resolve=resolve)
+        m.submodules.port = port = self._port()
         wiring.connect(m, wiring.flipped(self.c), port.c)
         wiring.connect(m, port.result, wiring.flipped(self.result))
         operands, advance, start = Signal(), Signal(), Signal()
@@ -171,8 +170,16 @@ class Matrix2d(wiring.Component):
             port.start.eq(start),
             port.accumulate.eq(self.cmd.p.accumulate),
             port.row.valid.eq(drain.leave),
-            Value.cast(port.row.p).eq(pick(self._grid(m, platform, folds, advance), drain.row)),
         ]
+        row = pick(self._grid(m, platform, folds, advance), drain.row)
+        if spec.pe == "opt2":
+            leaving = Signal.like(folds.part)  # the pass that the drain registers hold
+            with m.If(advance & folds.last):
+                m.d.sync += leaving.eq(folds.part)
+            m.d.comb += [port.row.p.place.eq(drain.row), port.row.p.part.eq(leaving)]
+            m.d.comb += Value.cast(port.row.p.pairs).eq(row)
+        else:
+            m.d.comb += Value.cast(port.row.p).eq(row)
 
         m.submodules.accounts = accounts = CycleAccounts(spec.rows, spec.cols, skewed=False)
         wiring.connect(m, accounts.counters, wiring.flipped(self.counters))
@@ -189,18 +196,42 @@ class Matrix2d(wiring.Component):
         ]
         return m
 
+    def _port(self) -> ResultPort | PassPort:
+        spec = self.spec
+        if spec.pe == "opt2":
+            widths = (spec.pair_bits, spec.acc_bits)
+            return PassPort(spec.rows, spec.cols, spec.passes, *widths, spec.adder)
+        resolve = spec.adder if spec.pe == "opt1" else None
+        return ResultPort(spec.cols, spec.acc_bits, resolve=resolve)
+
+    def _operands(self, m: Module, platform: Any) -> tuple[list[Value], list[Value]]:
+        """Return what each row and each column of PEs is given."""
+        spec = self.spec
+        if spec.pe != "opt2":
+            return list(self.a.p), list(self.b.p)
+        digits = []
+        for i, window in enumerate(self.a.p):
+            cell = place(m, platform, "booth_cell", f"digit_{i}", BoothCell)
+            m.d.comb += cell.window.eq(window)
+            digits.append(Value.cast(cell.digit))
+        both = [Value.cast(multiples(m, f"b_{j}", b)) for j, b in enumerate(self.b.p)]
+        # lane s rows + i is element i of slice s
+        a = [Cat(*digits[i :: spec.rows]) for i in range(spec.rows)]
+        return a, [Cat(*both[j :: spec.cols]) for j in range(spec.cols)]
+
     def _grid(self, m: Module, platform: Any, folds: FoldSequencer, advance: Value) -> list[Value]:
         """Add the PEs; return each row's finished sums."""
         takes = Signal()
         m.d.comb += takes.eq(advance & folds.feeding)
+        a, b = self._operands(m, platform)
         sums = []
         for i in range(self.spec.rows):
             row = []
             for j in range(self.spec.cols):
                 pe = place(m, platform, "pe", f"pe_{i}_{j}", ProcessingElement, self.spec)
                 m.d.comb += [
-                    pe.a.eq(self.a.p[i]),
-                    pe.b.eq(self.b.p[j]),
+                    pe.a.eq(a[i]),
+                    pe.b.eq(b[j]),
                     pe.advance.eq(takes),
                     pe.first.eq(folds.first),
                     pe.last.eq(folds.last),

@@ -19,6 +19,11 @@ after that. Where ``k >= rows`` this is ``folds k`` and at most ``rows + 1`` cyc
 Carry-save form changes none of it: pairs become numbers behind the output queue, in the cycle in
 which they leave.
 
+**Passes.** In an array of ``pe: opt2`` a fold comes in several passes of ``ceil(k / 4)`` beats. All
+that is said here of folds and their k holds of passes and their beats. Rows leave after every pass
+and go through the queue, but only those of a fold's last pass are results; the others wait for no
+port.
+
 **Accounts.** ``fill`` is the cycle that takes the command. A step is ``busy`` if it feeds a beat:
 every beat has an element of C to add to. Bubbles and the cycles after the last step are ``drain``.
 A cycle without a step is charged to the port nearest the output that blocks it.
@@ -43,20 +48,20 @@ def time(
     """Return the exact cycles of each job; a batch of specs pairs with the jobs row by row."""
     check_ports(env, PORTS)
     ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
-    folds = folds_of(spec, jobs, skewed=False)
-    return fold_times(folds, jobs, folds.count * jobs.k, ports)
+    folds = folds_of(spec, jobs, skewed=False, slices=spec.slices, passes=spec.passes)
+    return fold_times(folds, jobs, folds.count * folds.beats, ports)
 
 
 def actions(spec: Matrix2dSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> Mapping[str, Any]:
     """Return how often each job does what costs energy.
 
-    ``mac`` counts products of real elements; ``resolve`` sums of real elements that leave;
+    ``mac`` counts products of real elements; ``resolve`` sums of real elements that leave the PEs;
     ``pe_clock`` PEs times occupied cycles; ``a_beat``, ``b_beat``, ``c_beat``, ``result_beat`` what
     passes the ports, edge lanes included.
     """
     return {
         "mac": jobs.m * jobs.n * jobs.k,
-        "resolve": jobs.m * jobs.n,
+        "resolve": jobs.m * jobs.n * spec.passes,
         "pe_clock": spec.rows * spec.cols * timing.occupied,
         **{f"{port}_beat": timing.beats[port] for port in PORTS},
     }

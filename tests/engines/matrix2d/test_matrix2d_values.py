@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from archsim import tech
 from archsim.engines import GemmJobs, Port, SpecBatch, discover
+from archsim.engines.gemm.reference import reference
 from archsim.engines.matrix2d import ENGINE, cost
 from archsim.engines.matrix2d.beats import pack, ports, unpack
 from archsim.engines.matrix2d.cases import operands
-from archsim.engines.matrix2d.reference import reference
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.errors import InfeasibleError
