@@ -24,8 +24,7 @@ from archsim.fallback import fallback_unit
 from archsim.flow import Flow, Segment
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramBatch, DramTiming
-from archsim.plan import Unit
-from archsim.planner import env_of
+from archsim.plan import Unit, env_of
 from archsim.recurrence import Pipe, advance
 from archsim.residency import resident_tensors, room_of
 from archsim.rows import Cut, Rows, UnitBatch, cut, rows_of
@@ -45,8 +44,7 @@ class BatchResult:
     Parameters
     ----------
     time_ps, cycles, dram_bytes
-        As in `archsim.result.Metrics`; the times are lower bounds where several engines wait for
-        DRAM.
+        As in `archsim.result.Metrics`; lower bounds of time where several engines wait for DRAM.
     occupied_ps
         Time that jobs hold engines, all engines together.
     """
@@ -62,7 +60,7 @@ def evaluate(
 ) -> BatchResult:
     """Return what `simulate` says of each design with its mappings, in the order of the designs.
 
-    A design whose policy is not ``first`` is simulated by itself.
+    Designs whose policy is not ``first`` or whose time depends on values are simulated one by one.
 
     Parameters
     ----------
@@ -84,7 +82,7 @@ def evaluate(
             wrong = min(given.keys() ^ names)
             raise InputError("mappings", f"must name each op of trace {trace.name!r}, once", wrong)
     found = np.zeros((4, len(designs)), np.int64)
-    together = [i for i, design in enumerate(designs) if design.policy == "first"]
+    together = [i for i, design in enumerate(designs) if _goes_together(design)]
     for i in sorted(set(range(len(designs))) - set(together)):
         found[:, i] = _alone(designs[i], trace, mappings[i])
     units = _units(designs)
@@ -92,6 +90,11 @@ def evaluate(
         for some in np.array_split(alike, -(-len(alike) // MAX_DESIGNS)):
             _evaluate(trace, designs, units, mappings, some.tolist(), found)
     return BatchResult(*found)
+
+
+def _goes_together(design: Design) -> bool:
+    engines = [(discover()[getattr(x, "kind", "")], x) for x in design.engines.values()]
+    return design.policy == "first" and not any(e.reads_values(spec) for e, spec in engines)
 
 
 def _alone(design: Design, trace: Trace, mappings: Mapping[str, OpMapping]) -> Ints:
@@ -198,10 +201,7 @@ def _stacked(units: Sequence[Unit], design: Design) -> UnitBatch:
 
 
 class _Group:
-    """Designs whose ops run on the same engines; arrays are of shape [designs] unless said.
-
-    Ops go by their position in the trace, engines by name.
-    """
+    """Designs whose ops, by position, run on the same engines, by name; arrays are [designs]."""
 
     def __init__(
         self,

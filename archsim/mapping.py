@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Ints
+from archsim.operands import Places
 from archsim.product import Product
 from archsim.trace import Gemm
 
@@ -257,6 +258,16 @@ class Loops:
         tables = {"row_table": self.row_table, "column_table": self.column_table}
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in tables}
         return Loops(**{name: column[rows] for name, column in columns.items()}, **tables)
+
+
+def places_at(loops: Loops, step: Ints, within: Ints) -> Places:
+    """Return where the jobs of the given steps of one mapping lie; ``within`` numbers a step's."""
+    return Places(
+        step // loops.steps_a_group * loops.groups + within,
+        step // loops.inside_m % loops.trips_m * loops.m,
+        step // loops.inside_n % loops.trips_n * loops.n,
+        step // loops.inside_k % loops.trips_k * loops.k,
+    )
 
 
 def steps(product: Product, mapping: GemmMapping) -> GemmSteps:

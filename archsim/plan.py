@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from archsim.design import Clock, Sram
-from archsim.engines import Engine, Ints, TimingKind
+from archsim.engines import Data, Engine, Env, Ints, TimingKind
 from archsim.flow import Flow
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
-from archsim.memory import DramTiming
+from archsim.memory import DramTiming, port_env
+from archsim.operands import Level, Operands
 from archsim.trace import Trace
 
 BLOCK_STEPS = 1 << 13  # that are in memory at a time
@@ -35,6 +36,11 @@ class Unit:
     engine: Engine
     spec: Any
     clock: Clock
+
+
+def env_of(unit: Unit, buffer: Sram) -> Env:
+    """Return the pace that the buffer keeps on an engine's ports."""
+    return port_env(buffer, unit.engine.lanes(unit.spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,33 @@ class Site:
     room_bytes: int
     node: str
     objective: Objective
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Steps, a row each: their jobs, how often each runs, and the bytes that move; see `Block`.
+
+    Parameters
+    ----------
+    starts
+        The first job of each step, where steps have several; else a step has the job of its row.
+    data
+        Tiles of operands by the refs that jobs carry.
+    """
+
+    jobs: Any
+    repeat: Ints
+    load_bytes: tuple[Ints, ...]
+    partial_bytes: Ints
+    store_bytes: Ints
+    final: Any
+    starts: Ints | None = None
+    data: Data | None = None
+
+    def by_step(self, amounts: Ints) -> Ints:
+        """Return the sum over each step's jobs of what one run of a job takes."""
+        all_runs = amounts * self.repeat
+        return all_runs if self.starts is None else np.add.reduceat(all_runs, self.starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +164,10 @@ class Plan:
         what tables and energy need.
     kind_of_time
         See `Timing.kind`.
+    values
+        What was known of the operands that the engine's time depends on; None if on none.
+    figures
+        The engine's own: `Engine.figures`.
     buffer_bytes
         Room that the tiles take.
     jobs
@@ -142,6 +179,8 @@ class Plan:
     blocks: Callable[[], Iterable[Block]]
     totals: Mapping[str, Mapping[str, int]]
     kind_of_time: TimingKind
+    values: Level | None
+    figures: Mapping[str, float]
     buffer_bytes: int
     jobs: Callable[[int], Any]
     _moves: dict[Hashable, Moves] = field(default_factory=dict)
@@ -226,7 +265,7 @@ class Memo:
         self._steps = 0
         self._sites: OrderedDict[Hashable, int] = OrderedDict()
         self._numbers = count()
-        self._flows: OrderedDict[int, Flow] = OrderedDict()
+        self._flows: OrderedDict[int, tuple[Flow, Operands]] = OrderedDict()
         self._costs: OrderedDict[Hashable, Any] = OrderedDict()
 
     def site(self, site: Site) -> int:
@@ -247,12 +286,19 @@ class Memo:
 
     def flow(self, trace: Trace) -> Flow:
         """Return what flows in a trace."""
-        flow = self._flows.get(id(trace))
-        if flow is None:  # an entry keeps its trace alive, so that no other gets its id
-            flow = self._flows[id(trace)] = Flow.of(trace)
+        return self._of_trace(trace)[0]
+
+    def operands(self, trace: Trace) -> Operands:
+        """Return what a trace knows of its products' operands."""
+        return self._of_trace(trace)[1]
+
+    def _of_trace(self, trace: Trace) -> tuple[Flow, Operands]:
+        found = self._flows.get(id(trace))
+        if found is None:  # an entry keeps its trace alive, so that no other gets its id
+            found = self._flows[id(trace)] = Flow.of(trace), Operands(trace)
             if len(self._flows) > MAX_FLOWS:
                 self._flows.popitem(last=False)
-        return flow
+        return found
 
     def cost(self, key: Hashable, find: Callable[[], T]) -> T:
         """Return what ``find`` does: it is called once a key."""

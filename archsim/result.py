@@ -95,6 +95,13 @@ class OpRow:
         By component; idle time and leakage belong to the whole run, not to ops.
     kind_of_time
         ``exact``, ``expected`` or ``bound``, and whether RTL proves it: `Timing.kind`.
+    bounds_cycles
+        Where time is not exact: occupied cycles are at least ``lo`` and at most ``hi``.
+    values
+        Where time depends on operands' values, what was known of them: ``whole``, ``counts``,
+        ``sample`` or ``assumed``; see `archsim.operands`.
+    figures
+        What the engine tells of the op beside counts: `Engine.figures`.
     """
 
     name: str
@@ -120,6 +127,9 @@ class OpRow:
     on_chip: tuple[str, ...] = ()  # operands that did not go through DRAM
     counts: Mapping[str, int] = field(default_factory=dict)
     why: str = ""
+    bounds_cycles: Mapping[str, int] = field(default_factory=dict)
+    values: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,9 @@ from archsim.mapper import footprints_bytes
 from archsim.mapping import GemmMapping, GemmMappings, Loops, SliceMapping
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramBatch
-from archsim.plan import Unit
-from archsim.planner import (
-    MAX_SLICES,
-    Tiles,
-    Whole,
-    extra_bytes,
-    is_product,
-    product_of,
-    product_tiles,
-    slice_tiles,
-)
+from archsim.plan import Tiles, Unit
+from archsim.planner import extra_bytes, is_product, product_of, product_tiles
+from archsim.slices import MAX_SLICES, Whole, slice_tiles
 from archsim.trace import Op, Tensor
 
 BLOCK = 1 << 13  # rows worked on at a time, so that they stay in cache

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from archsim.design import Design, shipped
 from archsim.engines import discover, op_kinds
-from archsim.trace import DTYPE_BITS, SCHEMA_VERSION, Role
+from archsim.trace import DTYPE_BITS, SCHEMA_VERSION, OpKind, Role
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -80,7 +80,7 @@ def trace() -> dict[str, Any]:
             "data": {"oneOf": [text, sampled, histogram]},
         },
     )
-    ops = [_op(name, kind.attrs) for name, kind in op_kinds().items()]
+    ops = [_op(kind) for kind in op_kinds().values()]
     return {"$schema": DIALECT, "title": "Line of a trace", "oneOf": [header, tensor, *ops]}
 
 
@@ -95,12 +95,12 @@ _ATTRS: Mapping[type, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def _op(kind: str, attrs: Mapping[str, type]) -> dict[str, Any]:
-    text = {"type": "string"}
+def _op(kind: OpKind) -> dict[str, Any]:
+    text, attrs = {"type": "string"}, kind.attrs
     texts = {"type": "array", "items": text}
     required: dict[str, Any] = {
         "op": text,
-        "kind": {"const": kind},
+        "kind": {"const": kind.name},
         "inputs": texts,
         "outputs": texts,
     }
@@ -111,6 +111,11 @@ def _op(kind: str, attrs: Mapping[str, type]) -> dict[str, Any]:
         "block": text,
         "source": text,
     }
+    if kind.tiling == "gemm":
+        extents = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+        turn = {"type": "array", "prefixItems": [extents, extents], "minItems": 2, "maxItems": 2}
+        turns = {"type": "array", "items": turn, "minItems": 1}
+        optional["layouts"] = _record({}, {"a": turns, "b": turns})
     if attrs:
         required["attrs"] = optional.pop("attrs")
     return _record(required, optional)

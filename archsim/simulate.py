@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from archsim.errors import InfeasibleError, InputError
 from archsim.fallback import fallback_unit
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
+from archsim.operands import Level
 from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.score import scored
@@ -111,7 +113,8 @@ def simulate(
             "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
         },
         assumptions=(
-            *_assumptions(units, host, program), *_samples(trace), *notes, *tech.assumptions,
+            *_assumptions(units, host, program), *_knowledge(program), *_samples(trace), *notes,
+            *tech.assumptions,
         ),
         provenance=_provenance(design, trace, units, tech, objective) | {"batches": batches},
         mappings=_mappings(program),
@@ -119,6 +122,25 @@ def simulate(
         engines={unit.name: unit.engine.kind for unit in units},
     )  # fmt: skip
     return scored(result, units, trace)
+
+
+_KNOWN: Mapping[Level, str] = MappingProxyType(
+    {
+        "whole": "all values of those of their operands that count",
+        "counts": "how often each integer occurs in an operand",
+        "sample": "a sample of an operand",
+        "assumed": "an assumed distribution",
+    }
+)
+
+
+def _knowledge(program: schedule.Program) -> list[str]:
+    """Return what the time of ops rests on where it depends on values."""
+    ops = Counter(placed.plan.values for placed in program.ops)
+    known = [f"{ops[level]} by {words}" for level, words in _KNOWN.items() if ops[level]]
+    if not known:
+        return []
+    return [f"values: {', '.join(known)}: what the time of ops rests on that depends on values"]
 
 
 def _samples(trace: Trace) -> list[str]:

@@ -221,6 +221,9 @@ def _op_row(
         kind_of_time=placed.plan.kind_of_time,
         on_chip=(*placed.held_inputs, *(placed.op.outputs if placed.held_output else ())),
         counts={name: number * repeat for name, number in totals["counts"].items()},
+        bounds_cycles={name: cycles * repeat for name, cycles in totals["bounds"].items()},
+        values=placed.plan.values or "",
+        figures=placed.plan.figures,
         why=placed.why,
     )
 

@@ -27,6 +27,7 @@ DTYPE_BITS: Mapping[str, int] = MappingProxyType(
 
 Role = Literal["input", "weight", "activation", "output"]
 Attr = int | float | str | bool | tuple[int, ...]
+Turn = tuple[tuple[int, ...], tuple[int, ...]]  # a shape to take, then an order of its axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,11 @@ class Op:
         x 12): all of them in order, then again. Outside a block ``repeat`` belongs to the op alone.
         A block's tensors are those of one time round, its weights and inputs (a cache) different
         each time; from the second time on, what it reads from before it is what its last op wrote.
+    layouts
+        Of a product's operands ``a`` and ``b`` whose values do not lie as the product reads them:
+        the turns that make them so, one after another. As read, A is [groups, m, k] and B is
+        [groups, k, n]; a convolution's are images [batch, channels, height, width] and filters
+        [filters, channels / groups, rows, columns].
     source
         Where the op came from: the model's node names.
     """
@@ -106,6 +112,7 @@ class Op:
     repeat: int = 1
     block: str = ""
     source: str = ""
+    layouts: Mapping[str, tuple[Turn, ...]] = field(default_factory=dict)
 
     def int_attr(self, name: str) -> int:
         value = self.attrs[name]
@@ -269,6 +276,9 @@ class Trace:
         on a design with a ``fallback``.
     source
         What the trace was made from: a file's name and digest, or the zoo name with its keys.
+    values
+        The arrays that tensors' ``data`` names. Of a trace that was read, the side file is opened
+        when the first of them is asked for.
     """
 
     name: str
@@ -277,6 +287,7 @@ class Trace:
     notes: tuple[str, ...] = ()
     unsupported: Mapping[str, int] = field(default_factory=dict)
     source: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def macs(self, kinds: Mapping[str, OpKind] = BASE_OP_KINDS) -> int:
         """Return the multiply-accumulates of one run, repeats included."""
@@ -290,96 +301,3 @@ class Trace:
             for t in self.tensors.values()
             if t.role == "weight"
         )
-
-
-def check_trace(
-    trace: Trace, kinds: Mapping[str, OpKind], where: Callable[[str], str] = lambda name: name
-) -> None:
-    """Raise `InputError` unless ops are well formed, in order, and blocks hang together.
-
-    Parameters
-    ----------
-    where
-        Place of an op, by its name.
-    """
-    names: set[str] = set()
-    written = {t.name for t in trace.tensors.values() if t.role in ("input", "weight")}
-    closed: set[str] = set()
-    block, repeat = "", 1
-    for op in trace.ops:
-        place = where(op.name)
-        check_op(op, trace.tensors, kinds, place)
-        if op.name in names:
-            raise InputError(place, "every op must have its own name", op.name)
-        names.add(op.name)
-        for name in (op.name, *op.outputs):
-            if not 0 < len(name) <= MAX_NAME:
-                raise InputError(place, f"names must be 1 to {MAX_NAME} characters", name)
-        for name in op.inputs:
-            if name not in written:
-                raise InputError(
-                    place, "ops must read inputs, weights or what ops above wrote", name
-                )
-        for name in op.outputs:
-            if name in written:
-                raise InputError(place, "a tensor must be written once, and not be an input", name)
-            written.add(name)
-        if op.block != block:
-            closed.add(block)
-            block, repeat = op.block, op.repeat
-        if block and (block in closed or op.repeat != repeat):
-            raise InputError(
-                place, "ops of a block must be consecutive and repeat alike", (op.block, op.repeat)
-            )
-
-
-def check_op(
-    op: Op, tensors: Mapping[str, Tensor], kinds: Mapping[str, OpKind], where: str
-) -> None:
-    """Raise `InputError` unless the op has exactly its kind's attributes and known tensors."""
-    if op.kind not in kinds:
-        raise InputError(where, f"op kind must be one of {', '.join(sorted(kinds))}", op.kind)
-    kind = kinds[op.kind]
-    missing, extra = kind.attrs.keys() - op.attrs.keys(), op.attrs.keys() - kind.attrs.keys()
-    if missing or extra:
-        raise InputError(where, f"{op.kind} takes {', '.join(kind.attrs)}", tuple(op.attrs))
-    for name, wanted in kind.attrs.items():
-        value: Any = op.attrs[name]
-        if wanted is int:
-            good = type(value) is int and value > 0
-        elif wanted is tuple:
-            good = type(value) is tuple and all(type(v) is int and v >= 0 for v in value)
-        else:
-            good = type(value) is wanted
-        if not good:
-            raise InputError(f"{where}: {name}", f"must be a {_ATTR_WORDS[wanted]}", value)
-    for name in (*op.inputs, *op.outputs):
-        if name not in tensors:
-            raise InputError(where, "inputs and outputs must be declared tensors", name)
-    if kind.tiling == "gemm" and (len(op.inputs) < 2 or not op.outputs):
-        got = (len(op.inputs), len(op.outputs))
-        raise InputError(where, "a product must read A and B and write C", got)
-    if op.repeat < 1:
-        raise InputError(f"{where}: repeat", "must be a positive integer", op.repeat)
-    if op.kind == "conv":
-        _check_conv(op, where)
-    if kind.macs(op) > MAX_MACS:
-        raise InputError(where, f"must take at most {MAX_MACS:,} MACs", kind.macs(op))
-
-
-_ATTR_WORDS = {
-    int: "positive integer", tuple: "list of non-negative integers", float: "number",
-    str: "text", bool: "true or false",
-}  # fmt: skip
-
-
-def _check_conv(op: Op, where: str) -> None:
-    for name, length in (("kernel", 2), ("stride", 2), ("dilation", 2), ("pad", 4)):
-        value = op.ints_attr(name)
-        if len(value) != length or (name != "pad" and min(value) < 1):
-            raise InputError(f"{where}: {name}", f"must be {length} integers in range", value)
-    groups = op.int_attr("groups")
-    if op.int_attr("channels") % groups or op.int_attr("filters") % groups:
-        raise InputError(f"{where}: groups", "must divide channels and filters", groups)
-    if min(conv_output(op)) < 1:
-        raise InputError(f"{where}: kernel", "must fit the padded input", op.ints_attr("kernel"))

@@ -8,19 +8,16 @@ trace's own folder.
 from __future__ import annotations
 
 import json
-import lzma
 import math
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archsim.arrays import read_arrays
 from archsim.errors import InputError
 from archsim.files import check_file
 from archsim.trace import (
@@ -35,15 +32,15 @@ from archsim.trace import (
     Sampled,
     Tensor,
     Trace,
-    check_trace,
+    Turn,
 )
+from archsim.trace_check import check_trace
 
 MAX_FILE_BYTES = 256 << 20
 MAX_LINE_BYTES = 1 << 20
 MAX_LINES = 1_000_000
 MAX_RANK = 16
 MAX_COUNT = 1 << 48  # elements of a tensor, and any other integer
-MAX_OPERAND_BYTES = 3 << 28  # unpacked: a small archive must not fill the memory
 
 Line = dict[str, Any]
 
@@ -91,6 +88,7 @@ def trace_lines(trace: Trace, side_file: str = "") -> Iterator[str]:
         line = {"op": op.name, "kind": op.kind}
         line |= {"inputs": list(op.inputs), "outputs": list(op.outputs), "attrs": dict(op.attrs)}
         line |= _given(epilogue=list(op.epilogue), block=op.block, source=op.source)
+        line |= _given(layouts=dict(op.layouts))
         if op.repeat != 1:
             line["repeat"] = op.repeat
         yield _dumps(line)
@@ -138,7 +136,8 @@ def read_trace(path: Path | str, kinds: Mapping[str, OpKind] = BASE_OP_KINDS) ->
             if tensor.name in tensors:
                 raise InputError(place, "every tensor must have its own name", tensor.name)
             tensors[tensor.name] = tensor
-    trace = Trace(name, tensors, tuple(ops), notes, unsupported, source)
+    values = SideFile(path) if header.get("operands") else {}
+    trace = Trace(name, tensors, tuple(ops), notes, unsupported, source, values)
     at = iter(places)
     check_trace(trace, kinds, lambda op_name: next(at))  # asked once an op, in order
     return trace
@@ -162,47 +161,24 @@ def read_operands(path: Path | str) -> dict[str, NDArray[Any]]:
     return read_arrays(file)
 
 
-def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an ``.npz`` file that nobody vouches for, by name.
+class SideFile(Mapping[str, NDArray[Any]]):
+    """The arrays of a trace's side file, which is opened when the first of them is asked for."""
 
-    Raises
-    ------
-    InputError
-        It is none, unpacks to too much, or holds anything but plain arrays.
-    """
-    try:
-        _check_archive(file)
-        with np.load(file, allow_pickle=False) as archive:
-            return dict(archive.items())
-    except _ARCHIVE_FAULTS as fault:
-        reason = str(fault).partition("\n")[0]  # numpy goes on with advice to trust the file
-        raise InputError(str(file), f"must be an .npz file of plain arrays: {reason}") from None
+    def __init__(self, trace: Path) -> None:
+        self._trace = trace
 
+    @cached_property
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return read_operands(self._trace)
 
-# what zipfile, its decompressors and numpy's reader of headers raise on bytes that are not theirs
-_ARCHIVE_FAULTS = (
-    OSError, ValueError, EOFError, RuntimeError, OverflowError, SyntaxError, TypeError,
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError,
-)  # fmt: skip
+    def __getitem__(self, ref: str) -> NDArray[Any]:
+        return self._arrays[ref]
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
 
-def _check_archive(file: Path) -> None:
-    """Refuse archives that unpack to too much, and arrays that claim more than they hold."""
-    with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        if sum(m.file_size for m in members) > MAX_OPERAND_BYTES:
-            raise InputError(str(file), f"must unpack to at most {MAX_OPERAND_BYTES:,} bytes")
-        for member in members:
-            with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = read(stream)
-                if math.prod(shape) * dtype.itemsize > member.file_size:
-                    raise InputError(f"{file}: {member.filename}", "must hold all of", shape)
+    def __len__(self) -> int:
+        return len(self._arrays)
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Line]]:
@@ -373,8 +349,11 @@ def _op(line: Line, place: str) -> Op:
         repeat=fields.count("repeat", 1, 1),
         block=fields.text("block", ""),
         source=fields.text("source", ""),
+        layouts=_layouts(fields.take("layouts", dict, "an object", {}), f"{place}: layouts"),
     )
-    fields.done("an op takes op, kind, inputs, outputs, attrs, epilogue, repeat, block, source")
+    fields.done(
+        "an op takes op, kind, inputs, outputs, attrs, epilogue, repeat, block, source, layouts"
+    )
     return op
 
 
@@ -389,3 +368,23 @@ def _attrs(values: Line, place: str) -> dict[str, Attr]:
                 raise InputError(f"{place}.{name}", f"must be at most {MAX_COUNT:,}", number)
         attrs[name] = tuple(value) if isinstance(value, list) else value
     return attrs
+
+
+def _layouts(values: Line, place: str) -> dict[str, tuple[Turn, ...]]:
+    """Return layouts of well formed turns; whether they fit their operands is `check_op`'s."""
+    layouts = {}
+    for name, turns in values.items():
+        if type(turns) is not list or not 0 < len(turns) <= MAX_RANK:
+            raise InputError(f"{place}.{name}", f"must be a list of 1 to {MAX_RANK} turns", turns)
+        layouts[name] = tuple(_turn(turn, f"{place}.{name}") for turn in turns)
+    return layouts
+
+
+def _turn(value: Any, place: str) -> Turn:
+    parts = [x for x in value if type(x) is list] if type(value) is list else []
+    numbers = [number for part in parts for number in part]
+    good = all(type(number) is int and 0 <= number <= MAX_COUNT for number in numbers)
+    if not good or len(parts) != 2 or len(value) != 2 or len(numbers) > 2 * MAX_RANK:
+        raise InputError(place, "a turn must be a shape and an order of its axes", value)
+    shape, order = parts
+    return tuple(shape), tuple(order)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archsim import trace_io
+from archsim import arrays, trace_io
 from archsim.errors import InputError
 from archsim.trace import BASE_OP_KINDS, DTYPE_BITS, Op, OpKind, Sampled, Tensor, Trace
 from archsim.trace_io import read_operands, read_trace, trace_lines, write_trace
@@ -72,7 +72,10 @@ def test_blocks_convolutions_and_declared_kinds_round_trip(tmp_path: Path) -> No
     }  # fmt: skip
     tensors = {n: Tensor(n, (2,), role="input" if n == "a" else "activation") for n in "abc"}
     ops = (
-        Op("conv", "conv", ("a", "a"), ("b",), attrs, block="stage", repeat=3),
+        Op(
+            "conv", "conv", ("a", "a"), ("b",), attrs, block="stage", repeat=3,
+            layouts={"b": (((1, 2), (1, 0)), ((2,), (0,)))},
+        ),
         Op(
             "hash",
             "hash",
@@ -99,6 +102,11 @@ Y = '{"tensor": "y", "shape": [2]}'
 RELU = (
     '{"op": "r", "kind": "vector", "inputs": ["x"], "outputs": ["y"], '
     '"attrs": {"function": "relu", "work": 2}}'
+)
+
+GEMM = (
+    '{"op": "p", "kind": "gemm", "inputs": ["x", "x"], "outputs": ["y"], '
+    '"attrs": {"m": 1, "n": 1, "k": 2, "groups": 1}}'
 )
 
 
@@ -160,7 +168,20 @@ BAD_SHAPE = "shape: must be at most 16 positive integers of product 281,474,976,
          "FILE:4: function: must be a text, not ('a',)"),
         ([HEADER, X, Y, with_line(RELU, colour=1)],
          ("FILE:4: an op takes op, kind, inputs, outputs, attrs, epilogue, repeat, block, source, "
-         "not 'colour'")),
+         "layouts, not 'colour'")),
+        ([HEADER, X, Y, with_line(RELU, layouts={"a": [[[2], [0]]]})],
+         "FILE:4: layouts: a: must be of operand a or b of a product, not 'vector'"),
+        ([HEADER, X, Y, with_line(GEMM, layouts={"c": [[[2], [0]]]})],
+         "FILE:4: layouts: c: must be of operand a or b of a product, not 'gemm'"),
+        ([HEADER, X, Y, with_line(GEMM, layouts={"a": []})],
+         "FILE:4: layouts.a: must be a list of 1 to 16 turns, not []"),
+        ([HEADER, X, Y, with_line(GEMM, layouts={"a": [[[2]]]})],
+         "FILE:4: layouts.a: a turn must be a shape and an order of its axes, not [[2]]"),
+        ([HEADER, X, Y, with_line(GEMM, layouts={"a": [[[2], [-1]]]})],
+         "FILE:4: layouts.a: a turn must be a shape and an order of its axes, not [[2], [-1]]"),
+        ([HEADER, X, Y, with_line(GEMM, layouts={"b": [[[1, 2], [1, 1]]]})],
+         ("FILE:4: layouts: b: must be shapes of 2 elements, each with an order of its axes, "
+         "not ((1, 2), (1, 1))")),
     ],
 )  # fmt: skip
 def test_faults_are_named_with_their_line(tmp_path: Path, lines: list[str], text: str) -> None:
@@ -259,7 +280,7 @@ def test_archives_that_unpack_to_too_much_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.savez_compressed(tmp_path / "t.npz", x=np.zeros(1 << 16))
-    monkeypatch.setattr(trace_io, "MAX_OPERAND_BYTES", 1 << 16)
+    monkeypatch.setattr(arrays, "MAX_OPERAND_BYTES", 1 << 16)
     with pytest.raises(InputError, match="must unpack to at most 65,536 bytes"):
         read_operands(written(tmp_path, "t.npz"))
 

@@ -92,10 +92,10 @@ def _recorded(
     model: str, output: Path | None, inputs: Path | None, keep: str, sample: int, seed: int
 ) -> tuple[Trace, dict[str, Any]]:
     """Return a model's trace and its operands' values."""
+    from archsim.arrays import read_arrays  # noqa: PLC0415
     from archsim.engines import op_kinds  # noqa: PLC0415
     from archsim.errors import InputError  # noqa: PLC0415
     from archsim.frontends.data import Recording, load_with_data  # noqa: PLC0415
-    from archsim.trace_io import read_arrays  # noqa: PLC0415
 
     if keep not in ("values", "histogram"):
         raise InputError("--keep", "must be values or histogram", keep)

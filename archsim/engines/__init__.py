@@ -10,14 +10,16 @@ import importlib
 import importlib.metadata
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archsim.engines.jobs import GemmJobs as GemmJobs
+from archsim.engines.jobs import Jobs as Jobs
 from archsim.engines.spec import AssumedClock as AssumedClock
 from archsim.engines.spec import EngineSpec as EngineSpec
 from archsim.engines.spec import SpecBatch as SpecBatch
@@ -32,55 +34,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Data = Mapping[str, NDArray[Any]]  # operand values by the refs that jobs carry
 Blocks = tuple[int | None, int | None, int | None]  # along m, n and k
-
-# ---------------------------------------------------------------------------------------- jobs
-
-
-@dataclass(frozen=True, slots=True)
-class Jobs:
-    """Commands for one engine, as equal-length arrays: row i of every field is job i.
-
-    Subclasses add the engine's command fields. ``refs`` names each job's operands in ``data`` by
-    port, where values are wanted (`Engine.reference`, data-dependent timing, RTL).
-    """
-
-    refs: tuple[Mapping[str, str], ...] | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name != "refs"}
-        if self.refs is not None:
-            lengths["refs"] = len(self.refs)
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"fields of jobs must have one length, not {lengths}")
-
-    def __len__(self) -> int:
-        name = next(f.name for f in fields(self) if f.name != "refs")
-        return len(getattr(self, name))
-
-    def take(self, rows: Ints) -> Self:
-        """Return the given rows, repeats allowed."""
-        columns = {
-            f.name: np.asarray(getattr(self, f.name))[rows]
-            for f in fields(self)
-            if f.name != "refs"
-        }
-        refs = None if self.refs is None else tuple(self.refs[i] for i in rows)
-        return type(self)(**columns, refs=refs)
-
-
-@dataclass(frozen=True, slots=True)
-class GemmJobs(Jobs):
-    """Products of buffer-resident operands: ``C[m,n] (+)= A[m,k] B[k,n]``, all folds of the array.
-
-    The command of every GEMM engine. ``accumulate`` rows add their result to partial sums that
-    stream in on port ``c``. Refs: ``a`` [m,k], ``b`` [k,n], ``c`` [m,n].
-    """
-
-    m: Ints
-    n: Ints
-    k: Ints
-    accumulate: NDArray[np.bool_]
-
 
 # ---------------------------------------------------------------------------------------- env
 
@@ -282,11 +235,15 @@ class Engine:
     accepts
         ``(spec, op) -> True | Reason``: whether the engine can run the op, dtypes aside.
     lower
-        ``(spec, op, mapping, data) -> Jobs``: one row a tile of the mapping, in its order.
+        ``(spec, op, mapping, data) -> Jobs``: one row a tile of the mapping, in its order. Where
+        `reads_values` names operands, ``data`` says by port how often each integer of the operand's
+        type is read, lowest first [2^bits], of those of which something is known; and the jobs get
+        `Jobs.refs` to tiles of operands that are known whole.
     reference
         ``(spec, jobs, data) -> [{port: array}]``: bit-true results, one mapping a job.
     time
-        ``(spec, jobs, env, data) -> Timing``.
+        ``(spec, jobs, env, data) -> Timing``; ``data`` has the tiles that `Jobs.refs` name, and
+        cuts each when it is asked for. Equal refs name equal tiles.
     actions
         ``(spec, jobs, timing) -> {action: count[n]}``.
     energy_pj
@@ -304,6 +261,12 @@ class Engine:
         ``(spec) -> bits`` of a partial sum in the buffer. It makes the engine one that takes
         products (`OpKind.tiling` ``gemm``) as tiles of m, n and k; `lower` then gets the steps of a
         mapping, and their jobs are of GEMM engines. None: it takes every op in even slices.
+    reads_values
+        ``(spec) -> ports``: operands of products, of ``a`` and ``b``, whose values decide how long
+        a job takes. Without them time is ``expected`` or a ``bound``.
+    figures
+        ``(spec, jobs) -> {name: value[n]}``: what tables show of an op beside counts, as means over
+        its occupied cycles.
     blocks
         ``(spec) -> (m, n, k)``: the extents that the engine itself cuts a product into, for tiles
         to be multiples of; None along an axis that streams, where any extent suits it.
@@ -343,6 +306,8 @@ class Engine:
     dtypes: Callable[[Any], frozenset[str]] | None = None
     peak_macs: Callable[[Any], int] = lambda spec: 0
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
+    reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
+    figures: Callable[[Any, Any], Mapping[str, Any]] | None = None
     blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     op_kinds: tuple[OpKind, ...] = ()

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from archsim.errors import InputError
 from archsim.frontends.options import Options, Value
 from archsim.frontends.policy import DEFAULT
-from archsim.trace import BASE_OP_KINDS, OpKind, Trace, check_trace
+from archsim.trace import BASE_OP_KINDS, OpKind, Trace
+from archsim.trace_check import check_trace
 
 if TYPE_CHECKING:
     from archsim.frontends.data import Run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -25,14 +24,13 @@ from archsim.engines import (
     NoRtl,
     Port,
     Timing,
-    discover,
-    metrics,
     op_kinds,
 )
 from archsim.mapping import GemmMapping, SliceMapping
 from archsim.result import Result
 from archsim.simulate import simulate
-from archsim.trace import Op, OpKind, Tensor, Trace, check_trace
+from archsim.trace import Op, OpKind, Tensor, Trace
+from archsim.trace_check import check_trace
 
 PRODUCT = OpKind(
     "boolean_product", {"m": int, "n": int, "k": int},
@@ -98,36 +96,6 @@ GRID = Engine(
     blocks=lambda spec: (spec.side, spec.side, None),
     op_kinds=(PRODUCT, COUNT),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Point:
-    value: str
-    engine: Engine
-
-    def load(self) -> Engine:
-        return self.engine
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Install an engine as a package's entry point would."""
-    real = importlib.metadata.entry_points
-
-    def installed(engine: Engine) -> None:
-        def entry_points(*, group: str) -> Any:
-            return (
-                [Point("grid:ENGINE", engine)] if group == "archsim.engines" else real(group=group)
-            )
-
-        monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
-        discover.cache_clear()
-        metrics.cache_clear()
-
-    yield installed
-    monkeypatch.undo()
-    discover.cache_clear()
-    metrics.cache_clear()
 
 
 def trace() -> Trace:

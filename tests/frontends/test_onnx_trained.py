@@ -18,7 +18,8 @@ from archsim.frontends import load
 from archsim.frontends.onnx.model import read_model
 from archsim.frontends.onnx.shapes import infer
 from archsim.frontends.options import Options
-from archsim.trace import BASE_OP_KINDS, Trace, as_gemm, check_trace
+from archsim.trace import BASE_OP_KINDS, Trace, as_gemm
+from archsim.trace_check import check_trace
 from archsim.trace_io import read_trace
 from tests.frontends.conftest import FOLDER, ROOT, Trained
 from tests.frontends.graphs import Array

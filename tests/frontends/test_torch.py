@@ -18,7 +18,8 @@ from archsim.design import load_design
 from archsim.errors import InputError, MissingExtra
 from archsim.frontends import load
 from archsim.simulate import simulate
-from archsim.trace import BASE_OP_KINDS, Gemm, Trace, as_gemm, check_trace
+from archsim.trace import BASE_OP_KINDS, Gemm, Trace, as_gemm
+from archsim.trace_check import check_trace
 from archsim.trace_io import read_trace, write_trace
 
 HERE = "tests.frontends.torch_models"

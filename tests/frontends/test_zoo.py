@@ -16,7 +16,8 @@ import pytest
 
 from archsim.errors import InputError
 from archsim.frontends import load, names
-from archsim.trace import BASE_OP_KINDS, Gemm, Trace, as_gemm, check_trace
+from archsim.trace import BASE_OP_KINDS, Gemm, Trace, as_gemm
+from archsim.trace_check import check_trace
 
 
 def weights(trace: Trace) -> int:

@@ -18,7 +18,7 @@ from archsim.engines.vector.functions import FUNCTIONS
 from archsim.engines.vector.spec import MAX_BEATS, VectorJobs, VectorSpec, accepts, lower
 from archsim.errors import InputError
 from archsim.formats.requantise import fixed_point
-from archsim.planner import Whole
+from archsim.slices import Whole
 from archsim.trace import VECTOR_PASSES, Op, Tensor
 
 SPEC = VectorSpec(lanes=4)
