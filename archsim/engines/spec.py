@@ -61,6 +61,11 @@ class SpecBatch:
         setattr(self, name, value)
         return value
 
+    def specs(self) -> list[EngineSpec]:
+        """Return the spec of each row."""
+        every = self._specs if self._source is None else self._source.specs()
+        return [every[row] for row in self._rows]
+
     def take(self, rows: Ints) -> SpecBatch:
         """Return the batch with the given rows, repeats allowed."""
         batch = object.__new__(SpecBatch)

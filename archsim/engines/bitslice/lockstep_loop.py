@@ -32,8 +32,8 @@ def run(steps: Ints, rows: Ints, stages: int, env: Env, *, accumulate: bool) -> 
     waiting = queued = out = 0
     lacks: str | None = None  # what was missing a cycle ago
     cycle = 1
-    for name in wanted:
-        offered[name] = wanted[name] > 0 and may_offer(ports[name], 0, 0)
+    for name, count in wanted.items():
+        offered[name] = count > 0 and may_offer(ports[name], 0, 0)
     while True:
         for name, count in wanted.items():
             offered[name] |= taken[name] < count and may_offer(ports[name], taken[name], cycle)

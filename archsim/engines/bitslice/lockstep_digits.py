@@ -1,0 +1,163 @@
+"""How long lockstep arrays work on a beat: from operands' values, or from shares of their digits.
+
+**laconic.** Element (i, s) of the encoded operand's beat, s the slice, has ``x[i, s]`` terms and
+element (j, s) of the other's ``y[j, s]``. All pairs of PEs take all pairs of terms of a slice by
+turns, the longest list of one operand against the longest of the other: a beat takes
+``max over s of (max over i of x) (max over j of y)`` cycles.
+
+**bitlet.** PE row i takes one set bit of each significance w a cycle, so a beat takes the
+``max over i and w`` of how many of the group's elements have bit w set.
+
+A beat takes one cycle at least.
+
+**Without values** digits are taken as independent: of one integer's positions, and of integers.
+The mean over all beats is then exact arithmetic on the shares of digits that are not zero. It is an
+expectation and no bound: neighbouring digits do depend on each other, and so do activations.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from archsim.engines import Floats, Ints
+from archsim.engines.bitslice.spec import BitsliceSpec
+from archsim.formats.digits import encode, integers, nonzero_digits, nonzero_shares, rounded_normal
+
+ASSUMED_SIGMA = 25.0  # of 8-bit integers, where nothing is known of an operand
+
+
+def beat_cycles(spec: BitsliceSpec, a: Ints, b: Ints) -> Ints:
+    """Return how long each beat of a job takes: [folds, beats].
+
+    Parameters
+    ----------
+    a, b
+        Operands [m, k] and [k, n]. Of bitlet only the encoded one is read.
+    """
+    encoded, other = (a, b.T) if spec.encoded == "a" else (b.T, a)  # [lanes, k]
+    if spec.pe == "bitlet":
+        digits = encode(encoded, spec.encoded_bits, spec.encoding) != 0
+        sets = _grouped(digits, spec.group).sum(axis=2)  # [lanes, beats, weights]
+        by_row = _tallest(sets.max(axis=2), spec.cols)
+        across = -(-len(other) // spec.rows)
+        return np.maximum(1, np.repeat(by_row, across, axis=0))
+    longest = [
+        _tallest(nonzero_digits(operand, bits, spec.encoding), lanes)
+        for operand, bits, lanes in (
+            (encoded, spec.encoded_bits, spec.cols), (other, spec.other_bits, spec.rows),
+        )
+    ]  # fmt: skip
+    x, y = (_grouped(terms, spec.group) for terms in longest)  # [folds that way, beats, group]
+    found = np.ones((len(x), len(y), x.shape[1]), np.int64)
+    for s in range(spec.group):
+        np.maximum(found, x[:, None, :, s] * y[None, :, :, s], out=found)
+    return found.reshape(-1, x.shape[1])
+
+
+def _grouped(values: Any, group: int) -> Any:
+    """Return [lanes, k, ...] as [lanes, beats, group, ...], with zeros at the end."""
+    lanes, k, *rest = values.shape
+    beats = -(-k // group)
+    whole = np.zeros((lanes, beats * group, *rest), np.int64)
+    whole[:, :k] = values
+    return whole.reshape(lanes, beats, group, *rest)
+
+
+def _tallest(values: Ints, lanes: int) -> Ints:
+    """Return the greatest value among each fold's lanes: [folds, ...]."""
+    starts = np.arange(0, len(values), lanes)
+    found: Ints = np.maximum.reduceat(values, starts, axis=0)
+    return found
+
+
+# ------------------------------------------------------------------------------- without values
+
+
+def unknown(spec: BitsliceSpec) -> Floats:
+    """Return the row of `BitsliceJobs.nonzero` that says nothing."""
+    return np.full(sum(len(shares) for shares in _assumed(spec)), np.nan)
+
+
+def shares(spec: BitsliceSpec, nonzero: Floats) -> list[Floats]:
+    """Return shares of digits that are not zero, of the encoded operand and, if read, the other.
+
+    Parameters
+    ----------
+    nonzero
+        A row of `BitsliceJobs.nonzero`, which has A before B. What is not known in it is as of
+        rounded normal numbers.
+    """
+    assumed = _assumed(spec)
+    if len(assumed) == 1:
+        return [np.where(np.isnan(nonzero), assumed[0], nonzero)]
+    a_positions = len(assumed[0 if spec.encoded == "a" else 1])
+    a, b = nonzero[:a_positions], nonzero[a_positions:]
+    told = (a, b) if spec.encoded == "a" else (b, a)
+    return [np.where(np.isnan(t), s, t) for t, s in zip(told, assumed, strict=True)]
+
+
+@cache
+def _assumed(spec: BitsliceSpec) -> list[Floats]:
+    widths = [spec.encoded_bits, spec.other_bits][: 2 if spec.pe == "laconic" else 1]
+    return [nonzero_shares(_assumed_tally(bits), bits, spec.encoding) for bits in widths]
+
+
+def _assumed_tally(bits: int) -> Floats:
+    return rounded_normal(ASSUMED_SIGMA * 2.0 ** (bits - 8), bits)
+
+
+def longest_beat(spec: BitsliceSpec) -> int:
+    """Return the most cycles that a beat can take."""
+    if spec.pe == "bitlet":
+        return spec.group
+    most, others = most_terms(spec)
+    return most * others
+
+
+@cache
+def most_terms(spec: BitsliceSpec) -> list[int]:
+    """Return the most terms of an element of the encoded operand, and of the other."""
+    widths = (spec.encoded_bits, spec.other_bits)
+    return [int(nonzero_digits(integers(b), b, spec.encoding).max()) for b in widths]
+
+
+def mean_beat(
+    spec: BitsliceSpec, shares: list[Floats], lanes: int, others: int, group: int
+) -> float:
+    """Return how long a beat takes on average.
+
+    Parameters
+    ----------
+    shares
+        Of digits that are not zero, as `shares` returns them.
+    lanes, others, group
+        Elements of the encoded operand's slices that are not beyond an edge, of the other's, and
+        slices.
+    """
+    if spec.pe == "bitlet":
+        set_bits = [_below(np.full(group, share)) for share in shares[0]]
+        at_most = np.prod(set_bits, axis=0) ** lanes  # P(no row or significance has more than n)
+        return float(1 + (1 - at_most[1:]).sum())
+    x, y = (
+        _below(share, cap) ** count
+        for share, cap, count in zip(shares, most_terms(spec), (lanes, others), strict=True)
+    )
+    limits = np.arange(1, (len(x) - 1) * (len(y) - 1) + 1)
+    x_is = np.diff(x, prepend=0)
+    y_fits = np.array([y[np.minimum(limits // max(n, 1), len(y) - 1)] for n in range(len(x))])
+    y_fits[0] = 1  # no terms, no cycles
+    at_most = (x_is @ y_fits) ** group
+    return float(1 + (1 - at_most).sum())
+
+
+def _below(shares: Floats, most: int | None = None) -> Floats:
+    """Return the probability of at most n digits that are not zero, for n from 0 on."""
+    share_of = np.ones(1)
+    for share in shares:
+        share_of = np.convolve(share_of, [1 - share, share])
+    share_of = share_of[: None if most is None else most + 1]
+    found: Floats = np.cumsum(share_of) / share_of.sum()
+    return found

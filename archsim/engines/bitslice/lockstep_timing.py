@@ -1,0 +1,308 @@
+"""Cycles of lockstep arrays: closed forms at ideal ports, recurrences where ports stall.
+
+One job is a grid of folds, each a ``cols x rows`` tile of C, or of its transpose where ``b`` is
+encoded. A fold has a beat for each ``group`` slices of k. `lockstep_digits` says how long a beat is
+worked on.
+
+**A beat** is taken into the cells at the array's edges, and worked on from the next cycle on. In
+the last cycle of that the next one is taken. So beats follow without a gap.
+
+**A fold** ends with its last beat's work. ``stages`` cycles later its sums are in the drain
+registers, all at once, and its rows leave, one a cycle. The next fold may end in the cycle in which
+the last row leaves its register, no earlier; all that the array still has to do comes after it and
+holds no row back, so nothing waits for itself.
+
+**Ideal ports.** The first beat is taken in cycle 1. With ``work`` of a fold the sum of its beats'
+cycles, the first fold ends in cycle ``1 + work`` and each next one
+``max(work, stages + rows of the fold before)`` after the one before. The last fold's bottom row
+goes ``stages + its rows + 1`` cycles after its end, and the next command can be accepted one later.
+
+**Accounts.** A cycle in which a beat is worked on is ``busy``. ``fill`` is the cycle of the command
+and the one that takes the first beat. Another cycle without a beat is charged to the operand that
+was missing the cycle before; a cycle in which a fold may not end, or after the last fold has, to
+what the row at the port waits for, or else to ``drain``.
+
+**Without values** of the operands, work is the mean that `lockstep_digits` finds, each fold's
+rounded to whole cycles and spread evenly over its beats; ``lo`` and ``hi`` are for beats that all
+take one cycle, and the most that a beat can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import NO_STALLS, Data, Env, Ints, Rate, SpecBatch, Timing
+from archsim.engines.bitslice import lockstep_loop, lockstep_recurrence
+from archsim.engines.bitslice.jobs import BitsliceJobs
+from archsim.engines.bitslice.lockstep_digits import beat_cycles, longest_beat, mean_beat, shares
+from archsim.engines.bitslice.spec import BitsliceSpec
+from archsim.engines.gemm import PORTS
+from archsim.engines.offers import check_ports, is_ideal
+
+STAGES = {"laconic": 3, "bitlet": 2}  # from handing out to a sum; as in the PEs' RTL
+FILL_CYCLES = 2
+
+
+def time(
+    spec: BitsliceSpec | SpecBatch,
+    jobs: BitsliceJobs,
+    env: Env = NO_STALLS,
+    data: Data | None = None,
+) -> Timing:
+    """Return the cycles of each job; a batch of specs pairs with the jobs row by row.
+
+    Exact where jobs name the operands that the PE's time depends on, and ``data`` has them.
+    """
+    check_ports(env, PORTS)
+    ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
+    times = [_none(len(jobs)) for _ in range(3)]
+    exact = data is not None
+    for one, rows in by_spec(spec, len(jobs)):
+        some = jobs.take(rows)
+        known = _known(one, some, data)
+        exact &= bool(known.all())
+        for i in np.flatnonzero(known).tolist():
+            assert data is not None
+            found = _exact(one, some, i, ports, data)
+            for each in times:
+                each.put(rows[i], found)
+        rest = np.flatnonzero(~known)
+        if len(rest):
+            for each, work in zip(times, _works(one, some.take(rest)), strict=True):
+                each.put(rows[rest], _of_folds(one, some.take(rest), work, ports))
+    likely, lo, hi = times
+    split = likely.split()
+    beats = _beats(spec, jobs)
+    bounds = {} if exact else {"kind": "expected", "lo": lo.cycles, "hi": hi.cycles}
+    return Timing(likely.cycles, likely.cycles + 1, split, beats, **cast(Any, bounds))
+
+
+def by_spec(spec: BitsliceSpec | SpecBatch, count: int) -> Iterator[tuple[BitsliceSpec, Ints]]:
+    """Yield each different spec and the rows that it stands for."""
+    if not isinstance(spec, SpecBatch):
+        yield spec, np.arange(count)
+        return
+    rows: dict[BitsliceSpec, list[int]] = {}
+    for row, one in enumerate(spec.specs()):
+        rows.setdefault(cast(BitsliceSpec, one), []).append(row)
+    for one, its_rows in rows.items():
+        yield one, np.array(its_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """Cycles of some jobs, and those of them in which a beat was worked on, or a port missed."""
+
+    cycles: Ints
+    busy: Ints
+    stalls: Mapping[str, Ints]
+
+    def put(self, rows: Any, some: _Times) -> None:
+        self.cycles[rows], self.busy[rows] = some.cycles, some.busy
+        for port, stalled in some.stalls.items():
+            self.stalls[port][rows] = stalled
+
+    def split(self) -> dict[str, Ints]:
+        found = {"busy": self.busy, "fill": np.full_like(self.cycles, FILL_CYCLES)}
+        found |= {f"stall.{port}": self.stalls[port] for port in PORTS}
+        found["drain"] = self.cycles + 1 - sum(found.values())
+        return found
+
+
+def _none(count: int) -> _Times:
+    cycles, busy, *stalls = np.zeros((2 + len(PORTS), count), np.int64)
+    return _Times(cycles, busy, dict(zip(PORTS, stalls, strict=True)))
+
+
+# ---------------------------------------------------------------------------------------- folds
+
+
+@dataclass(frozen=True, slots=True)
+class _Folds:
+    """Folds of n jobs: down and across the array's grid, rows of C in the last ones, beats."""
+
+    down: Ints
+    across: Ints
+    last_rows: Ints
+    last_others: Ints
+    beats: Ints
+    last_group: Ints
+
+
+def _folds(spec: BitsliceSpec, jobs: BitsliceJobs) -> _Folds:
+    lanes, others = (jobs.m, jobs.n) if spec.encoded == "a" else (jobs.n, jobs.m)
+    down, across = -(-lanes // spec.cols), -(-others // spec.rows)
+    beats = -(-jobs.k // spec.group)
+    return _Folds(
+        down=down,
+        across=across,
+        last_rows=lanes - (down - 1) * spec.cols,
+        last_others=others - (across - 1) * spec.rows,
+        beats=beats,
+        last_group=jobs.k - (beats - 1) * spec.group,
+    )
+
+
+def _beats(spec: BitsliceSpec | SpecBatch, jobs: BitsliceJobs) -> Mapping[str, Ints]:
+    operands, results = np.zeros((2, len(jobs)), np.int64)
+    for one, rows in by_spec(spec, len(jobs)):
+        some = jobs.take(rows)
+        folds = _folds(one, some)
+        operands[rows] = folds.down * folds.across * folds.beats
+        results[rows] = (some.m if one.encoded == "a" else some.n) * folds.across
+    return {"a": operands, "b": operands, "c": results * jobs.accumulate, "result": results}
+
+
+# ---------------------------------------------------------------------------------- with values
+
+
+def _known(spec: BitsliceSpec, jobs: BitsliceJobs, data: Data | None) -> NDArray[np.bool_]:
+    """Return of which jobs the values that decide on time are there."""
+    ports = reads_values(spec)
+    if data is None or jobs.refs is None:
+        return np.zeros(len(jobs), np.bool_)
+    return np.array([all(refs.get(port) in data for port in ports) for refs in jobs.refs], np.bool_)
+
+
+def reads_values(spec: BitsliceSpec) -> tuple[str, ...]:
+    """Return the ports whose values time depends on."""
+    return ("a", "b") if spec.pe == "laconic" else (spec.encoded,)
+
+
+def _exact(spec: BitsliceSpec, jobs: BitsliceJobs, i: int, ports: Env, data: Data) -> _Times:
+    assert jobs.refs is not None
+    m, n, k = (int(extent[i]) for extent in (jobs.m, jobs.n, jobs.k))
+    shapes = {"a": (m, k), "b": (k, n)}
+    operands = {port: np.zeros(shape, np.int64) for port, shape in shapes.items()}
+    for port in reads_values(spec):
+        operands[port] = np.asarray(data[jobs.refs[i][port]], np.int64)
+    steps = beat_cycles(spec, operands["a"], operands["b"])
+    folds = _folds(spec, jobs.take(np.array([i])))
+    rows = np.full((folds.down[0], folds.across[0]), spec.cols)
+    rows[-1] = folds.last_rows[0]
+    return _run(spec, steps, rows.ravel(), ports, accumulate=bool(jobs.accumulate[i]))
+
+
+def _run(spec: BitsliceSpec, steps: Ints, rows: Ints, ports: Env, *, accumulate: bool) -> _Times:
+    """Return the times of one job, whose beats are worked on for ``steps`` [folds, beats]."""
+    stages, busy = STAGES[spec.pe], int(steps.sum())
+    if not ports:
+        work = steps.sum(axis=1)
+        end = 1 + work[0] + np.maximum(work[1:], stages + rows[:-1]).sum()
+        cycles = int(end + stages + rows[-1] + 1)
+        stalls = dict.fromkeys(PORTS, 0)
+    else:
+        rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
+        if len(rates) == len(ports):
+            run = lockstep_recurrence.run(steps, rows, stages, rates, accumulate=accumulate)
+        else:
+            run = lockstep_loop.run(steps, rows, stages, ports, accumulate=accumulate)
+        cycles, stalls = run.cycles, dict(run.stalls)
+    return _Times(cast(Any, cycles), cast(Any, busy), cast(Any, stalls))
+
+
+# ------------------------------------------------------------------------------- without values
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Cycles that folds of n jobs are worked on; inner ones, at the right, the bottom, both."""
+
+    inner: Ints
+    right: Ints
+    bottom: Ints
+    corner: Ints
+
+
+def _works(spec: BitsliceSpec, jobs: BitsliceJobs) -> tuple[_Work, _Work, _Work]:
+    """Return the work that is expected, the least and the most."""
+    folds = _folds(spec, jobs)
+    everywhere = [_Work(*(folds.beats * each,) * 4) for each in (1, longest_beat(spec))]
+    full, others = np.full_like(folds.last_rows, spec.cols), np.full_like(folds.down, spec.rows)
+    likely = (
+        _mean_work(spec, jobs, folds, lanes, other)
+        for lanes in (full, folds.last_rows)
+        for other in (others, folds.last_others)
+    )
+    return _Work(*likely), everywhere[0], everywhere[1]
+
+
+def _mean_work(
+    spec: BitsliceSpec, jobs: BitsliceJobs, folds: _Folds, lanes: Ints, others: Ints
+) -> Ints:
+    """Return the mean work of folds with so many lanes of either operand, in whole cycles."""
+    nonzero, shares_of = np.unique(jobs.nonzero, axis=0, return_inverse=True)
+    rows = np.stack([shares_of.reshape(-1), lanes, others, folds.last_group], axis=1)
+    cases, of_case = np.unique(rows, axis=0, return_inverse=True)
+    every = [shares(spec, row) for row in nonzero]
+    means = np.array(
+        [
+            [mean_beat(spec, every[row], x, y, group) for group in (spec.group, last)]
+            for row, x, y, last in cases.tolist()
+        ]
+    )[of_case.reshape(-1)]
+    work: Ints = np.rint((folds.beats - 1) * means[:, 0] + means[:, 1]).astype(np.int64)
+    return work
+
+
+def _of_folds(spec: BitsliceSpec, jobs: BitsliceJobs, work: _Work, ports: Env) -> _Times:
+    folds, stages = _folds(spec, jobs), STAGES[spec.pe]
+    if ports:
+        return _at_ports(spec, jobs, folds, work, ports)
+    top = folds.down > 1  # there are folds above the bottom ones
+    first = np.where(
+        top,
+        np.where(folds.across > 1, work.inner, work.right),
+        np.where(folds.across > 1, work.bottom, work.corner),
+    )
+    after_full, after_last = stages + spec.cols, stages + folds.last_rows
+
+    def row_of_folds(inner: Ints, right: Ints, before: Any) -> Ints:
+        """Return how long folds take that follow others of their row."""
+        found: Ints = np.where(
+            folds.across > 1,
+            (folds.across - 2) * np.maximum(inner, before) + np.maximum(right, before),
+            0,
+        )
+        return found
+
+    leftmost = np.where(folds.across > 1, work.inner, work.right)
+    leftmost_below = np.where(folds.across > 1, work.bottom, work.corner)
+    upper = (folds.down - 1) * row_of_folds(work.inner, work.right, after_full)
+    upper = upper + np.maximum(folds.down - 2, 0) * np.maximum(leftmost, after_full)
+    lower = row_of_folds(work.bottom, work.corner, after_last)
+    lower = lower + np.where(top, np.maximum(leftmost_below, after_full), 0)
+    cycles = 1 + first + upper + lower + stages + folds.last_rows + 1
+    return _Times(cycles, _busy(folds, work), {port: np.zeros_like(cycles) for port in PORTS})
+
+
+def _busy(folds: _Folds, work: _Work) -> Ints:
+    across, down = folds.across - 1, folds.down - 1
+    found: Ints = down * (across * work.inner + work.right) + across * work.bottom + work.corner
+    return found
+
+
+def _at_ports(
+    spec: BitsliceSpec, jobs: BitsliceJobs, folds: _Folds, work: _Work, ports: Env
+) -> _Times:
+    """Return what jobs take whose work is spread evenly over the beats of each fold."""
+    found = _none(len(jobs))
+    columns = np.stack(
+        [folds.down, folds.across, folds.beats, folds.last_rows, jobs.accumulate,
+         work.inner, work.right, work.bottom, work.corner], axis=1,
+    )  # fmt: skip
+    cases, of_case = np.unique(columns, axis=0, return_inverse=True)
+    for case, (down, across, beats, last_rows, accumulate, *works) in enumerate(cases.tolist()):
+        spread = [np.diff(np.arange(beats + 1) * each // beats) for each in works]
+        steps = np.empty((down, across, beats), np.int64)
+        steps[:-1, :-1], steps[:-1, -1], steps[-1, :-1], steps[-1, -1] = spread
+        rows = np.full((down, across), spec.cols)
+        rows[-1] = last_rows
+        one = _run(spec, steps.reshape(-1, beats), rows.ravel(), ports, accumulate=bool(accumulate))
+        found.put(of_case.reshape(-1) == case, one)
+    return found
