@@ -15,7 +15,7 @@ from archsim.reproduce.row import EXPLAINED_ABOVE_PERCENT, Paper, Row, Section
 from archsim.reproduce.text import deviation, value
 
 MIDDLE, REACH = 80.0, 72.0  # of the small chart beside a row: where they agree, and its half width
-MOST = 4.0  # the ratio at its ends
+MOST = 2.0  # the ratio at its ends
 
 
 def write(paper: Paper, sections: Sequence[Section], folder: Path) -> tuple[Path, ...]:
@@ -38,6 +38,7 @@ def html(paper: Paper, sections: Sequence[Section]) -> str:
         facts=_facts(sections),
         sections=[
             {"title": s.title, "short": s.title.split(":")[0], "notes": s.notes,
+             "causes": any(row.cause for row in s.rows),
              "rows": [_shown(row) for row in s.rows]}
             for s in sections
         ],
@@ -54,8 +55,8 @@ def verdict(sections: Sequence[Section]) -> str:
     both = [abs(percent) for percent in found if percent is not None]
     near = sum(percent <= EXPLAINED_ABOVE_PERCENT for percent in both)
     return (
-        f"{near} of {len(both)} published numbers with an answer are within "
-        f"{EXPLAINED_ABOVE_PERCENT:g} % of ours; each of the others names its cause."
+        f"Of {len(both)} published numbers that archsim has an answer to, {near} are within "
+        f"{EXPLAINED_ABOVE_PERCENT:g} % of it. Each of the others names its cause."
     )
 
 
