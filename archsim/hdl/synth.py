@@ -21,6 +21,7 @@ from archsim.errors import ArchsimError, InputError
 from archsim.hdl import yosys
 from archsim.hdl.synth_liberty import Liberty, read_liberty
 from archsim.hdl.synth_netlist import flatten
+from archsim.hdl.synth_recipes import RECIPES, Recipe
 from archsim.hdl.synth_timing import TREE_FANOUT, tree_area_um2, worst_path
 
 Target = Literal["generic", "liberty", "ecp5", "ice40", "xilinx"]
@@ -32,34 +33,6 @@ TREES = f"nets with more than {TREE_FANOUT} readers are given a tree of buffers,
 HIERARCHY = (
     "hierarchy kept: nothing is optimised across modules (flattening a 4 x 4 systolic array moved "
     "area by -7 to +2 % and delay by -8 to +5 %)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A way to map logic: an ABC script and the parallel-prefix adder that carries use.
-
-    Parameters
-    ----------
-    adder
-        A file of Yosys' ``choices`` folder, or empty for Yosys' own (Brent-Kung).
-    """
-
-    name: str
-    adder: str
-    script: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        return f"{self.name} with {self.adder or 'brent-kung'} adders, Booth multipliers"
-
-
-_CLEAN = ("strash", "ifraig", "scorr", "strash")
-_SIZE = ("topo", "upsize {D}", "dnsize {D}")  # no `buffer`: it strings buffers into chains
-RECIPES = (
-    Recipe("dch-nf", "kogge-stone", (*_CLEAN, "&get -n", "&dch -f", "&nf {D}", "&put", *_SIZE)),
-    Recipe("dch-map", "kogge-stone", (*_CLEAN, "dch", "map {D}", *_SIZE)),
-    Recipe("nf", "sklansky", (*_CLEAN, "&get -n", "&nf {D}", "&put", *_SIZE)),
 )
 
 
@@ -83,6 +56,8 @@ class SynthResult:
         Longest path from register to register, through the whole design (``liberty`` only).
     fmax_mhz, fmax_source
         1 / delay, or the router's figure; and in words how it was got.
+    target_ps
+        The clock that sizing was done for; None for the shortest path.
     netlist
         Yosys' JSON of the mapped modules, if it was asked for.
     """
@@ -99,6 +74,7 @@ class SynthResult:
     fmax_mhz: float | None = None
     fmax_source: str = ""
     recipe: str = ""
+    target_ps: float | None = None
     library: str = ""
     tools: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -119,6 +95,7 @@ def synthesise(
     liberty: str | Path | Liberty | None = None,
     recipes: Sequence[Recipe] = RECIPES,
     flat: bool = False,
+    kept: Sequence[str] = (),
     dont_use: Sequence[str] = (),
     pnr: bool = False,
     keep_netlist: bool = False,
@@ -135,6 +112,9 @@ def synthesise(
         area x delay is returned, both figures from that run.
     flat
         Dissolve the hierarchy first (``liberty`` only): slower, a few percent smaller.
+    kept
+        Modules that stay when all else dissolves into them and into the top: a PE that stands
+        many times, with what it is made of inside. Means ``flat``.
     dont_use
         Cell name patterns (``*_0``) beside the cells that the library itself marks.
     pnr
@@ -158,25 +138,68 @@ def synthesise(
         raise InputError(f"target {target}", "a cell library goes with target 'liberty'", fix=fix)
     if pnr and target not in {"ecp5", "ice40"}:
         raise InputError("pnr", "place and route is for ecp5 and ice40", target)
-    for pattern in dont_use:
-        if not re.fullmatch(r"[\w*?$.]+", pattern):
-            raise InputError("dont_use", "must be a cell name, * and ? allowed", pattern)
     started = time.perf_counter()
+    if liberty is not None:
+        runs = explore(
+            verilog, top, liberty,
+            recipes=recipes, flat=flat, kept=kept, dont_use=dont_use, timed=timed,
+        )  # fmt: skip
+        result = min(runs, key=lambda r: (r.area_um2 or 0.0) * (r.delay_ps or 1.0))
+        return _finished(result, started, keep_netlist)
     with _scratch(verilog) as folder:
         if target == "generic":
             result = _generic(folder, top)
-        elif liberty is None:
+        else:
             from archsim.hdl.synth_fpga import synthesise_fpga  # noqa: PLC0415
 
             result = synthesise_fpga(folder, top, target, pnr=pnr)
-        else:
-            library = liberty if isinstance(liberty, Liberty) else read_liberty(liberty)
-            shutil.copyfile(library.path, folder / "cells.lib")
-            runs = [
-                _mapped(folder, top, library, recipe=r, flat=flat, dont_use=dont_use, timed=timed)
-                for r in recipes
-            ]
-            result = min(runs, key=lambda r: (r.area_um2 or 0.0) * (r.delay_ps or 1.0))
+    return _finished(result, started, keep_netlist)
+
+
+def explore(
+    verilog: str,
+    top: str,
+    liberty: str | Path | Liberty,
+    *,
+    recipes: Sequence[Recipe] = RECIPES,
+    targets_ps: Sequence[float] = (),
+    flat: bool = False,
+    kept: Sequence[str] = (),
+    dont_use: Sequence[str] = (),
+    timed: bool = True,
+) -> Iterator[SynthResult]:
+    """Map Verilog to a cell library by every recipe, for the shortest path and for clock targets.
+
+    A target that a recipe does not reach would end in its shortest path again and is left out.
+    Results have their netlists; the other parameters are those of `synthesise`.
+
+    Raises
+    ------
+    InputError
+        For a top or library that cannot be.
+    YosysError
+        When synthesis fails; with the tool's last lines.
+    """
+    for what, names in (("top", (top,)), ("kept", kept)):
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z_][\w.]*", name):
+                raise InputError(what, "must be a Verilog module name", name)
+    for pattern in dont_use:
+        if not re.fullmatch(r"[\w*?$.]+", pattern):
+            raise InputError("dont_use", "must be a cell name, * and ? allowed", pattern)
+    library = liberty if isinstance(liberty, Liberty) else read_liberty(liberty)
+    with _scratch(verilog) as folder:
+        shutil.copyfile(library.path, folder / "cells.lib")
+        design = _Mapping(folder, top, library, flat or bool(kept), kept, dont_use, timed)
+        for recipe in recipes:
+            shortest = design.mapped(recipe)
+            yield shortest
+            for target_ps in targets_ps:
+                if target_ps > (shortest.delay_ps or 0.0):
+                    yield design.mapped(recipe, target_ps)
+
+
+def _finished(result: SynthResult, started: float, keep_netlist: bool) -> SynthResult:
     netlist = result.netlist if keep_netlist else None
     return replace(result, netlist=netlist, seconds=round(time.perf_counter() - started, 2))
 
@@ -259,63 +282,94 @@ def _generic(folder: Path, top: str) -> SynthResult:
     )  # fmt: skip
 
 
-def _mapped(
-    folder: Path,
-    top: str,
-    library: Liberty,
-    *,
-    recipe: Recipe,
-    flat: bool,
-    dont_use: Sequence[str],
-    timed: bool,
-) -> SynthResult:
-    skip = " ".join(f"-dont_use {pattern}" for pattern in dont_use)
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """A design in a folder, and how it is to be mapped to a library."""
+
+    folder: Path
+    top: str
+    library: Liberty
+    flat: bool
+    kept: Sequence[str]
+    dont_use: Sequence[str]
+    timed: bool
+
+    def mapped(self, recipe: Recipe, target_ps: float | None = None) -> SynthResult:
+        """Return what a recipe makes of it."""
+        (self.folder / "drive").write_text(_drive(self.library))
+        (self.folder / "abc").write_text(recipe.commands(target_ps))
+        yosys.run(
+            [
+                f"read_rtlil {self._gates(recipe.adder)}",
+                f"abc -liberty cells.lib -constr drive -script abc {self._skipped}",
+                "setundef -zero",
+                "opt_clean -purge",
+                f"tee -q -o stat.json stat -json -liberty cells.lib -top {self.top}",
+                "write_json netlist.json",
+            ],
+            self.folder,
+        )
+        return self._result(recipe, target_ps)
+
+    @property
+    def _skipped(self) -> str:
+        return " ".join(f"-dont_use {pattern}" for pattern in self.dont_use)
+
+    def _gates(self, adder: str) -> str:
+        """Return the file of the design in plain gates and library flip-flops."""
+        name = f"gates_{adder}.il"
+        if not (self.folder / name).exists():
+            yosys.run(
+                [
+                    *_read(self.top),
+                    *(f"setattr -mod -set keep_hierarchy 1 {part}" for part in self.kept),
+                    f"synth {'-flatten' if self.flat else ''} -top {self.top} -booth "
+                    + (f"-extra-map +/choices/{adder}.v" if adder else ""),
+                    f"dfflibmap -liberty cells.lib {self._skipped}",
+                    "opt_clean",
+                    f"write_rtlil {name}",
+                ],
+                self.folder,
+            )
+        return name
+
+    def _result(self, recipe: Recipe, target_ps: float | None) -> SynthResult:
+        top, library = self.top, self.library
+        modules, total, version = read_stat(self.folder)
+        netlist = json.loads((self.folder / "netlist.json").read_text())["modules"]
+        cells = leaf_cells(total, modules)
+        timed = self.timed and sum(cells.values()) <= MAX_TIMED_CELLS
+        path = worst_path(flatten(netlist, top, library)) if timed else None
+        trees = tree_area_um2(netlist, library)
+        area = {name: m["area"] + trees[name] for name, m in modules.items() if "area" in m}
+        return SynthResult(
+            top, "liberty",
+            cells=cells,
+            gate_equivalents=round(area[top] / library.nand2_area_um2, 1),
+            area_um2=area[top],
+            sequential_um2=total["sequential_area"],
+            module_um2=area,
+            delay_ps=round(path.delay_ps, 1) if path else None,
+            fmax_mhz=round(1e6 / path.delay_ps, 1) if path else None,
+            fmax_source=f"longest path over the mapped cells, {path.words}" if path else "",
+            recipe=recipe.label,
+            target_ps=target_ps,
+            library=library.name,
+            tools={"yosys": version},
+            notes=(
+                NO_WIRES, TREES, *(() if self.flat and not self.kept else (HIERARCHY,)),
+                *(() if timed else ("not timed: no delay, no Fmax",)),
+            ),
+            netlist=netlist,
+        )  # fmt: skip
+
+
+def _drive(library: Liberty) -> str:
+    """Return ABC's constraints: ports are driven by the smallest buffer and loaded with four."""
     buffer = min(
         (c for c in library.cells.values() if c.is_gate("A") and not c.dont_use),
         key=lambda c: c.area_um2,
         default=library.inverter,
     )
     load_ff = library.fo4[0] * library.cap_f * 1e15
-    (folder / "drive").write_text(f"set_driving_cell {buffer.name}\nset_load {load_ff:.4g}\n")
-    (folder / "abc").write_text("\n".join(recipe.script) + "\n")
-    adder = f"-extra-map +/choices/{recipe.adder}.v" if recipe.adder else ""
-    yosys.run(
-        [
-            *_read(top),
-            f"synth {'-flatten' if flat else ''} -top {top} -booth {adder}",
-            f"dfflibmap -liberty cells.lib {skip}",
-            "opt_clean",
-            f"abc -liberty cells.lib -constr drive -D 1 -script abc {skip}",
-            "setundef -zero",
-            "opt_clean -purge",
-            f"tee -q -o stat.json stat -json -liberty cells.lib -top {top}",
-            "write_json netlist.json",
-        ],
-        folder,
-    )
-    modules, total, version = read_stat(folder)
-    netlist = json.loads((folder / "netlist.json").read_text())["modules"]
-    cells = leaf_cells(total, modules)
-    timed = timed and sum(cells.values()) <= MAX_TIMED_CELLS
-    path = worst_path(flatten(netlist, top, library)) if timed else None
-    trees = tree_area_um2(netlist, library)
-    area = {name: m["area"] + trees[name] for name, m in modules.items() if "area" in m}
-    return SynthResult(
-        top, "liberty",
-        cells=cells,
-        gate_equivalents=round(area[top] / library.nand2_area_um2, 1),
-        area_um2=area[top],
-        sequential_um2=total["sequential_area"],
-        module_um2=area,
-        delay_ps=round(path.delay_ps, 1) if path else None,
-        fmax_mhz=round(1e6 / path.delay_ps, 1) if path else None,
-        fmax_source=f"longest path over the mapped cells, {path.words}" if path else "",
-        recipe=recipe.label,
-        library=library.name,
-        tools={"yosys": version},
-        notes=(
-            NO_WIRES, TREES, *(() if flat else (HIERARCHY,)),
-            *(() if timed else ("not timed: no delay, no Fmax",)),
-        ),
-        netlist=netlist,
-    )  # fmt: skip
+    return f"set_driving_cell {buffer.name}\nset_load {load_ff:.4g}\n"

@@ -20,9 +20,10 @@ import yaml
 
 from archsim.errors import ArchsimError, InputError
 from archsim.hdl.power import LACKS, GateSimulator, energy_model, standing
-from archsim.hdl.synth import NO_WIRES, RECIPES, TREES, SynthResult, synthesise
+from archsim.hdl.synth import NO_WIRES, TREES, SynthResult, synthesise
 from archsim.hdl.synth_liberty import Liberty, read_liberty
 from archsim.hdl.synth_netlist import flatten
+from archsim.hdl.synth_recipes import RECIPES
 from archsim.hdl.synth_timing import worst_paths
 from archsim.tech.lane import tech_folder
 from archsim.tech.study import Study

@@ -17,9 +17,10 @@ import yaml
 
 from archsim.errors import ArchsimError, InputError
 from archsim.hdl.power import LACKS, GateSimulator, energy_model, standing
-from archsim.hdl.synth import NO_WIRES, RECIPES, synthesise
+from archsim.hdl.synth import NO_WIRES, synthesise
 from archsim.hdl.synth_liberty import Liberty, read_liberty
 from archsim.hdl.synth_netlist import flatten
+from archsim.hdl.synth_recipes import RECIPES
 
 WIDTHS_BITS = (8, 16, 32, 64)
 LANES, CYCLES, SEED = 64, 48, 1

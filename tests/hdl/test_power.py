@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from archsim.hdl.power import GateSimulator, energy_model, first_instance, standing
-from archsim.hdl.synth import RECIPES, synthesise
+from archsim.hdl.synth import synthesise
 from archsim.hdl.synth_liberty import read_liberty
 from archsim.hdl.synth_netlist import Netlist, flatten
+from archsim.hdl.synth_recipes import RECIPES
 
 TINY = Path(__file__).parent / "tiny.lib"
 LIBRARY = read_liberty(TINY)

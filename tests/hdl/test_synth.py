@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from archsim.errors import ArchsimError, InputError, MissingExtra
-from archsim.hdl.synth import RECIPES, SynthResult, check_rtl, synthesise
+from archsim.hdl.synth import SynthResult, check_rtl, explore, synthesise
 from archsim.hdl.synth_liberty import RISE, read_liberty
 from archsim.hdl.synth_netlist import flatten
+from archsim.hdl.synth_recipes import RECIPES, Recipe
 from archsim.hdl.synth_timing import worst_path
 from archsim.hdl.yosys import YosysError
 
@@ -257,3 +258,35 @@ def test_place_and_route_reports_fmax(target: str) -> None:
     assert result.fmax_mhz is not None
     assert 10 < result.fmax_mhz < 1000
     assert "post-route" in result.fmax_source
+
+
+def test_a_clock_target_stands_where_a_script_wants_it() -> None:
+    recipe = Recipe("sized", "", ("strash", "map", "upsize {D}"))
+    assert recipe.commands(None) == "strash\nmap\nupsize \n"
+    assert recipe.commands(1234.5) == "strash\nmap\nupsize -D 1234.5\n"
+
+
+def test_exploring_leaves_out_targets_that_change_nothing() -> None:
+    (shortest,) = explore(XOR_STAGE, "top", TINY, recipes=RECIPES[:1])
+    assert shortest.target_ps is None
+    assert shortest.delay_ps is not None
+    targets = (0.5 * shortest.delay_ps, 2 * shortest.delay_ps)
+    found = list(explore(XOR_STAGE, "top", TINY, recipes=RECIPES[:2], targets_ps=targets))
+    assert [r.target_ps for r in found] == [None, targets[1]] * 2
+
+
+def test_modules_that_are_kept_take_in_what_they_are_made_of() -> None:
+    nested = TWO.replace("module top", "module pair_")
+    nested += """
+module top(input clk, input [3:0] d, output [3:0] q, output [3:0] r, output [1:0] ones);
+  pair_ only(.clk(clk), .d(d), .q(q), .r(r), .ones(ones));
+endmodule
+"""
+    results = {
+        kept: synthesise(nested, "top", "liberty", liberty=TINY, recipes=RECIPES[:1], kept=kept)
+        for kept in ((), ("pair_",))
+    }
+    assert set(results[()].module_um2) == {"cell_", "pair_", "top"}
+    assert set(results["pair_",].module_um2) == {"pair_", "top"}
+    with pytest.raises(InputError, match="kept: must be a Verilog module name, not 'a b'"):
+        synthesise(nested, "top", "liberty", liberty=TINY, kept=("a b",))
