@@ -18,7 +18,7 @@ from archsim.report.quantities import Quantity, applies, quantity, setting
 from archsim.report.roofline import roofline
 from archsim.report.sensitivity import Axis
 from archsim.report.study import Row, Study, drawn_rows
-from archsim.report.yaml_text import NAME, design_name, pieces, scalar
+from archsim.report.yaml_text import NAME, design_name, inserted, pieces
 
 DIGITS = 6  # significant digits of what is drawn
 EFFECT_AXES = 6  # columns of the small multiples: the axes that matter most
@@ -47,7 +47,9 @@ def script_data(
             {
                 "name": short,
                 "texts": [setting(path, v) if applies(v) else "" for v in values],
-                "yaml": [scalar(study.value(path, v)) if applies(v) else "" for v in values],
+                "yaml": [
+                    inserted(path, study.value(path, v)) if applies(v) else "" for v in values
+                ],
             }
         )
         codes.append(level_of)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,15 @@ def scalar(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)  # a quoted scalar of YAML, too
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...").strip()
+
+
+def inserted(path: str, value: Any) -> str:
+    """Return what stands behind the key of a path: a scalar, or below it a part of the design."""
+    if not isinstance(value, Mapping) or not value:
+        return scalar(value)
+    text = yaml.safe_dump(dict(value), sort_keys=False, width=10_000, allow_unicode=True)
+    indent = "  " * len(path.split("."))
+    return "\n" + textwrap.indent(text, indent).removesuffix("\n")
 
 
 def pieces(study: Study, row: Mapping[str, Any]) -> tuple[Piece, ...]:
@@ -52,7 +62,9 @@ def design_name(study: Study, row: Mapping[str, Any]) -> str:
 def design_yaml(study: Study, row: Mapping[str, Any]) -> str:
     """Return a design's file."""
     texts = [
-        scalar(study.value(path, row[path])) if applies(row[path]) else "" for path in study.axes
+        inserted(path, study.value(path, row[path])) if applies(row[path]) else ""
+        for path in study.axes
     ]
     texts.append(scalar(design_name(study, row)))  # NAME is -1: the last
-    return "".join(texts[p] if isinstance(p, int) else p for p in pieces(study, row))
+    text = "".join(texts[p] if isinstance(p, int) else p for p in pieces(study, row))
+    return text.replace(": \n", ":\n")

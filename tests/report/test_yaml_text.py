@@ -4,7 +4,7 @@ import yaml
 
 from archsim.design import load_design
 from archsim.report.study import decide
-from archsim.report.yaml_text import NAME, design_yaml, pieces, scalar
+from archsim.report.yaml_text import NAME, design_yaml, inserted, pieces, scalar
 from tests.report import samples
 
 
@@ -50,3 +50,13 @@ def test_values_that_yaml_would_misread_are_quoted() -> None:
     ):
         assert yaml.safe_load(f"key: {scalar(value)}") == {"key": value}
         assert "\n" not in scalar(value)
+
+
+def test_a_whole_part_of_a_design_stands_below_its_key() -> None:
+    part = {"kind": "systolic", "rows": 4, "clock_mhz": {"mhz": 500, "assumed": "a: b"}}
+    text = inserted("engines.mxu", part)
+    assert text.splitlines()[:2] == ["", "    kind: systolic"]
+    tree = yaml.safe_load(f"engines:\n  mxu: {text}\n  vpu: {{}}\n")
+    assert tree == {"engines": {"mxu": part, "vpu": {}}}
+    assert inserted("policy", {}) == "{}"
+    assert inserted("engines.mxu.rows", 4) == "4"
