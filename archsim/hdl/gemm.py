@@ -7,7 +7,7 @@ and PE (i, j) works ``i + j`` steps behind PE (0, 0); `archsim.hdl.row_drain` is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,7 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.formats import Numbers
 from archsim.hdl import Adder
-from archsim.hdl.accounts import charges, counters_signature, tally
+from archsim.hdl.accounts import charges, counters_signature, stepped, successors, tally
 from archsim.hdl.bitweight import ResolveLanes, pair_layout
 from archsim.hdl.compress import carry_save_add
 from archsim.hdl.fifo import PairFifo
@@ -39,7 +39,9 @@ class FoldSequencer(wiring.Component):
 
     With ``slices`` a beat holds so many elements of k; with ``passes`` a fold's beats come so
     often, and all that is said of a fold here holds for each pass. Without ``gaps`` a fold's first
-    beat may follow the last one of the fold before.
+    beat may follow the last one of the fold before. Products that reach their sum ``behind`` steps
+    after they are made make the flush as much longer. What is counted ``ahead`` is the same; flags
+    of the next step are then kept, so that paths from counters to enables are short.
 
     Members
     -------
@@ -70,9 +72,12 @@ class FoldSequencer(wiring.Component):
         slices: int = 1,
         passes: int = 1,
         gaps: bool = True,
+        behind: int = 0,
+        ahead: bool = False,
     ) -> None:
         self._rows, self._cols, self._skewed = rows, cols, skewed
         self._slices, self._passes, self._gaps = slices, passes, gaps
+        self._behind, self._ahead = behind, ahead
         extent = unsigned(EXTENT_BITS)
         super().__init__(
             {
@@ -98,70 +103,83 @@ class FoldSequencer(wiring.Component):
         m = Module()
         rows, cols, slices = self._rows, self._cols, self._slices
         extent = unsigned(EXTENT_BITS)
-        n, k = Signal(extent), Signal(extent)
+        n, k = Signal(extent), Signal(extent)  # k, or one less: what `begin_fold` wants
         m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
         beats_left = Signal(extent)  # elements of k of this fold after this beat's first one
         least = max(rows, cols) if self._skewed else rows  # steps of a fold
         least = least if self._gaps else 1
         pad_left = Signal(range(least))  # steps that this fold must still last
-        flush_left = Signal(range(rows + cols))
+        flush_left = Signal(range(rows + cols + self._behind))
         last_in_m, last_in_n = Signal(), Signal()
+        is_last, will_be_last = self._last_beat(beats_left)
         last_part = self.part == self._passes - 1 if self._passes > 1 else None
         m.d.comb += [
             last_in_m.eq(m_left <= rows),
             last_in_n.eq(n_left <= cols),
             self.fold_rows.eq(Mux(last_in_m, m_left, rows)),
             self.fold_cols.eq(Mux(last_in_n, n_left, cols)),
-            self.last.eq(self.feeding & (beats_left < slices if slices > 1 else beats_left == 0)),
+            self.last.eq(self.feeding & is_last),
             self.stepping.eq(~self.idle & ~self.draining),
         ]
 
-        def begin_fold(k: Value) -> list[Any]:
+        def begin_fold(k_less_one: Value) -> list[Any]:
             return [
-                beats_left.eq(k - 1),
+                beats_left.eq(k_less_one),
+                *will_be_last(k_less_one, 1),
                 pad_left.eq(least - 1),
                 self.first.eq(1),
             ]
 
+        again = k if self._ahead else k - 1
+        steps = (
+            *((pad_left, -1), (beats_left, -slices), (n_left, -cols), (m_left, -rows)),
+            (flush_left, -1),
+        )
+        next_pad, next_beats, next_n, next_m, next_flush = (
+            successors(m, steps) if self._ahead else (stepped(*step) for step in steps)
+        )
+
         with m.If(self.advance & (pad_left != 0)):
-            m.d.sync += pad_left.eq(pad_left - 1)
+            m.d.sync += pad_left.eq(next_pad)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.idle.eq(1)
                 with m.If(self.start):
-                    m.d.sync += [n.eq(self.n), k.eq(self.k), m_left.eq(self.m), n_left.eq(self.n)]
-                    m.d.sync += begin_fold(self.k)
+                    kept_k = self.k - 1 if self._ahead else self.k
+                    m.d.sync += [n.eq(self.n), k.eq(kept_k), m_left.eq(self.m), n_left.eq(self.n)]
+                    m.d.sync += begin_fold(self.k - 1)
                     m.next = "FEED"
             with m.State("FEED"):
                 m.d.comb += self.feeding.eq(1)
                 with m.If(self.advance):
-                    m.d.sync += [beats_left.eq(beats_left - slices), self.first.eq(0)]
+                    m.d.sync += [beats_left.eq(next_beats), self.first.eq(0)]
+                    m.d.sync += will_be_last(beats_left, 2)
                 with m.If(self.advance & self.last):
                     ends = last_in_m & last_in_n
                     if last_part is not None:
                         ends &= last_part
                         m.d.sync += self.part.eq(Mux(last_part, 0, self.part + 1))
                     with nullcontext() if last_part is None else m.If(last_part):
-                        m.d.sync += n_left.eq(Mux(last_in_n, n, n_left - cols))
+                        m.d.sync += n_left.eq(Mux(last_in_n, n, next_n))
                         with m.If(last_in_n):
-                            m.d.sync += m_left.eq(m_left - rows)
-                    m.d.sync += flush_left.eq(self.fold_rows + (cols - 2))
+                            m.d.sync += m_left.eq(next_m)
+                    m.d.sync += flush_left.eq(self.fold_rows + (cols - 2 + self._behind))
                     with m.If(ends):
                         m.next = "FLUSH" if self._skewed else "DRAIN"
-                        if self._skewed and cols == 1:
+                        if self._skewed and cols == 1 and not self._behind:
                             with m.If(self.fold_rows == 1):
                                 m.next = "DRAIN"
                     with m.Elif(pad_left == 0):
-                        m.d.sync += begin_fold(k)
+                        m.d.sync += begin_fold(again)
                     with m.Else():
                         m.next = "GAP"
             with m.State("GAP"):
                 with m.If(self.advance & (pad_left == 0)):
-                    m.d.sync += begin_fold(k)
+                    m.d.sync += begin_fold(again)
                     m.next = "FEED"
             if self._skewed:
                 with m.State("FLUSH"), m.If(self.advance):
-                    m.d.sync += flush_left.eq(flush_left - 1)
+                    m.d.sync += flush_left.eq(next_flush)
                     with m.If(flush_left == 1):
                         m.next = "DRAIN"
             with m.State("DRAIN"):
@@ -169,6 +187,17 @@ class FoldSequencer(wiring.Component):
                 with m.If(self.finish):
                     m.next = "IDLE"
         return m
+
+    def _last_beat(self, beats_left: Value) -> tuple[Value, Callable[[Value, int], list[Any]]]:
+        """Return whether this beat is a fold's last, and how to note that the next one will be.
+
+        That takes the elements left after the first of some beats.
+        """
+        slices = self._slices
+        if not self._ahead:
+            return beats_left < slices if slices > 1 else beats_left == 0, lambda left, beats: []
+        held = Signal(name="last_ahead")
+        return held, lambda left, beats: [held.eq(left < slices * beats)]
 
 
 class ResultPort(wiring.Component):
@@ -246,6 +275,9 @@ class ResultPort(wiring.Component):
 class CycleAccounts(wiring.Component):
     """Charges each occupied cycle to one counter.
 
+    Products that reach their sum ``behind`` steps after they are made are work until then; counting
+    ``ahead`` comes to the same by shorter paths.
+
     Members
     -------
     start : in
@@ -259,8 +291,11 @@ class CycleAccounts(wiring.Component):
     counters : out
     """
 
-    def __init__(self, rows: int, cols: int, *, skewed: bool = True) -> None:
+    def __init__(
+        self, rows: int, cols: int, *, skewed: bool = True, behind: int = 0, ahead: bool = False
+    ) -> None:
         self._rows, self._cols, self._skewed = rows, cols, skewed
+        self._behind, self._ahead = behind, ahead
         flags = (
             *("start", "advance", "feeding", "stepping", "blocked", "has_b"),
             *("draining", "refused", "lacks_c"),
@@ -278,10 +313,10 @@ class CycleAccounts(wiring.Component):
         m = Module()
         # steps for which the newest beat is still inside its fold's rows and columns; no older
         # beat outlives it, because from fold to fold either the rows shrink or the columns
-        live_left = Signal(range(self._rows + self._cols))
+        live_left = Signal(range(self._rows + self._cols + self._behind))
         if self._skewed:
             with m.If(self.advance & self.feeding):
-                m.d.sync += live_left.eq(self.fold_rows + self.fold_cols - 2)
+                m.d.sync += live_left.eq(self.fold_rows + self.fold_cols - (2 - self._behind))
             with m.Elif(self.advance & (live_left != 0)):
                 m.d.sync += live_left.eq(live_left - 1)
 
@@ -302,7 +337,7 @@ class CycleAccounts(wiring.Component):
                 charge["stall_c"].eq(self.lacks_c),
                 charge["drain"].eq(~self.refused & ~self.lacks_c),
             ]
-        tally(m, self.start, self.counters, charge)
+        tally(m, self.start, self.counters, charge, ahead=self._ahead)
         return m
 
 

@@ -18,9 +18,9 @@ def simulate(dut, bench) -> None:
     simulator.run()
 
 
-def steps_of(rows: int, cols: int, m: int, n: int, k: int) -> str:
+def steps_of(rows: int, cols: int, m: int, n: int, k: int, **how: int) -> str:
     """Return a letter a step: B beat, F first, L last, X both, g gap or flush."""
-    dut, letters = FoldSequencer(rows, cols), []
+    dut, letters = FoldSequencer(rows, cols, **how), []
 
     async def bench(ctx) -> None:
         for name, value in {"m": m, "n": n, "k": k, "start": 1}.items():
@@ -56,6 +56,14 @@ def steps_of(rows: int, cols: int, m: int, n: int, k: int) -> str:
 )
 def test_fold_sequencer(rows: int, cols: int, m: int, n: int, k: int, steps: str) -> None:
     assert steps == steps_of(rows, cols, m, n, k)
+    assert steps == steps_of(rows, cols, m, n, k, ahead=True)
+    assert steps + "gg" == steps_of(rows, cols, m, n, k, behind=2)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize(("k", "beats"), [(1, "X"), (3, "X"), (4, "FL"), (6, "FL"), (7, "FBL")])
+def test_a_beat_of_several_slices(k: int, beats: str, ahead: bool) -> None:
+    assert beats + beats + "g" == steps_of(1, 1, 1, 2, k, slices=3, behind=1, ahead=ahead)
 
 
 def test_row_drain_blocks_while_the_row_is_there_and_not_when_it_leaves() -> None:

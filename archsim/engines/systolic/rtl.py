@@ -180,7 +180,7 @@ class SystolicArray(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         rows, cols = self.spec.rows, self.spec.cols
-        m.submodules.folds = folds = FoldSequencer(rows, cols)
+        m.submodules.folds = folds = FoldSequencer(rows, cols, ahead=self.spec.pe == "opt1")
         m.submodules.drain = drain = RowDrain(rows, cols)
         m.submodules.port = port = ResultPort(
             cols, self.spec.acc_bits, self.spec.numbers, Arithmetic.of(self.spec).resolve
@@ -212,7 +212,7 @@ class SystolicArray(wiring.Component):
         sums = self._grid(m, platform, folds, drain.capture, advance)
         m.d.comb += Value.cast(port.row.p).eq(pick(sums, drain.row))
 
-        m.submodules.accounts = accounts = CycleAccounts(rows, cols)
+        m.submodules.accounts = accounts = CycleAccounts(rows, cols, ahead=self.spec.pe == "opt1")
         wiring.connect(m, accounts.counters, wiring.flipped(self.counters))
         m.d.comb += [
             accounts.start.eq(start),
