@@ -1,0 +1,4 @@
+"""Synthesis study of the tensor-engine family: PEs and arrays over clock targets, in open libraries.
+
+What is compared, and at which clock, stands in `conventions`.
+"""
