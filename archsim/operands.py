@@ -254,10 +254,9 @@ class Operands:
             return _ASSUMED
         ref = tensor.data if isinstance(tensor.data, str) else tensor.data.ref
         array = _checked(self.trace, tensor, ref, bits)
-        layout = op.layouts.get(port, ())
         if isinstance(tensor.data, str):
-            key = (self._digest(ref, array), tensor.shape, layout)
-            matrix = _matrix(op, port, array.reshape(tensor.shape), layout)
+            key = (self._digest(ref, array), tensor.shape, op.layouts.get(port, ()))
+            matrix = matrix_of(op, port, array.reshape(tensor.shape))
             return Operand("whole", key, matrix.tally(bits), matrix)
         level: Level = "counts" if isinstance(tensor.data, Histogram) else "sample"
         counts = array if level == "counts" else tally(array, bits)
@@ -291,9 +290,9 @@ def _checked(trace: Trace, tensor: Tensor, ref: str, bits: int) -> Array:
     return array
 
 
-def _matrix(op: Op, port: str, values: Array, layout: Sequence[Any]) -> Matrix:
+def matrix_of(op: Op, port: str, values: Array) -> Matrix:
     """Return an operand's values, of its tensor's shape, as the product reads them."""
-    for shape, order in layout:
+    for shape, order in op.layouts.get(port, ()):
         values = values.reshape(shape).transpose(order)
     product = as_gemm(op)
     if op.kind == "conv" and port == "a":

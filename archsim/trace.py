@@ -28,6 +28,7 @@ DTYPE_BITS: Mapping[str, int] = MappingProxyType(
 Role = Literal["input", "weight", "activation", "output"]
 Attr = int | float | str | bool | tuple[int, ...]
 Turn = tuple[tuple[int, ...], tuple[int, ...]]  # a shape to take, then an order of its axes
+Layout = tuple[Turn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Op:
     repeat: int = 1
     block: str = ""
     source: str = ""
-    layouts: Mapping[str, tuple[Turn, ...]] = field(default_factory=dict)
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
 
     def int_attr(self, name: str) -> int:
         value = self.attrs[name]

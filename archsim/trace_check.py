@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archsim.errors import InputError
-from archsim.trace import MAX_MACS, MAX_NAME, Op, OpKind, Tensor, Trace, Turn, conv_output
+from archsim.trace import MAX_MACS, MAX_NAME, Layout, Op, OpKind, Tensor, Trace, conv_output
 
 
 def check_trace(
@@ -92,7 +92,7 @@ def _check_layout(
     tensors: Mapping[str, Tensor],
     kind: OpKind,
     name: str,
-    turns: tuple[Turn, ...],
+    turns: Layout,
     where: str,
 ) -> None:
     if kind.tiling != "gemm" or name not in ("a", "b"):

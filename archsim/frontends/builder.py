@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from archsim.frontends.policy import FLOATS, Policy
-from archsim.trace import VECTOR_PASSES, Attr, Op, Role, Tensor, Trace
+from archsim.trace import VECTOR_PASSES, Attr, Layout, Op, Role, Tensor, Trace
 
 NARROW = frozenset({"int4", "int8", "uint8", "int16"})  # what accumulators must be brought to
 
@@ -70,8 +70,13 @@ class TraceBuilder:
         *,
         epilogue: Sequence[str] = (),
         source: str = "",
+        layouts: Mapping[str, Layout] | None = None,
     ) -> None:
-        """Add an op."""
+        """Add an op; layouts whose turns change nothing are left out."""
+        turned = {
+            operand: tuple(turn for turn in turns if _moves(*turn))
+            for operand, turns in (layouts or {}).items()
+        }
         block, repeat = self._block
         self.ops.append(
             Op(
@@ -84,6 +89,7 @@ class TraceBuilder:
                 repeat,
                 block,
                 source,
+                {operand: turns for operand, turns in turned.items() if turns},
             )
         )
 
@@ -121,3 +127,9 @@ class TraceBuilder:
         if integers and written in FLOATS:
             return replace(op, epilogue=(*op.epilogue, "cast"))
         return op
+
+
+def _moves(shape: Sequence[int], order: Sequence[int]) -> bool:
+    """Return whether an order of axes moves elements: not if only axes of one change places."""
+    kept = [axis for axis in order if shape[axis] > 1]
+    return kept != sorted(kept)

@@ -174,7 +174,7 @@ def _keep(
             f"operand values: {cut} operands are known by samples of {recording.sample:,} elements "
             "each; what follows from them rests on those samples"
         )
-    found = replace(trace, tensors=tensors, notes=(*trace.notes, *notes))
+    found = replace(trace, tensors=tensors, notes=(*trace.notes, *notes), values=kept)
     return found, kept
 
 

@@ -8,7 +8,7 @@ from math import prod
 from archsim.frontends.operators.lowering import Handler, Lowering
 from archsim.frontends.operators.node import Node, Value
 from archsim.frontends.operators.products import gemm
-from archsim.trace import VECTOR_PASSES, Attr
+from archsim.trace import VECTOR_PASSES, Attr, Layout
 
 _PAST, _LENGTHS, _SCORES = (4, 5), 6, 3  # operands, operand, output
 
@@ -31,6 +31,8 @@ def _attention(low: Lowering, node: Node) -> None:
     total = columns + (past.shape[2] if past else 0)
     k = _kept(low, node, k, 0, (batch, shared, total, size))
     v = _kept(low, node, v, 1, (batch, shared, total, depth))
+    of_q, of_k, of_v = (_heads(x, n) for x, n in ((q, heads), (k, shared), (v, shared)))
+    across = ((batch * shared, total, size), (0, 2, 1))
     groups, m = batch * shared, heads // shared * rows
     shape = (batch, heads, rows, total)
     scores = low.declare(replace(out, name=f"{out.name}.scores", shape=shape))
@@ -38,11 +40,26 @@ def _attention(low: Lowering, node: Node) -> None:
     function = "masked_softmax" if mask or node.attribute("is_causal", 0) else "softmax"
     product = gemm(m, total, size, groups)
     operands = (low.tensor(q), low.tensor(k))
-    low.op(node, "gemm", operands, (scores,), product, epilogue=("scale",), part="scores")
+    layouts = {"a": (*low.layout(q), *of_q), "b": (*low.layout(k), *of_k, across)}
+    low.op(
+        node, "gemm", operands, (scores,), product, epilogue=("scale",), part="scores",
+        layouts=layouts,
+    )  # fmt: skip
     softmax: dict[str, Attr] = {"function": function, "work": prod(shape) * VECTOR_PASSES[function]}
     low.op(node, "vector", (scores, *low.operand(mask)), (weights,), softmax, part="softmax")
     context = gemm(m, depth, total, groups)
-    low.op(node, "gemm", (weights, low.tensor(v)), (low.declare(out),), context, part="context")
+    low.op(
+        node, "gemm", (weights, low.tensor(v)), (low.declare(out),), context, part="context",
+        layouts={"b": (*low.layout(v), *of_v)},
+    )  # fmt: skip
+
+
+def _heads(x: Value, heads: int) -> Layout:
+    """Return the turn that brings heads to the front, where features of all lie side by side."""
+    if len(x.shape) == 4:
+        return ()
+    batch, rows, features = x.shape
+    return (((batch, rows, heads, features // heads), (0, 2, 1, 3)),)
 
 
 def _kept(low: Lowering, node: Node, x: Value, index: int, shape: tuple[int, ...]) -> Value:

@@ -25,6 +25,17 @@ def _free(low: Lowering, node: Node) -> None:
     low.alias(node)
 
 
+def constant(low: Lowering, node: Node) -> None:
+    """Make what rearranges a constant another name for it, so that a shared one counts once."""
+    low.alias(node, order=_order(low, node) if node.op_type == "Transpose" else ())
+
+
+def _order(low: Lowering, node: Node) -> list[int]:
+    """Return the order in which a transposition has its input's axes."""
+    rank = len(low.required(node, 0).shape)
+    return list(node.attribute("perm") or reversed(range(rank)))
+
+
 def _dequantise(low: Lowering, node: Node) -> None:
     """Lower to nothing: who reads takes the integers. Accumulators are converted on the way out."""
     x = low.required(node, 0)
@@ -70,8 +81,7 @@ def _unmoved(low: Lowering, node: Node, function: str) -> str:
 def _transpose(low: Lowering, node: Node) -> None:
     """Lower to a move, unless only axes of one element change places."""
     x = low.required(node, 0)
-    order = node.attribute("perm") or list(reversed(range(len(x.shape))))
-    kept = [axis for axis in order if x.shape[axis] > 1]
+    kept = [axis for axis in _order(low, node) if x.shape[axis] > 1]
     if kept == sorted(kept):
         low.alias(node)
     else:

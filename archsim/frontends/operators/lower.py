@@ -38,7 +38,7 @@ def lower(graph: Graph, builder: TraceBuilder) -> None:
             builder.tensor(name, values[name].shape, "input", values[name].dtype)
     for node in graph.nodes:
         if graph.static(node) and node.op_type in layout.FREE_OF_CONSTANTS:
-            low.alias(node)  # the same constant, so that a shared one is counted once
+            layout.constant(low, node)
     for node in nodes:
         if low.output(node).elements:
             HANDLERS.get(node.operator, Lowering.unsupported)(low, node)

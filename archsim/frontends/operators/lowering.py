@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from archsim.errors import InputError
 from archsim.frontends.builder import TraceBuilder
 from archsim.frontends.operators.node import Node, Value
-from archsim.trace import VECTOR_PASSES, Attr, Op, as_gemm
+from archsim.trace import VECTOR_PASSES, Attr, Layout, Op, as_gemm
 
 
 class Lowering:
@@ -42,6 +42,7 @@ class Lowering:
         self.filters: dict[str, int] = {}
         self._readers = readers
         self._root: dict[str, str] = {}  # a value that is another's elements under a new name
+        self._layout: dict[str, Layout] = {}  # of such a value, where they lie in another order
         self._false: set[str] = set()
         self._op_names: Counter[str] = Counter()
 
@@ -63,8 +64,18 @@ class Lowering:
         """Return the tensor whose elements a value holds."""
         return self._root.get(name, name)
 
-    def alias(self, node: Node, source: str | None = None) -> None:
-        """Make a node's output another name for its first input's elements, at no cost."""
+    def layout(self, value: Value) -> Layout:
+        """Return the turns that make a value of the tensor that holds its elements."""
+        return self._layout.get(value.name, ())
+
+    def alias(self, node: Node, source: str | None = None, order: Sequence[int] = ()) -> None:
+        """Make a node's output another name for its first input's elements, at no cost.
+
+        Parameters
+        ----------
+        order
+            Of the input's axes, where the output has them in another.
+        """
         name = source or node.inputs[0]
         before, after = self.values[name], self.output(node)
         if before.elements != after.elements:
@@ -74,6 +85,8 @@ class Lowering:
                 after.shape,
             )
         self._root[node.outputs[0]] = self.root(name)
+        turn = ((before.shape, tuple(order)),) if order else ()
+        self._layout[node.outputs[0]] = (*self.layout(before), *turn)
 
     def set_false(self, node: Node) -> None:
         """Declare that a node's output is false throughout."""
@@ -126,10 +139,14 @@ class Lowering:
         *,
         epilogue: Sequence[str] = (),
         part: str = "",
+        layouts: Mapping[str, Layout] | None = None,
     ) -> str:
         """Add an op and return its name; ``part`` tells several of one node apart."""
         name = self.op_name(node, part)
-        self.builder.op(kind, name, inputs, outputs, attrs, epilogue=epilogue, source=node.source)
+        self.builder.op(
+            kind, name, inputs, outputs, attrs,
+            epilogue=epilogue, source=node.source, layouts=layouts,
+        )  # fmt: skip
         return name
 
     def product(
@@ -142,8 +159,11 @@ class Lowering:
         *,
         outputs: Sequence[str] | None = None,
         epilogue: Sequence[str] = (),
+        turns: tuple[Layout, Layout] = ((), ()),
     ) -> str:
         """Add a product ``a b`` of quantised or other operands and return its op's name.
+
+        ``turns`` make of both values what the product reads; see `Op.layouts`.
 
         With zero points za, zb it is ``sum(a b) - zb sum(a) - za sum(b) + k za zb``: sums of
         weights are constants and go into the bias, sums of activations are computed where the
@@ -157,8 +177,12 @@ class Lowering:
             sums.append(self._sums(node, b, "column_sums", kind, attrs))
         out = self.results(node) if outputs is None else tuple(outputs)
         inputs = (self.tensor(a), self.tensor(b), *added, *sums)
-        rest = ("add",) * len(sums)
-        return self.op(node, kind, inputs, out, attrs, epilogue=(*rest, *epilogue))
+        layouts = {
+            port: (*self.layout(x), *turn)
+            for port, x, turn in zip("ab", operands, turns, strict=True)
+        }
+        every = (*("add",) * len(sums), *epilogue)
+        return self.op(node, kind, inputs, out, attrs, epilogue=every, layouts=layouts)
 
     def _sums(self, node: Node, x: Value, part: str, kind: str, attrs: Mapping[str, Attr]) -> str:
         """Add the sums of an operand over ``k`` and return their tensor.

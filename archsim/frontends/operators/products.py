@@ -6,7 +6,7 @@ from math import prod
 
 from archsim.frontends.operators.lowering import Handler, Lowering
 from archsim.frontends.operators.node import Node, Value
-from archsim.trace import VECTOR_PASSES, Attr
+from archsim.trace import VECTOR_PASSES, Attr, Layout
 
 # -------------------------------------------------------------------------------------- convolution
 
@@ -72,17 +72,19 @@ def _conv_transpose(low: Lowering, node: Node) -> None:
     groups = node.attribute("group", 1)
     taps = prod(w.shape[2:])
     pixels = prod((x.shape[0], *x.shape[2:]))
-    dims = (pixels, w.shape[1] * taps, x.shape[1] // groups, groups)
+    depth = x.shape[1] // groups
+    dims = (pixels, w.shape[1] * taps, depth, groups)
+    turns = ((((x.shape[0], groups, depth, prod(x.shape[2:])), (1, 0, 3, 2)),), ())
     epilogue = ("bias",) if bias is not None else ()
     columns = pixels * w.shape[1] * groups * taps
     if columns == out.elements and list(w.shape[2:]) == node.attribute("strides"):
         added = _bias(low, bias)
-        name = low.product(node, "gemm", (x, w), added, gemm(*dims), epilogue=epilogue)
+        name = low.product(node, "gemm", (x, w), added, gemm(*dims), epilogue=epilogue, turns=turns)
         low.filters[name] = w.shape[1] * groups
         return
     shape = (pixels, groups * w.shape[1] * taps)
     partial = low.declare(Value(f"{out.name}.columns", shape, out.dtype))
-    low.product(node, "gemm", (x, w), (), gemm(*dims), outputs=(partial,))
+    low.product(node, "gemm", (x, w), (), gemm(*dims), outputs=(partial,), turns=turns)
     passes = VECTOR_PASSES["col2im"] * columns + (
         VECTOR_PASSES["bias"] * out.elements if bias else 0
     )
@@ -113,15 +115,23 @@ def _product(
     dims: tuple[int, int, int, int],
     *,
     bias: tuple[str, ...] = (),
+    outputs: tuple[str, ...] | None = None,
     epilogue: tuple[str, ...] = (),
+    turns: tuple[Layout, Layout] = ((), ()),
 ) -> None:
     """Add ``a b`` with (m, n, k, groups); a constant on the left changes sides, transposed."""
     m, n, k, groups = dims
     if not m * n * k * groups:
         return
     if a.static and not b.static:
-        a, b, m, n = b, a, n, m
-    low.product(node, "gemm", (a, b), bias, gemm(m, n, k, groups), epilogue=epilogue)
+        across: tuple[Layout, Layout] = (
+            (*turns[1], ((groups, k, n), (0, 2, 1))), (*turns[0], ((groups, m, k), (0, 2, 1))),
+        )  # fmt: skip
+        a, b, m, n, turns = b, a, n, m, across
+    low.product(
+        node, "gemm", (a, b), bias, gemm(m, n, k, groups),
+        outputs=outputs, epilogue=epilogue, turns=turns,
+    )  # fmt: skip
 
 
 def _matmul(low: Lowering, node: Node) -> None:
@@ -137,14 +147,27 @@ def _matmul(low: Lowering, node: Node) -> None:
     lead_a = (1,) * (rank + 2 - len(shape_a)) + shape_a[:-2]
     lead_b = (1,) * (rank + 2 - len(shape_b)) + shape_b[:-2]
     m, n, groups = shape_a[-2], shape_b[-1], 1
-    for x, y in zip(lead_a, lead_b, strict=True):
+    shared, left, right = [], [], []  # axes
+    for axis, (x, y) in enumerate(zip(lead_a, lead_b, strict=True)):
         if x == y:
             groups *= x
+            shared.append(axis)
         elif y == 1:
             m *= x
+            left.append(axis)
         else:
             n *= y
-    _product(low, node, a, b, (m, n, shape_a[-1], groups))
+            right.append(axis)
+    rows = (*shared, *left, *right, rank, rank + 1)
+    columns = (*shared, *left, rank, *right, rank + 1)
+    turns = (((*lead_a, *shape_a[-2:]), rows),), (((*lead_b, *shape_b[-2:]), columns),)
+    _product(low, node, a, b, (m, n, shape_a[-1], groups), turns=turns)
+
+
+def _turned(shape: tuple[int, ...], transposed: bool) -> Layout:
+    """Return the turn of a stack of matrices that are taken transposed, if they are."""
+    rank = len(shape)
+    return ((shape, (*range(rank - 2), rank - 1, rank - 2)),) if transposed else ()
 
 
 def _gemm_node(low: Lowering, node: Node) -> None:
@@ -152,19 +175,22 @@ def _gemm_node(low: Lowering, node: Node) -> None:
     m, k = reversed(a.shape) if node.attribute("transA", 0) else a.shape
     n = b.shape[0] if node.attribute("transB", 0) else b.shape[1]
     swapped = a.static and not b.static
+    turns = (
+        _turned(a.shape, bool(node.attribute("transA", 0))),
+        _turned(b.shape, bool(node.attribute("transB", 0))),
+    )
     scaled = node.attribute("alpha", 1.0) != 1.0 and not (a.static or b.static)
     epilogue: tuple[str, ...] = ("scale",) if scaled else ()
     if c is None:
-        _product(low, node, a, b, (m, n, k, 1), epilogue=epilogue)
+        _product(low, node, a, b, (m, n, k, 1), epilogue=epilogue, turns=turns)
         return
     if c.static and c.elements in (1, n) and c.shape[-1:] in ((), (1,), (n,)) and not swapped:
-        _product(low, node, a, b, (m, n, k, 1), bias=_bias(low, c), epilogue=(*epilogue, "bias"))
+        every = (*epilogue, "bias")
+        _product(low, node, a, b, (m, n, k, 1), bias=_bias(low, c), epilogue=every, turns=turns)
         return
     out = low.output(node)
     partial = low.declare(Value(f"{out.name}.product", out.shape, out.dtype))
-    if swapped:
-        a, b, m, n = b, a, n, m
-    low.product(node, "gemm", (a, b), (), gemm(m, n, k), outputs=(partial,), epilogue=epilogue)
+    _product(low, node, a, b, (m, n, k, 1), outputs=(partial,), epilogue=epilogue, turns=turns)
     attrs: dict[str, Attr] = {"function": "add", "work": out.elements * VECTOR_PASSES["add"]}
     low.op(node, "vector", (partial, *low.operand(c)), low.results(node), attrs, part="add")
 
@@ -183,11 +209,15 @@ def _einsum(low: Lowering, node: Node) -> None:
         low.unsupported(node)
         return
     size = dict(zip(inputs[0], a.shape, strict=True)) | dict(zip(inputs[1], b.shape, strict=True))
-    m, n, k, groups = (
-        prod(size[i] for i in indices)
-        for indices in (left - right, right - left, left & right - out, left & right & out)
+    rows, columns, summed, shared = (
+        sorted(x) for x in (left - right, right - left, left & right - out, left & right & out)
     )
-    _product(low, node, a, b, (m, n, k, groups))
+    m, n, k, groups = (prod(size[i] for i in x) for x in (rows, columns, summed, shared))
+    turns = (
+        ((a.shape, tuple(inputs[0].index(i) for i in (*shared, *rows, *summed))),),
+        ((b.shape, tuple(inputs[1].index(i) for i in (*shared, *summed, *columns))),),
+    )
+    _product(low, node, a, b, (m, n, k, groups), turns=turns)
 
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -204,7 +234,12 @@ def _fused_matmul(low: Lowering, node: Node) -> None:
     n = b.shape[-2] if node.attribute("transB", 0) else b.shape[-1]
     scaled = node.attribute("alpha", 1.0) != 1.0
     epilogue = ("scale",) if scaled else ()
-    _product(low, node, a, b, (m, n, k, prod(a.shape[:-2])), epilogue=epilogue)
+    turns = (
+        _turned(a.shape, bool(node.attribute("transA", 0))),
+        _turned(b.shape, bool(node.attribute("transB", 0))),
+    )
+    dims = (m, n, k, prod(a.shape[:-2]))
+    _product(low, node, a, b, dims, epilogue=epilogue, turns=turns)
 
 
 HANDLERS: dict[str, Handler] = {
