@@ -16,7 +16,8 @@ class BitsliceJobs(GemmJobs):
     nonzero
         Share of digits other than zero at each bit weight, lowest first: [n, positions] of the
         encoded operand; for laconic of A, then of B. A row of NaN is one that nobody knows: then a
-        distribution stands in, which results name.
+        distribution stands in, which results name. Columns further to the right are not read, so
+        that jobs of several specs fit one array.
     """
 
     nonzero: Floats

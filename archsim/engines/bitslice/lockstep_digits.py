@@ -10,9 +10,9 @@ turns, the longest list of one operand against the longest of the other: a beat 
 
 A beat takes one cycle at least.
 
-**Without values** digits are taken as independent: of one integer's positions, and of integers.
-The mean over all beats is then exact arithmetic on the shares of digits that are not zero. It is an
-expectation and no bound: neighbouring digits do depend on each other, and so do activations.
+**Without values** digits are taken as independent: those of different integers, and those of one,
+but that no neighbours in ``naf`` are both other than zero. The mean over all beats is then
+arithmetic on the shares of digits that are not zero. It is an expectation and no bound.
 """
 
 from __future__ import annotations
@@ -91,11 +91,9 @@ def shares(spec: BitsliceSpec, nonzero: Floats) -> list[Floats]:
         rounded normal numbers.
     """
     assumed = _assumed(spec)
-    if len(assumed) == 1:
-        return [np.where(np.isnan(nonzero), assumed[0], nonzero)]
-    a_positions = len(assumed[0 if spec.encoded == "a" else 1])
-    a, b = nonzero[:a_positions], nonzero[a_positions:]
-    told = (a, b) if spec.encoded == "a" else (b, a)
+    in_order = assumed[:: 1 if spec.encoded == "a" else -1]  # A before B
+    ends = np.cumsum([len(operand) for operand in in_order])
+    told = np.split(nonzero[: ends[-1]], ends[:-1])[:: 1 if spec.encoded == "a" else -1]
     return [np.where(np.isnan(t), s, t) for t, s in zip(told, assumed, strict=True)]
 
 
@@ -142,7 +140,7 @@ def mean_beat(
         at_most = np.prod(set_bits, axis=0) ** lanes  # P(no row or significance has more than n)
         return float(1 + (1 - at_most[1:]).sum())
     x, y = (
-        _below(share, cap) ** count
+        _below(share, cap, adjacent=spec.encoding != "naf") ** count
         for share, cap, count in zip(shares, most_terms(spec), (lanes, others), strict=True)
     )
     limits = np.arange(1, (len(x) - 1) * (len(y) - 1) + 1)
@@ -153,11 +151,27 @@ def mean_beat(
     return float(1 + (1 - at_most).sum())
 
 
-def _below(shares: Floats, most: int | None = None) -> Floats:
-    """Return the probability of at most n digits that are not zero, for n from 0 on."""
-    share_of = np.ones(1)
+def _below(shares: Floats, most: int | None = None, *, adjacent: bool = True) -> Floats:
+    """Return the probability of at most n digits that are not zero, for n from 0 on.
+
+    Parameters
+    ----------
+    most
+        Digits that are not zero at most.
+    adjacent
+        Whether neighbours may both be other than zero. If not, a position's digit depends on
+        the one below, and no further.
+    """
+    after_zero, after_other = np.ones(1), np.zeros(1)  # probability of n, by the last digit
+    below = 0.0
     for share in shares:
-        share_of = np.convolve(share_of, [1 - share, share])
-    share_of = share_of[: None if most is None else most + 1]
+        other = share if adjacent or not share else min(1, share / (1 - below))
+        free = after_zero + after_other * adjacent
+        after_zero, after_other = (
+            np.append(after_zero + after_other - free * other, 0),
+            np.append(0, free * other),
+        )
+        below = share
+    share_of = (after_zero + after_other)[: None if most is None else most + 1]
     found: Floats = np.cumsum(share_of) / share_of.sum()
     return found
