@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 EXPLAINED_ABOVE_PERCENT = 15.0  # a deviation beyond it needs a cause
@@ -48,6 +48,13 @@ class Row:
         if deviation is None:
             return bool(self.cause) or (self.ours is not None and self.ours == self.published)
         return abs(deviation) <= EXPLAINED_ABOVE_PERCENT or bool(self.cause)
+
+    def because(self, cause: str) -> Row:
+        """Return the row with a cause, if it differs so much that it needs one."""
+        deviation = self.deviation_percent
+        if deviation is None or abs(deviation) <= EXPLAINED_ABOVE_PERCENT:
+            return self
+        return replace(self, cause=cause)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; the deviation is in percent."""

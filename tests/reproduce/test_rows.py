@@ -49,6 +49,12 @@ def test_what_differs_or_lacks_needs_a_cause() -> None:
     assert not Row("alone", None, "", 3.0).is_explained
 
 
+def test_a_cause_is_kept_where_it_is_needed() -> None:
+    assert NEAR.because("of this") == NEAR
+    assert Row("far", 2.0, "", 9.0).because("of this").cause == "of this"
+    assert Row("alone", None, "", 9.0).because("of this").cause == ""
+
+
 def test_numbers_are_short() -> None:
     assert [value(v) for v in (None, 3.0, 1234.0, 0.5, 2.2479)] == [
         "–",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archsim.reproduce import Row, Section, paper
-from archsim.reproduce.tpe import num_pp, table_vii
+from archsim.reproduce.tpe import networks, num_pp, table_vii
 from archsim.reproduce.tpe.numbers import LANES, PUBLISHED, implied_num_pp
 
 
@@ -61,3 +61,19 @@ def test_table_vii_has_one_slip() -> None:
     assert (round(gain.ours or 0, 2), gain.published) == (1.45, 1.28)
     assert "Trapezoid" in ascend.cause
     assert PUBLISHED["table_7"].value("Trapezoid", "tops_per_mm2") == ascend.published
+
+
+def test_networks_imply_their_partial_products() -> None:
+    """Speed-up times partial products, over the utilisation, is one number for all networks."""
+    found = {row.quantity: row for row in networks.implied().rows}
+    table = PUBLISHED["networks"]
+    assert len(found) == len(list(table)) == 10
+    products = [
+        (found[f"{net}: partial products a MAC"].published or 0)
+        * table.value(net, "speed_up") / table.value(net, "utilisation")
+        for net in table
+    ]  # fmt: skip
+    assert products == pytest.approx([products[0]] * 10)
+    # 1.94 times the throughput at 2.27 partial products a MAC
+    assert networks.pp_to_macs() / implied_num_pp("OPT4E") == pytest.approx(1.94, abs=0.005)
+    assert all("unverified" in row.tag for row in found.values())
