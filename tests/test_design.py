@@ -127,7 +127,9 @@ REFUSED = {
     "a: !!python/object:os.system {}\n": (
         "{file}:1: must be plain YAML without tags, not 'tag:yaml.org,2002:python/object:os.system'"
     ),
-    "extends: nowhere\n": "design: must be a YAML file or one of tpu_like, not 'nowhere'",
+    "extends: nowhere\n": (
+        f"design: must be a YAML file or one of {', '.join(shipped())}, not 'nowhere'"
+    ),
     "extends: [tpu_like]\n": (
         "{file}:1: extends: must be the name or file of a design, not ['tpu_like']"
     ),

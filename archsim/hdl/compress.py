@@ -13,6 +13,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.hdl.trees import compressor_levels
+
 
 def carry_save_add(x: Value, y: Value, z: Value) -> tuple[Value, Value]:
     """Return the bits of a full adder at each place, (sum, carry), for addends of one width."""
@@ -43,14 +45,6 @@ def compressor_level(m: Module, rows: Sequence[Value], level: int) -> list[Value
             m.d.comb += row.eq(value)
             made.append(row)
     return [*made, *rows[3 * groups :]]
-
-
-def compressor_levels(addends: int) -> int:
-    """Return the levels that make two of so many addends."""
-    levels = 0
-    while addends > 2:
-        addends, levels = addends - addends // 3, levels + 1
-    return levels
 
 
 class CompressorTree(wiring.Component):

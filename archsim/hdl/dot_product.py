@@ -11,9 +11,10 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.hdl.adders import CarryPropagateAdder
 from archsim.hdl.booth import offset_products, products_offset
-from archsim.hdl.compress import compressor_level, compressor_levels
+from archsim.hdl.compress import compressor_level
 from archsim.hdl.emit import place
 from archsim.hdl.mac import Arithmetic, multiply
+from archsim.hdl.trees import compressor_levels, ranks
 
 
 class DotProduct(wiring.Component):
@@ -69,8 +70,8 @@ class DotProduct(wiring.Component):
             multiply(m, platform, how, a, b, f"multiplier_{i}")
             for i, (a, b) in enumerate(zip(self.a, self.b, strict=True))
         ]
-        ranks = _ranks((self._depth - 1).bit_length(), self._stages)
-        values = self._held(m, values, level in ranks, f"rank_{level}")
+        at = set(ranks((self._depth - 1).bit_length(), self._stages))
+        values = self._held(m, values, level in at, f"rank_{level}")
         while len(values) > 1:
             level += 1
             width = min(len(values[0]) + 1, self._width)
@@ -78,7 +79,7 @@ class DotProduct(wiring.Component):
             for i in range(0, len(values) - 1, 2):
                 sums.append(self._added(m, platform, width, values[i : i + 2], f"add_{level}_{i}"))
             values = [*sums, *values[len(values) - len(values) % 2 :]]
-            values = self._held(m, values, level in ranks, f"rank_{level}")
+            values = self._held(m, values, level in at, f"rank_{level}")
         return values[0]
 
     def _added(
@@ -115,11 +116,11 @@ class DotProduct(wiring.Component):
                 m.d.comb += row.eq(addend)
                 rows.append(row)
         levels = compressor_levels(len(rows))
-        ranks = _ranks(levels, self._stages)
-        rows = self._held(m, rows, 0 in ranks, "rank_0")
+        at = set(ranks(levels, self._stages))
+        rows = self._held(m, rows, 0 in at, "rank_0")
         for level in range(1, levels + 1):
             rows = compressor_level(m, rows, level)
-            rows = self._held(m, rows, level in ranks, f"rank_{level}")
+            rows = self._held(m, rows, level in at, f"rank_{level}")
         total, carry = rows
         if top >= self._width:  # a power of two that the sum wraps at
             return Cat(total, carry)
@@ -141,8 +142,3 @@ class DotProduct(wiring.Component):
                 m.d.sync += register.eq(value)
             held.append(register)
         return held
-
-
-def _ranks(levels: int, stages: int) -> set[int]:
-    """Return after which levels registers stand; level 0 is the products."""
-    return {levels - i * (levels + 1) // stages for i in range(stages)}

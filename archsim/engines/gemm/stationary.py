@@ -133,6 +133,12 @@ class StationaryFolds:
         """Steps from a row's feeding to its landing."""
         return np.asarray(1 + self.span(self.rows, self.cols))
 
+    @property
+    def load_hops(self) -> Ints:
+        """Shadow registers that the elements of a column of B are shifted into, in one chunk."""
+        full, last = self.first_depth, self.last_depth
+        return np.asarray(((self.deep - 1) * full * (full + 1) + last * (last + 1)) // 2)
+
     def sweep(self, chunk_rows: Ints) -> Ints:
         """Return the steps of all folds along k, each followed by another, in a chunk."""
         periods = (self.deep - 1) * np.maximum(chunk_rows, self.first_depth)

@@ -32,12 +32,10 @@ def time(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, ports: Env) -> Timing:
 def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Mapping[str, Any]:
     """Return what moves through the PEs and the bank; `timing.actions` says what counts."""
     folds = folds_of(spec, jobs)
-    full, last = folds.first_depth, folds.last_depth
-    hops = ((folds.deep - 1) * full * (full + 1) + last * (last + 1)) // 2
     landed = jobs.m * folds.across
     return {
         "stream_hop": jobs.m * jobs.k * folds.across * folds.cols,
-        "load_hop": folds.chunks * jobs.n * hops,
+        "load_hop": folds.chunks * jobs.n * folds.load_hops,
         "sum_hop": jobs.m * jobs.n * folds.deep * folds.rows,
         "acc_read": landed * (folds.deep - 1),
         "acc_write": landed * (folds.deep - 1),
