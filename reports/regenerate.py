@@ -1,32 +1,56 @@
-"""Run the quickstart sweep and write its report here anew, sharing one plotly.min.js.
+"""Write the reports of this folder anew, sharing one plotly.min.js.
 
-Run as ``python reports/regenerate.py`` from the top folder, after ``python workloads/fetch.py cnn``.
+Run as ``python reports/regenerate.py [quickstart] [tpe] [reproduce]`` from the top folder, after
+``python workloads/fetch.py cnn``; all of them unless some are named.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
 from archsim.report.source import report
+from archsim.reproduce import discover
+from archsim.reproduce.page import write
 from archsim.sweep import run_sweep
 
 HERE = Path(__file__).parent
-SWEEP = HERE.parent / "sweeps" / "quickstart.yaml"
+SWEEPS = HERE.parent / "sweeps"
 PLOTLY = HERE / "assets" / "plotly.min.js"
 
 
-def main() -> None:
-    """Write ``reports/quickstart`` and ``reports/assets``."""
+def swept(name: str) -> None:
+    """Run a sweep and write its report."""
     PLOTLY.parent.mkdir(exist_ok=True)
     PLOTLY.write_text(get_plotlyjs(), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        run_sweep(SWEEP, Path(folder))
-        output = HERE / "quickstart"
-        report(folder, output=output, plotly_js=f"../assets/{PLOTLY.name}", timelines=False)
+        run_sweep(SWEEPS / f"{name}.yaml", Path(folder))
+        report(folder, output=HERE / name, plotly_js=f"../assets/{PLOTLY.name}", timelines=False)
+
+
+def reproduced() -> None:
+    """Write each paper's numbers beside ours."""
+    for paper in discover().values():
+        write(paper, paper.sections(), HERE / "reproduce")
+
+
+REPORTS: dict[str, Callable[[], None]] = {
+    "quickstart": partial(swept, "quickstart"),
+    "tpe": partial(swept, "tpe"),
+    "reproduce": reproduced,
+}
+
+
+def main(names: list[str]) -> None:
+    """Write the named reports, or all."""
+    for name in names or REPORTS:
+        REPORTS[name]()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
