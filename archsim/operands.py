@@ -31,6 +31,7 @@ from archsim.trace import DTYPE_BITS, Gemm, Histogram, Op, Tensor, Trace, as_gem
 Level = Literal["whole", "counts", "sample", "assumed"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the last of several counts
 PORTS = ("a", "b")  # the operands of a product, in the order of an op's inputs
+NOTE = "operand values: "  # how notes of a trace begin that results repeat where values count
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -230,7 +231,6 @@ class Operands:
 
     trace: Trace
     _known: dict[tuple[str, str], Operand] = field(default_factory=dict)
-    _digests: dict[str, str] = field(default_factory=dict)
 
     def of(self, op: Op, ports: Sequence[str]) -> Values:
         """Return what is known of some operands of a product.
@@ -247,26 +247,49 @@ class Operands:
             self._known[op.name, port] = self._find(op, port)
         return self._known[op.name, port]
 
+    def counts(self, name: str) -> Array | None:
+        """Return how often each integer occurs in a tensor, or in its sample; None if unknown."""
+        found = self._array(name)
+        if found is None or isinstance(self.trace.tensors[name].data, Histogram):
+            return found
+        return tally(found, DTYPE_BITS[self.trace.tensors[name].dtype])
+
     def _find(self, op: Op, port: str) -> Operand:
-        tensor = self.trace.tensors[op.inputs[PORTS.index(port)]]
+        name = operand_of(op, port)
+        tensor, array, counts = self.trace.tensors[name], self._array(name), self.counts(name)
+        if array is None or counts is None:
+            return _ASSUMED
+        if isinstance(tensor.data, str):
+            key = (digest(array), tensor.shape, op.layouts.get(port, ()))
+            matrix = matrix_of(op, port, array.reshape(tensor.shape))
+            return Operand("whole", key, matrix.tally(DTYPE_BITS[tensor.dtype]), matrix)
+        level: Level = "counts" if isinstance(tensor.data, Histogram) else "sample"
+        return Operand(level, (level, digest(array)), _expanded(op, port, counts))
+
+    def _array(self, name: str) -> Array | None:
+        """Return the array of a tensor of integers whose digits can be told; None of others."""
+        tensor = self.trace.tensors[name]
         bits = DTYPE_BITS[tensor.dtype]
         if tensor.data is None or not tensor.dtype.startswith("int") or bits > MAX_BITS:
-            return _ASSUMED
+            return None
         ref = tensor.data if isinstance(tensor.data, str) else tensor.data.ref
-        array = _checked(self.trace, tensor, ref, bits)
-        if isinstance(tensor.data, str):
-            key = (self._digest(ref, array), tensor.shape, op.layouts.get(port, ()))
-            matrix = matrix_of(op, port, array.reshape(tensor.shape))
-            return Operand("whole", key, matrix.tally(bits), matrix)
-        level: Level = "counts" if isinstance(tensor.data, Histogram) else "sample"
-        counts = array if level == "counts" else tally(array, bits)
-        return Operand(level, (level, self._digest(ref, array)), _expanded(op, port, counts))
+        return _checked(self.trace, tensor, ref, bits)
 
-    def _digest(self, ref: str, array: Array) -> str:
-        if ref not in self._digests:
-            content = f"{array.dtype}".encode() + array.tobytes()
-            self._digests[ref] = hashlib.blake2b(content, digest_size=16).hexdigest()
-        return self._digests[ref]
+
+def operand_of(op: Op, port: str) -> str:
+    """Return the tensor that a product reads at a port."""
+    return op.inputs[PORTS.index(port)]
+
+
+def digest(array: Array) -> str:
+    """Return what stands for an array's type and content."""
+    content = str(array.dtype).encode() + array.tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digests(trace: Trace) -> Iterator[str]:
+    """Yield what stands for each array of a trace's values, by name."""
+    return (f"{ref} {digest(trace.values[ref])}" for ref in sorted(trace.values))
 
 
 def _checked(trace: Trace, tensor: Tensor, ref: str, bits: int) -> Array:

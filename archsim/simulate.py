@@ -21,7 +21,7 @@ from archsim.errors import InfeasibleError, InputError
 from archsim.fallback import fallback_unit
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
-from archsim.operands import Level
+from archsim.operands import NOTE, Level
 from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.score import scored
@@ -113,8 +113,8 @@ def simulate(
             "dram_bytes_per_s": float(PS_PER_S / program.dram.ps_per_byte),
         },
         assumptions=(
-            *_assumptions(units, host, program), *_knowledge(program), *_samples(trace), *notes,
-            *tech.assumptions,
+            *_assumptions(units, host, program), *_knowledge(program, trace), *_samples(trace),
+            *notes, *tech.assumptions,
         ),
         provenance=_provenance(design, trace, units, tech, objective) | {"batches": batches},
         mappings=_mappings(program),
@@ -134,13 +134,14 @@ _KNOWN: Mapping[Level, str] = MappingProxyType(
 )
 
 
-def _knowledge(program: schedule.Program) -> list[str]:
+def _knowledge(program: schedule.Program, trace: Trace) -> list[str]:
     """Return what the time of ops rests on where it depends on values."""
     ops = Counter(placed.plan.values for placed in program.ops)
     known = [f"{ops[level]} by {words}" for level, words in _KNOWN.items() if ops[level]]
     if not known:
         return []
-    return [f"values: {', '.join(known)}: what the time of ops rests on that depends on values"]
+    text = f"values: {', '.join(known)}: what the time of ops rests on that depends on values"
+    return [text, *(note for note in trace.notes if note.startswith(NOTE))]
 
 
 def _samples(trace: Trace) -> list[str]:

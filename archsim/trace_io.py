@@ -60,7 +60,7 @@ def write_trace(
     path = Path(path)
     side = path.with_suffix(".npz") if operands else None
     if side and operands:
-        np.savez(side, allow_pickle=False, **operands)
+        np.savez_compressed(side, allow_pickle=False, **operands)
     text = "".join(line + "\n" for line in trace_lines(trace, side.name if side else ""))
     path.write_text(text, "utf-8")
 

@@ -47,6 +47,14 @@ def trace(
         int, typer.Option("--sample", min=1, help="Elements to keep of an operand at most.")
     ] = 65536,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of inputs and samples.")] = 0,
+    values_of: Annotated[
+        str | None,
+        typer.Option(
+            "--values-of",
+            metavar="TRACE.jsonl",
+            help="Give products the counts of another trace's, where a model has no values.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Turn a model into a trace, and say what is in it."""
@@ -57,6 +65,9 @@ def trace(
         loaded, operands = _recorded(model, output, inputs, keep, sample, seed)
     else:
         loaded = _load(model)
+    if values_of is not None:
+        loaded = _borrowed(loaded, output, values_of)
+        operands = dict(loaded.values)
     if output == Path("-"):
         for line in trace_lines(loaded):
             typer.echo(line)
@@ -106,6 +117,16 @@ def _recorded(
     given = read_arrays(inputs) if inputs is not None else {}
     recording = Recording(keep, given, seed, sample)  # type: ignore[arg-type]
     return load_with_data(model, op_kinds(), recording)
+
+
+def _borrowed(trace: Trace, output: Path | None, donor: str) -> Trace:
+    from archsim.engines import op_kinds  # noqa: PLC0415
+    from archsim.errors import InputError  # noqa: PLC0415
+    from archsim.frontends.borrowed import borrow  # noqa: PLC0415
+
+    if output is None or output == Path("-"):
+        raise InputError("--values-of", "must have a file to write beside", fix="say -o FILE.jsonl")
+    return borrow(trace, _load(donor), op_kinds())
 
 
 def _summary(trace: Trace) -> dict[str, Any]:

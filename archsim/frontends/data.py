@@ -20,6 +20,7 @@ from archsim import frontends
 from archsim.errors import InputError
 from archsim.frontends.options import Options, Value
 from archsim.frontends.policy import FLOATS
+from archsim.operands import NOTE
 from archsim.trace import BASE_OP_KINDS, DTYPE_BITS, Histogram, OpKind, Sampled, Tensor, Trace
 
 Array = NDArray[Any]
@@ -159,19 +160,17 @@ def _keep(
             tensors[name] = replace(tensor, data=ref)
     known = sum(tensors[name].data is not None for name in wanted)
     inputs = "given inputs" if recording.given else f"random inputs (seed {recording.seed})"
-    notes = [f"operand values: {known} of {len(wanted)} operands of products, by {ran} on {inputs}"]
+    notes = [f"{NOTE}{known} of {len(wanted)} operands of products, by {ran} on {inputs}"]
     if elements:
-        notes.append(
-            f"operand values: {100 * zeros / elements:.1f} % of what products read is zero"
-        )
+        notes.append(f"{NOTE}{100 * zeros / elements:.1f} % of what products read is zero")
     if rounded:
         notes.append(
-            f"operand values: {rounded} float operands quantised symmetrically, each by its "
+            f"{NOTE}{rounded} float operands quantised symmetrically, each by its "
             "greatest magnitude, rounded to nearest"
         )
     if cut:
         notes.append(
-            f"operand values: {cut} operands are known by samples of {recording.sample:,} elements "
+            f"{NOTE}{cut} operands are known by samples of {recording.sample:,} elements "
             "each; what follows from them rests on those samples"
         )
     found = replace(trace, tensors=tensors, notes=(*trace.notes, *notes), values=kept)

@@ -17,6 +17,7 @@ from archsim.engines import op_kinds
 from archsim.errors import InputError
 from archsim.frontends import load
 from archsim.frontends.policy import DEFAULT
+from archsim.operands import digests
 from archsim.sweep.parts import Parts, PointDesign, with_point
 from archsim.sweep.sample import MISSING, Point, Space, value_at, value_on
 from archsim.sweep.schema import Sweep, Workload
@@ -277,8 +278,9 @@ def _workload(
         traces = [load_trace(model, dtype) for dtype in dtypes]
     except InputError as fault:
         raise InputError(where, f"must be a model that loads: {fault}") from None
-    digests = {_digest("\n".join(trace_lines(trace))): None for trace in traces}
-    return PlannedWorkload(workload.label, model, workload.weight), tuple(digests)
+    lines = ("\n".join((*trace_lines(trace), *digests(trace))) for trace in traces)
+    found = dict.fromkeys(map(_digest, lines))
+    return PlannedWorkload(workload.label, model, workload.weight), tuple(found)
 
 
 def load_trace(model: str, dtype: str = DEFAULT) -> Trace:
