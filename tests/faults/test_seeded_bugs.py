@@ -45,12 +45,12 @@ TIMING = {
     ),
     "drain of the last row lost": (
         "engines.gemm.timing",
-        "folds.beats + folds.last_rows + folds.lag",
-        "folds.beats + folds.rows + folds.lag",
+        "folds.beats + folds.last_rows + folds.tail",
+        "folds.beats + folds.rows + folds.tail",
         "cycles",
     ),
     "idle steps counted busy": (
-        "output_stationary",
+        "engines.gemm.timing",
         "dead = folds.cols - folds.last_cols",
         "dead = 0 * folds.cols",
         "counter busy",
@@ -132,7 +132,12 @@ RTL = {
         "cycles",
     ),
     "rows of a ragged fold": ("gemm", "Mux(last_in_m, m_left, rows)", "rows", "beat"),
-    "one beat short of k": ("gemm", "beats_left.eq(k - 1)", "beats_left.eq(k - 2)", ""),
+    "one beat short of k": (
+        "gemm",
+        "beats_left.eq(k_less_one)",
+        "beats_left.eq(k_less_one - 1)",
+        "",
+    ),
     "c added without being asked": (
         "gemm",
         "Mux(accumulate, self.c.p[j], 0)",

@@ -25,8 +25,8 @@ MODEL = {
     ),
     "last fold's rows taken for full ones": (
         "engines.gemm.timing",
-        "folds.beats + folds.last_rows + folds.lag",
-        "folds.beats + folds.rows + folds.lag",
+        "folds.beats + folds.last_rows + folds.tail",
+        "folds.beats + folds.rows + folds.tail",
         "cycles",
     ),
     "bubbles counted busy": (

@@ -28,11 +28,13 @@ def run(
     *,
     skewed: bool = True,
     passes: int = 1,
+    behind: int = 0,
 ) -> Stalled:
     """Run one job, of ``k`` beats a pass, in an environment.
 
     `archsim.engines.systolic.output_stationary` has the rules of arrays whose rows and columns are
-    ``skewed``, `archsim.engines.matrix2d.timing` of others. Here a fold is one of its passes.
+    ``skewed``, `archsim.engines.matrix2d.timing` of others. Here a fold is one of its passes, and
+    products reach their sums ``behind`` steps after their beat.
     """
     folds_n = -(-n // cols)
     fold_rows = [min(rows, m - i) for i in range(0, m, rows) for _ in range(folds_n * passes)]
@@ -47,7 +49,7 @@ def run(
     captures: dict[int, tuple[int, int]] = {}
     first = previous = 0
     for fold, height in enumerate(fold_rows):
-        end = fold * period + k - 1
+        end = fold * period + k - 1 + behind
         if skewed:
             for i in range(height):
                 captures[end + i] = (previous + i if fold else -1, 1)

@@ -35,6 +35,9 @@ class Folds:
         Steps from pass to pass.
     lag
         Steps from a row's capture to its last sum.
+    behind
+        Steps from a fold's last beat to the capture of its top row: those that products take to
+        reach their sum.
     """
 
     skewed: bool
@@ -49,10 +52,22 @@ class Folds:
     last_cols: Ints
     period: Ints
     lag: Ints
+    behind: Ints
+
+    @property
+    def tail(self) -> Ints:
+        """Steps from a fold's last beat to the last sum of its top row."""
+        return self.behind + self.lag
 
 
 def folds_of(
-    spec: Any, jobs: GemmJobs, *, skewed: bool = True, slices: Any = 1, passes: Any = 1
+    spec: Any,
+    jobs: GemmJobs,
+    *,
+    skewed: bool = True,
+    slices: Any = 1,
+    passes: Any = 1,
+    behind: Any = 0,
 ) -> Folds:
     """Return the folds of jobs on an array with ``rows`` and ``cols``, or on a batch of them.
 
@@ -62,6 +77,8 @@ def folds_of(
         Of k in a beat.
     passes
         In which each fold's operands come; rows leave after each, results after the last.
+    behind
+        Steps that a product takes to reach its sum.
     """
     rows, cols = np.asarray(spec.rows), np.asarray(spec.cols)
     down, across = -(-jobs.m // rows), -(-jobs.n // cols)
@@ -79,4 +96,5 @@ def folds_of(
         last_cols=jobs.n - (across - 1) * cols,
         period=np.maximum(beats, np.maximum(rows, cols) if skewed else rows),
         lag=cols - 1 if skewed else np.zeros_like(cols),
+        behind=np.asarray(behind),
     )

@@ -18,6 +18,8 @@ queue for row i; row i of the next fold is captured in ``x + period - cols + 1 +
 is late enough for all rows if it is for the last one. Partial sums never bind if they come in
 before the rows of the first fold do and, from then on, a fold's worth a period.
 
+Products that reach their sum some steps behind let all captures come as much later.
+
 Without skew all rows are complete in cycle x. They leave as before, one a cycle; but the next fold
 captures all of them in ``x + period``, by when the last one must have left.
 """
@@ -50,7 +52,7 @@ def closed_form(folds: Folds, jobs: GemmJobs, rates: Mapping[str, Rate]) -> Pace
     a, b, c, out = (rates.get(port, IDEAL) for port in ("a", "b", "c", "result"))
     none = np.zeros_like(folds.count)
     delay = none + np.maximum(_delay(folds, a), _delay(folds, b))
-    top = (folds.count - 1) * folds.period + folds.beats + folds.lag + delay  # x of the last fold
+    top = (folds.count - 1) * folds.period + folds.beats + folds.tail + delay  # x of the last fold
     bottom = top + (folds.last_rows - 1 if folds.skewed else none)
     slot = _slots_before(out, top + 2)
     cycles = -(-(slot + folds.last_rows) * out.q // out.p) - 1
@@ -90,7 +92,7 @@ def _tallest(folds: Folds) -> Ints:
 def _never_blocked(folds: Folds, out: Rate) -> NDArray[np.bool_]:
     tallest = _tallest(folds)
     keeps_up = folds.period * out.p // out.q >= tallest
-    ready_at_once = out.latency <= folds.beats + folds.lag + 2
+    ready_at_once = out.latency <= folds.beats + folds.tail + 2
     gaps = np.maximum(tallest - 2, 0)
     spare = folds.period - (folds.lag + 1 if folds.skewed else tallest)
     frees = -(-gaps * out.q // out.p) - gaps <= spare
@@ -101,6 +103,6 @@ def _never_blocked(folds: Folds, out: Rate) -> NDArray[np.bool_]:
 def _in_time(folds: Folds, c: Rate) -> NDArray[np.bool_]:
     below = _tallest(folds) - 1
     keeps_up = (folds.count == 1) | (folds.period * c.p // c.q > below)
-    comes = c.latency - (-below * c.q // c.p) - below <= folds.beats + folds.lag + 2
+    comes = c.latency - (-below * c.q // c.p) - below <= folds.beats + folds.tail + 2
     held: NDArray[np.bool_] = keeps_up & comes
     return held

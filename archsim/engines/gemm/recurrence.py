@@ -34,17 +34,18 @@ def run(
     *,
     skewed: bool = True,
     passes: int = 1,
+    behind: int = 0,
 ) -> Stalled:
     """Return what one job, of ``k`` beats a pass, takes; ports not named are ideal."""
-    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed, passes).run()
+    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed, passes, behind).run()
 
 
 class _Job:
     """A job under way; cycles count from the command's. A fold is here one of its passes.
 
-    A *stage* begins with the step that feeds a fold's last beat, and so captures its top row, or
-    all of them where no row is skewed, and ends before the next fold's such step. In it the rows of
-    the fold before leave.
+    A *stage* begins with the step that captures a fold's top row, or all of them where no row is
+    skewed, ``behind`` steps after the one that feeds its last beat. It ends before the next fold's
+    such step. In it the rows of the fold before leave.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class _Job:
         rates: Mapping[str, Rate],
         skewed: bool,
         passes: int,
+        behind: int,
     ) -> None:
         self.k, self.accumulate, self.skewed, self.passes = k, accumulate, skewed, passes
         self.rows, self.period = rows, max(k, rows, cols if skewed else 1)
@@ -66,6 +68,7 @@ class _Job:
         self.full_folds = m // rows * self.folds_n
         self.last_rows = m - (-(-m // rows) - 1) * rows
         self.folds = -(-m // rows) * self.folds_n
+        self.behind, self.last_feed = behind, (self.folds - 1) * self.period + k - 1
         self.a, self.b, self.c, self.out_port = (
             rates.get(port, IDEAL) for port in ("a", "b", "c", "result")
         )
@@ -82,7 +85,7 @@ class _Job:
         return self.rows if fold < self.full_folds else self.last_rows
 
     def run(self) -> Stalled:
-        self._stretch(0, self.k - 1)
+        self._steps(0, self.k - 1 + self.behind)
         fold, before_rows = 0, 0
         before: list[int] = []
         flush = self._completed_at(self.last_rows - 1) + 1
@@ -108,7 +111,7 @@ class _Job:
     def _stage(self, fold: int, steps: int, before: list[int], before_rows: int) -> list[int]:
         """Run a fold's stage; return the cycles of its first steps, those that complete rows."""
         height = self.fold_rows(fold)
-        beats_from = self.period - self.k + 1 if fold < self.folds - 1 else steps
+        begin = fold * self.period + self.k - 1 + self.behind
         cycles: list[int] = []
         is_result = fold % self.passes == 0  # the fold before was its last pass
         for i in range(before_rows):
@@ -116,26 +119,39 @@ class _Job:
             complete = before[at] if at < self.period else cycles[at - self.period]
             self._leave(complete, is_result=is_result)
             if self.skewed and i < steps:
-                self._step(i == 0 or i >= beats_from, self.left if i < height else 0)
+                self._step(begin + i, self.left if i < height else 0)
                 cycles.append(self.now)
         if before_rows and not self.skewed:  # takes the places of all rows at once
-            self._step(True, self.left)
+            self._step(begin, self.left)
             cycles.append(self.now)
         if not before_rows:
-            self._step(True, 0)
+            self._step(begin, 0)
             cycles.append(self.now)
-        done = len(cycles)
-        bubbles = max(0, min(beats_from, steps) - done)
-        cycles += self._stretch(bubbles, steps - done - bubbles)
+        cycles += self._steps(begin + len(cycles), begin + steps)
         return cycles[: self.rows + self.lag]
 
-    def _step(self, feeds: bool, free: int) -> None:
+    def _steps(self, step: int, stop: int) -> list[int]:
+        """Take steps that no drain register can hold up; return the cycles of the first ones."""
+        cycles: list[int] = []
+        while step < stop:
+            place = step % self.period
+            bubbles = stop if step > self.last_feed else step - place + self.period
+            bubbles = 0 if self._feeds(step) else min(bubbles, stop) - step
+            beats = 0 if bubbles else min(self.k - place, stop - step)
+            cycles += self._stretch(bubbles, beats)
+            step += bubbles + beats
+        return cycles
+
+    def _feeds(self, step: int) -> bool:
+        return step % self.period < self.k and step <= self.last_feed
+
+    def _step(self, step: int, free: int) -> None:
         """Take one step, not before ``free``, when its drain register is."""
         start = self.now + 1
         if free > start:
             self._blocked(start, free)
             start = free
-        if feeds:
+        if self._feeds(step):
             for name, port in (("b", self.b), ("a", self.a)):
                 self.steady.note(name, _margin(port, self.beat, start))
                 offer = earliest_offer(port, self.beat)
@@ -146,7 +162,7 @@ class _Job:
         self.now = start
 
     def _stretch(self, bubbles: int, beats: int) -> list[int]:
-        """Take steps that no drain register can hold up; return the cycles of the first ones."""
+        """Take steps without beats, then some with; return the cycles of the first ones."""
         keep = self.rows + self.lag
         cycles = list(range(self.now + 1, self.now + 1 + min(bubbles, keep)))
         self.now += bubbles
@@ -265,9 +281,9 @@ class _Steady:
         job, stage = self._job, self._stage
         self._margins.append(stage)
         self._stage = {}
-        alike_up_to = min(job.folds - 2, job.full_folds - 1)
-        if fold >= job.full_folds:
-            alike_up_to = job.folds - 2
+        # the last stage has no next fold; in those before it beats may come to an end
+        alike = job.folds - 2 - max(0, (job.k - 2 + job.behind) // job.period)
+        alike_up_to = alike if fold >= job.full_folds else min(alike, job.full_folds - 1)
         if fold == job.full_folds:
             self._marks.clear()
         if fold >= alike_up_to or job.now < job.out_port.latency:

@@ -76,3 +76,46 @@ MAC_ENERGY_TERMS: Terms = {
     "a_bits+b_bits": lambda s: (s.a_bits + s.b_bits) * one(s),
     "acc_bits": lambda s: s.acc_bits * one(s),
 }
+
+# ---------------------------------------------------------------------------------- carry-save PEs
+
+
+def digits(spec: Any) -> Any:
+    """Radix-4 digits of A: rows of a product."""
+    return (np.asarray(spec.a_bits) + 1) // 2
+
+
+OPT1_PE_TERMS: Terms = {
+    **PE_TERMS,
+    "pe.digits*acc_bits": lambda s: pes(s) * digits(s) * s.acc_bits,
+}
+# ps: Booth rows and a tree of them and the pair
+OPT1_DELAY_TERMS: Terms = {
+    "1": one,
+    "log2 digits": lambda s: np.log2(digits(s) + 2),
+    "log2 b_bits": lambda s: np.log2(s.b_bits),
+    "log2 acc_bits": lambda s: np.log2(s.acc_bits),
+}
+# lanes that make numbers of pairs: adders as chosen
+RESOLVE_AREA_TERMS: Terms = {
+    **PORT_TERMS,
+    **where(
+        "adder", "inferred", {"result_bits*log2": lambda s: result_bits(s) * np.log2(s.acc_bits)}
+    ),
+    **where(
+        "adder", "prefix", {"result_bits*log2": lambda s: result_bits(s) * np.log2(s.acc_bits)}
+    ),
+}
+# ps: from the queue of rows through a lane to the port
+RESOLVE_DELAY_TERMS: Terms = {
+    "1": one,
+    "log2 result_bits": lambda s: np.log2(result_bits(s)),
+    **where("adder", "inferred", {"log2 acc_bits": lambda s: np.log2(s.acc_bits)}),
+    **where("adder", "prefix", {"log2 acc_bits": lambda s: np.log2(s.acc_bits)}),
+    **where("adder", "ripple", {"acc_bits": lambda s: s.acc_bits * one(s)}),
+}
+RESOLVE_ENERGY_TERMS: Terms = {
+    name: term
+    for adder in ("inferred", "ripple", "prefix")
+    for name, term in where("adder", adder, {"result_bits": result_bits}).items()
+}

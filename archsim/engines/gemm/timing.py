@@ -27,7 +27,7 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
     if ports:
         cycles, stalls = _stalled(folds, jobs, ports)
     else:
-        cycles = (folds.count - 1) * folds.period + folds.beats + folds.last_rows + folds.lag + 1
+        cycles = (folds.count - 1) * folds.period + folds.beats + folds.last_rows + folds.tail + 1
         stalls = dict.fromkeys(PORTS, np.zeros_like(cycles))
     split = {"busy": busy, "fill": np.ones_like(cycles)}
     split.update({f"stall.{port}": stalls[port] for port in PORTS})
@@ -38,19 +38,36 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
     return Timing(cycles, cycles + 1, split, counts)
 
 
+def skewed_busy(folds: Folds) -> Ints:
+    """Return the steps in which some beat is inside its fold's rows and columns, or behind them.
+
+    Bubbles outlive the newest beat only in folds with a ragged edge; in the last one, too.
+    """
+    steps = (folds.count - 1) * folds.period + folds.beats + folds.behind
+    steps = steps + folds.last_rows + folds.cols - 2
+    bubbles = folds.period - folds.beats + 2 - folds.behind
+    dead = folds.cols - folds.last_cols
+    dead = dead + (folds.down - 1) * np.maximum(0, bubbles - folds.rows - folds.last_cols)
+    dead = dead + (folds.across - 1) * np.maximum(0, bubbles - folds.last_rows - folds.cols)
+    return np.asarray(steps - dead)
+
+
 def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[str, Ints]]:
     """Return cycles and stalls by port: in closed form where it holds, else row by row."""
-    columns = (folds.rows, folds.cols, jobs.m, jobs.n, folds.beats, jobs.accumulate, folds.passes)
+    columns = (
+        *(folds.rows, folds.cols, jobs.m, jobs.n, folds.beats, jobs.accumulate),
+        *(folds.passes, folds.behind),
+    )
     rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
     if len(rates) < len(ports):
-        run = partial(_by_passes, cycle_loop.run, folds.skewed)
+        run = partial(_run, cycle_loop.run, folds.skewed)
         return run_distinct(columns, run, ports, slice(None))
     paced = closed_form(folds, jobs, rates)
     cycles, stalls = paced.cycles, dict(paced.stalls)
     rest = np.flatnonzero(~paced.holds)
     if len(rest):
         cycles = cycles.copy()
-        run = partial(_by_passes, recurrence.run, folds.skewed)
+        run = partial(_run, recurrence.run, folds.skewed)
         some, some_stalls = run_distinct(columns, run, rates, rest)
         cycles[rest] = some
         for port in PORTS:
@@ -59,7 +76,7 @@ def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[st
     return cycles, stalls
 
 
-def _by_passes(run: Callable[..., Stalled], skewed: bool, *job: Any) -> Stalled:
-    """Run one job, whose number of passes comes before the ports."""
-    *extents, passes, ports = job
-    return run(*extents, ports, skewed=skewed, passes=passes)
+def _run(run: Callable[..., Stalled], skewed: bool, *job: Any) -> Stalled:
+    """Run one job, whose passes and steps behind come before the ports."""
+    *extents, passes, behind, ports = job
+    return run(*extents, ports, skewed=skewed, passes=passes, behind=behind)

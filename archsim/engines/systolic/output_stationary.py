@@ -31,25 +31,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from archsim.engines import Env, GemmJobs, SpecBatch, Timing
 from archsim.engines.gemm.folds import folds_of
-from archsim.engines.gemm.timing import fold_times
+from archsim.engines.gemm.timing import fold_times, skewed_busy
 from archsim.engines.systolic.spec import SystolicSpec
 
 
 def time(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, ports: Env) -> Timing:
     """Return the exact cycles of each job at ports, of which those not named are ideal."""
     folds = folds_of(spec, jobs)
-    steps = (folds.count - 1) * folds.period + jobs.k + folds.last_rows + folds.cols - 2
-
-    # bubbles outlive the newest beat only in folds with a ragged edge; in the last one, too
-    bubbles = folds.period - jobs.k + 2
-    dead = folds.cols - folds.last_cols
-    dead = dead + (folds.down - 1) * np.maximum(0, bubbles - folds.rows - folds.last_cols)
-    dead = dead + (folds.across - 1) * np.maximum(0, bubbles - folds.last_rows - folds.cols)
-    return fold_times(folds, jobs, steps - dead, ports)
+    return fold_times(folds, jobs, skewed_busy(folds), ports)
 
 
 def actions(spec: SystolicSpec | SpecBatch, jobs: GemmJobs) -> Mapping[str, Any]:

@@ -11,9 +11,11 @@ import numpy as np
 from archsim.engines import Ints
 from archsim.engines.gemm.study import FULL_SCALE, STIMULUS, output_stationary_jobs, run
 from archsim.engines.gemm.study import verilog as verilog_of
+from archsim.engines.gemm.terms import RESOLVE_ENERGY_TERMS
 from archsim.engines.systolic import ENGINE, terms
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.formats import bf16
+from archsim.hdl import Adder
 from archsim.tech.study import EnergyTerms, Study
 from archsim.tech.table import CostTerms
 
@@ -104,16 +106,25 @@ def energy_group(place: str) -> str:
     return {"": "edges", "port": "port"}.get(head, "control")
 
 
-def group_actions(cost: CostTerms) -> EnergyTerms:
-    """Return which terms of which actions explain the energy of a group."""
+def group_actions(cost: CostTerms, leaves: tuple[str, ...] = ("result_bits",)) -> EnergyTerms:
+    """Return which terms of which actions explain the energy of a group.
+
+    Parameters
+    ----------
+    leaves
+        Terms of a result beat at the port.
+    """
     every = {action: tuple(terms) for action, terms in cost.energy.items()}
     return {
         "pe": {
             **{action: every[action] for action in ("mac", "a_hop", "b_hop")},
             "result_beat": ("result_bits",),
         },
-        "edges": {action: every[action] for action in ("a_beat", "b_beat", "result_beat")},
-        "port": {"result_beat": ("result_bits",), "c_beat": every["c_beat"]},
+        "edges": {
+            **{action: every[action] for action in ("a_beat", "b_beat")},
+            "result_beat": tuple(terms.ENERGY_TERMS["result_beat"]),
+        },
+        "port": {"result_beat": leaves, "c_beat": every["c_beat"]},
         "control": {"control_cycle": every["control_cycle"]},
     }
 
@@ -152,3 +163,51 @@ BF16 = replace(
     stimulus=STIMULUS.format(UNIT_VARIANCE),
     spec_fields=("rows", "cols", "numbers"),
 )
+
+
+def _resolved(adder: Adder, *configurations: tuple[int, ...]) -> tuple[SystolicSpec, ...]:
+    return tuple(
+        SystolicSpec(rows=r, cols=c, a_bits=a, b_bits=b, acc_bits=s, pe="opt1", adder=adder)
+        for r, c, a, b, s in configurations
+    )
+
+
+OPT1 = replace(
+    STUDY,
+    engine="systolic_opt1",
+    fitted=(
+        *_resolved(
+            "inferred",
+            (2, 2, 8, 8, 32), (12, 12, 8, 8, 32), (4, 4, 8, 8, 16), (2, 8, 4, 4, 24),
+            (4, 4, 16, 8, 40), (4, 4, 4, 8, 32), (3, 3, 8, 8, 20),
+        ),
+        *_resolved(
+            "ripple",
+            (4, 4, 8, 8, 32), (2, 12, 8, 8, 32), (8, 4, 8, 8, 48), (4, 4, 4, 4, 16),
+            (3, 5, 6, 6, 20), (1, 4, 8, 8, 32), (4, 4, 8, 4, 24),
+        ),
+        *_resolved(
+            "prefix",
+            (8, 8, 8, 8, 32), (12, 2, 8, 8, 32), (4, 8, 8, 8, 24), (8, 8, 4, 4, 16),
+            (4, 4, 16, 16, 48), (2, 4, 2, 2, 16),
+        ),
+    ),
+    held_out=(
+        *_resolved("inferred", (16, 16, 8, 8, 32), (5, 5, 6, 6, 24), (4, 6, 10, 10, 36)),
+        *_resolved("ripple", (6, 10, 8, 8, 24), (7, 3, 16, 16, 48)),
+        *_resolved("prefix", (3, 7, 4, 4, 24), (1, 16, 8, 8, 32)),
+    ),
+    powered=(
+        *_resolved("inferred", (4, 4, 8, 8, 32), (2, 4, 8, 4, 24)),
+        *_resolved("ripple", (2, 6, 8, 8, 24), (3, 3, 16, 16, 40)),
+        *_resolved("prefix", (6, 2, 8, 8, 32), (4, 4, 4, 4, 16)),
+    ),
+    powered_held_out=(
+        *_resolved("inferred", (6, 6, 8, 8, 32)),
+        *_resolved("ripple", (5, 3, 6, 6, 24)),
+        *_resolved("prefix", (2, 5, 8, 8, 40)),
+    ),
+    group_actions=group_actions(terms.OPT1, tuple(RESOLVE_ENERGY_TERMS)),
+    terms=terms.OPT1,
+    spec_fields=("rows", "cols", "a_bits", "b_bits", "acc_bits", "pe", "adder"),
+)  # fmt: skip

@@ -17,8 +17,13 @@ from archsim.engines import SpecBatch
 from archsim.engines.gemm.terms import (
     MAC_DELAY_TERMS,
     MAC_ENERGY_TERMS,
+    OPT1_DELAY_TERMS,
+    OPT1_PE_TERMS,
     PE_TERMS,
     PORT_TERMS,
+    RESOLVE_AREA_TERMS,
+    RESOLVE_DELAY_TERMS,
+    RESOLVE_ENERGY_TERMS,
     one,
     only,
     operand_bits,
@@ -112,4 +117,15 @@ BF16 = CostTerms(
         "a_hop": only(ENERGY_TERMS["a_hop"], "a_bits"),
         "b_hop": only(ENERGY_TERMS["b_hop"], "b_bits"),
     },
+)
+
+OPT1 = CostTerms(
+    area={**AREA_TERMS, "pe": OPT1_PE_TERMS, "result_port": RESOLVE_AREA_TERMS},
+    whole={"array": {**WHOLE_TERMS["array"], **OPT1_PE_TERMS}},
+    delay={
+        "pe": {**OPT1_DELAY_TERMS, **only(DELAY_TERMS["pe"], "log2 pes", "log2 rows+cols")},
+        "control": {**DELAY_TERMS["control"], **only(DELAY_TERMS["pe"], "log2 pes")},
+        "port": RESOLVE_DELAY_TERMS,
+    },
+    energy={**ENERGY_TERMS, "result_beat": {**ENERGY_TERMS["result_beat"], **RESOLVE_ENERGY_TERMS}},
 )
