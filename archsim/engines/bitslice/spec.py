@@ -95,16 +95,16 @@ class BitsliceSpec(EngineSpec):
     def _banks_are_even(self) -> Self:
         if not self.in_columns:
             return self
-        for name in ("cols", "slack", "group"):
+        for name in ("cols", "slack", "group", "depth"):
             if getattr(self, name).bit_count() != 1:
                 raise ValueError(
                     f"{name} of pe: {self.pe} must be a power of two; got {getattr(self, name)}"
                 )
         least = self.banks * self.group * self.lanes
-        if self.depth % least:
+        if self.depth < least:
             raise ValueError(
-                f"depth must be a multiple of cols x slack x group x lanes = {least}, "
-                f"so that banks hold equal shares of a chunk; got {self.depth}"
+                f"depth must be at least cols x slack x group x lanes = {least}, "
+                f"so that each bank holds a group of a chunk; got {self.depth}"
             )
         return self
 
