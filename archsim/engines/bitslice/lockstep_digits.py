@@ -39,9 +39,10 @@ def beat_cycles(spec: BitsliceSpec, a: Ints, b: Ints) -> Ints:
     """
     encoded, other = (a, b.T) if spec.encoded == "a" else (b.T, a)  # [lanes, k]
     if spec.pe == "bitlet":
-        digits = encode(encoded, spec.encoded_bits, spec.encoding) != 0
-        sets = _grouped(digits, spec.group).sum(axis=2)  # [lanes, beats, weights]
-        by_row = _tallest(sets.max(axis=2), spec.cols)
+        digits = encode(encoded, spec.encoded_bits, spec.encoding)
+        columns = np.moveaxis(digits, -1, 0) != 0  # [weights, lanes, k]
+        fullest = [np.count_nonzero(_grouped(bits, spec.group), axis=2) for bits in columns]
+        by_row = _tallest(np.max(fullest, axis=0), spec.cols)
         across = -(-len(other) // spec.rows)
         return np.maximum(1, np.repeat(by_row, across, axis=0))
     longest = [
@@ -58,12 +59,12 @@ def beat_cycles(spec: BitsliceSpec, a: Ints, b: Ints) -> Ints:
 
 
 def _grouped(values: Any, group: int) -> Any:
-    """Return [lanes, k, ...] as [lanes, beats, group, ...], with zeros at the end."""
-    lanes, k, *rest = values.shape
+    """Return [lanes, k] as [lanes, beats, group], with zeros at the end."""
+    lanes, k = values.shape
     beats = -(-k // group)
-    whole = np.zeros((lanes, beats * group, *rest), np.int64)
+    whole = np.zeros((lanes, beats * group), values.dtype)
     whole[:, :k] = values
-    return whole.reshape(lanes, beats, group, *rest)
+    return whole.reshape(lanes, beats, group)
 
 
 def _tallest(values: Ints, lanes: int) -> Ints:
@@ -122,10 +123,10 @@ def most_terms(spec: BitsliceSpec) -> list[int]:
     return [int(nonzero_digits(integers(b), b, spec.encoding).max()) for b in widths]
 
 
-def mean_beat(
-    spec: BitsliceSpec, shares: list[Floats], lanes: int, others: int, group: int
-) -> float:
-    """Return how long a beat takes on average.
+def mean_beats(
+    spec: BitsliceSpec, shares: list[Floats], lanes: Ints, others: Ints, group: Ints
+) -> Floats:
+    """Return how long beats take on average: [n].
 
     Parameters
     ----------
@@ -133,22 +134,41 @@ def mean_beat(
         Of digits that are not zero, as `shares` returns them.
     lanes, others, group
         Elements of the encoded operand's slices that are not beyond an edge, of the other's, and
-        slices.
+        slices: [n].
     """
-    if spec.pe == "bitlet":
-        set_bits = [_below(np.full(group, share)) for share in shares[0]]
-        at_most = np.prod(set_bits, axis=0) ** lanes  # P(no row or significance has more than n)
-        return float(1 + (1 - at_most[1:]).sum())
+    at_most = (_interleaved if spec.pe == "bitlet" else _paired)(spec, shares, lanes, others, group)
+    found: Floats = 1 + (1 - at_most).sum(axis=1)
+    return found
+
+
+def _interleaved(
+    spec: BitsliceSpec, shares: list[Floats], lanes: Ints, others: Ints, group: Ints
+) -> Floats:
+    """Return the probability that no row or significance has more than 1, 2 ... bits: [n, ...]."""
+    sizes, of_size = np.unique(group, return_inverse=True)
+    in_a_row = np.ones((len(sizes), spec.group))
+    for size, row in zip(sizes.tolist(), in_a_row, strict=True):
+        of_weights = [_below(np.full(size, share))[1:] for share in shares[0]]
+        row[:size] = np.prod(of_weights, axis=0)
+    found: Floats = in_a_row[of_size.reshape(-1)] ** lanes[:, None]
+    return found
+
+
+def _paired(
+    spec: BitsliceSpec, shares: list[Floats], lanes: Ints, others: Ints, group: Ints
+) -> Floats:
+    """Return the probability that no slice takes more than 1, 2 ... cycles: [n, ...]."""
     x, y = (
-        _below(share, cap, adjacent=spec.encoding != "naf") ** count
-        for share, cap, count in zip(shares, most_terms(spec), (lanes, others), strict=True)
+        _below(share, most, adjacent=spec.encoding != "naf") ** count[:, None]
+        for share, most, count in zip(shares, most_terms(spec), (lanes, others), strict=True)
     )
-    limits = np.arange(1, (len(x) - 1) * (len(y) - 1) + 1)
-    x_is = np.diff(x, prepend=0)
-    y_fits = np.array([y[np.minimum(limits // max(n, 1), len(y) - 1)] for n in range(len(x))])
-    y_fits[0] = 1  # no terms, no cycles
-    at_most = (x_is @ y_fits) ** group
-    return float(1 + (1 - at_most).sum())
+    limits = np.arange(1, longest_beat(spec))
+    at_most = np.repeat(x[:, :1], len(limits), axis=1)  # no terms, no cycles
+    for terms in range(1, x.shape[1]):
+        share = x[:, terms] - x[:, terms - 1]
+        at_most += share[:, None] * y[:, np.minimum(limits // terms, y.shape[1] - 1)]
+    found: Floats = at_most ** group[:, None]
+    return found
 
 
 def _below(shares: Floats, most: int | None = None, *, adjacent: bool = True) -> Floats:

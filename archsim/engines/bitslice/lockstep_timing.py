@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from archsim.engines import NO_STALLS, Data, Env, Ints, Rate, SpecBatch, Timing
 from archsim.engines.bitslice import lockstep_loop, lockstep_recurrence
 from archsim.engines.bitslice.jobs import BitsliceJobs
-from archsim.engines.bitslice.lockstep_digits import beat_cycles, longest_beat, mean_beat, shares
+from archsim.engines.bitslice.lockstep_digits import beat_cycles, longest_beat, mean_beats, shares
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.gemm import PORTS
 from archsim.engines.offers import check_ports, is_ideal
@@ -236,17 +236,16 @@ def _mean_work(
     spec: BitsliceSpec, jobs: BitsliceJobs, folds: _Folds, lanes: Ints, others: Ints
 ) -> Ints:
     """Return the mean work of folds with so many lanes of either operand, in whole cycles."""
-    nonzero, shares_of = np.unique(jobs.nonzero, axis=0, return_inverse=True)
-    rows = np.stack([shares_of.reshape(-1), lanes, others, folds.last_group], axis=1)
-    cases, of_case = np.unique(rows, axis=0, return_inverse=True)
-    every = [shares(spec, row) for row in nonzero]
-    means = np.array(
-        [
-            [mean_beat(spec, every[row], x, y, group) for group in (spec.group, last)]
-            for row, x, y, last in cases.tolist()
-        ]
-    )[of_case.reshape(-1)]
-    work: Ints = np.rint((folds.beats - 1) * means[:, 0] + means[:, 1]).astype(np.int64)
+    means = np.empty((2, len(jobs)))
+    comparable = np.nan_to_num(jobs.nonzero, nan=-1)  # no NaN equals another
+    _, first, row_of = np.unique(comparable, axis=0, return_index=True, return_inverse=True)
+    groups = (np.full_like(lanes, spec.group), folds.last_group)
+    for row, its_first in enumerate(first.tolist()):
+        rows = np.flatnonzero(row_of.reshape(-1) == row)
+        told = shares(spec, jobs.nonzero[its_first])
+        for mean, group in zip(means, groups, strict=True):
+            mean[rows] = mean_beats(spec, told, lanes[rows], others[rows], group[rows])
+    work: Ints = np.rint((folds.beats - 1) * means[0] + means[1]).astype(np.int64)
     return work
 
 

@@ -154,6 +154,7 @@ def test_recurrence_is_the_cycle_loop(work: Job, env: dict) -> None:
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.integers(0, 1))
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(SPECS)), SIZES, environments(st.one_of(rates(), stalls)))
 def test_every_occupied_cycle_is_charged_once(name: str, size: tuple, env: dict) -> None:
     spec, data = SPECS[name], operands(SPECS[name], *size[:3])
@@ -163,6 +164,7 @@ def test_every_occupied_cycle_is_charged_once(name: str, size: tuple, env: dict)
         assert all(values[0] >= 0 for values in timing.split.values())
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(SPECS)), SIZES, environments(rates()))
 def test_bounds_hold_what_values_take(name: str, size: tuple, env: dict) -> None:
     spec = SPECS[name]
@@ -175,6 +177,7 @@ def test_bounds_hold_what_values_take(name: str, size: tuple, env: dict) -> None
     assert likely.beats == exact.beats
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(SPECS)), SIZES)
 def test_the_closed_form_is_the_loop(name: str, size: tuple) -> None:
     """With values and without, where a port that never stalls makes the loop run."""
