@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,11 +19,33 @@ from archsim.hdl.adders import CarryPropagateAdder
 from archsim.hdl.booth import aligned_products
 from archsim.hdl.compress import compressed
 from archsim.hdl.emit import place
+from archsim.hdl.trees import pair_top, products_offset
 
 
 def pair_layout(width: int) -> data.StructLayout:
     """Return the layout of a number in carry-save form, modulo 2^width."""
     return data.StructLayout({"sum": width, "carry": width})
+
+
+def offset_start(products: int, a_bits: int, b_bits: int) -> int:
+    """Return what to begin a sum of `offset_products` with, for `extended` to make it signed."""
+    offset = products * products_offset(a_bits, b_bits)
+    return (1 << pair_top(products, a_bits, b_bits)) - offset
+
+
+def extended(total: Value, carry: Value, top: int, width: int) -> Value:
+    """Return the bits of a pair of any width, of one that is too large by ``2^top``.
+
+    Addends that are not negative make a pair that has the whole sum and drops no carry. They are
+    too large by a power of two that is more than any sum, so at most one half has bit ``top``, and
+    taking it off leaves nothing there. Where neither has it, taking it off leaves copies of a sign
+    from there on.
+    """
+    if top >= width:  # a power of two that the sum wraps at
+        return Cat(total[:width], carry[:width])
+    sign = ~(total[top] | carry[top])
+    more = width - top
+    return Cat(total[:top], sign.replicate(more), carry[:top], Const(0, more))
 
 
 class CarrySaveMultiplyAdd(wiring.Component):

@@ -103,11 +103,6 @@ def offset_products(m: Module, platform: Any, a: Value, b: Value, instance: str)
     return [Cat(Const(0, 2 * i), row[:-1], ~row[-1]) for i, row in enumerate(cells.rows)]
 
 
-def products_offset(a_bits: int, b_bits: int) -> int:
-    """Return what `offset_products` is too large by: the weight of each row's sign."""
-    return sum(1 << b_bits + 1 + 2 * i for i in range((a_bits + 1) // 2))
-
-
 class BoothMultiplier(wiring.Component):
     """``product = a b`` in the same cycle: partial products, a compressor tree and one adder.
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.hdl.adders import CarryPropagateAdder
-from archsim.hdl.booth import offset_products, products_offset
+from archsim.hdl.bitweight import extended, offset_start
+from archsim.hdl.booth import offset_products
 from archsim.hdl.compress import compressor_level
 from archsim.hdl.emit import place
 from archsim.hdl.mac import Arithmetic, multiply
-from archsim.hdl.trees import compressor_levels, ranks
+from archsim.hdl.trees import compressor_levels, pair_top, ranks
 
 
 class DotProduct(wiring.Component):
@@ -99,17 +100,12 @@ class DotProduct(wiring.Component):
     def _pair(self, m: Module, platform: Any) -> Value:
         """Return the sum as a pair, made of the last rank.
 
-        Addends are kept from being negative, so that the two that are left have the whole sum and
-        drop no carry. What they are too large by is made a power of two, ``2^top``, which is more
-        than any sum. So the bit ``top`` of the sum is set if it is not negative; at most one of the
-        two has it, and above it are copies of its opposite.
+        Addends are kept from being negative, so that the two that are left have the whole sum.
         """
         a_bits, b_bits = len(self.a[0]), len(self.b[0])
-        offset = self._depth * products_offset(a_bits, b_bits)
-        largest = self._depth << a_bits + b_bits - 2
-        top = max(offset, largest).bit_length()
+        top = pair_top(self._depth, a_bits, b_bits)
         width = min(top + 1, self._width)
-        rows: list[Value] = [Const((1 << top) - offset, width)]
+        rows: list[Value] = [Const(offset_start(self._depth, a_bits, b_bits), width)]
         for i, (a, b) in enumerate(zip(self.a, self.b, strict=True)):
             for j, addend in enumerate(offset_products(m, platform, a, b, f"products_{i}")):
                 row = Signal(width, name=f"product_{i}_{j}")
@@ -122,11 +118,7 @@ class DotProduct(wiring.Component):
             rows = compressor_level(m, rows, level)
             rows = self._held(m, rows, level in at, f"rank_{level}")
         total, carry = rows
-        if top >= self._width:  # a power of two that the sum wraps at
-            return Cat(total, carry)
-        sign = ~(total[top] | carry[top])
-        more = self._width - top
-        return Cat(total[:top], sign.replicate(more), carry[:top], Const(0, more))
+        return extended(total, carry, top, self._width)
 
     def _held(self, m: Module, values: Sequence[Value], hold: bool, name: str) -> list[Value]:
         """Return the values, or a rank of registers that takes them over."""
