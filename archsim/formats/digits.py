@@ -118,6 +118,15 @@ def digit_histogram(tallied: NDArray[Any], bits: int, scheme: Scheme) -> Floats:
     return shares
 
 
+def widened(tallied: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Return a tally of the same integers among those of a width that is no smaller: [2^bits]."""
+    more = (1 << bits) - len(tallied)
+    if more < 0:
+        raise ValueError(f"integers of {len(tallied).bit_length() - 1} bits are not of {bits}")
+    found: NDArray[Any] = np.pad(tallied, more // 2)
+    return found
+
+
 def nonzero_shares(tallied: NDArray[Any], bits: int, scheme: Scheme) -> Floats:
     """Return the share of digits that are not zero, at each position: [positions].
 

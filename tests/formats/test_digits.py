@@ -22,6 +22,7 @@ from archsim.formats.digits import (
     nonzero_shares,
     rounded_normal,
     tally,
+    widened,
 )
 
 EVERY_BYTE = integers(8)
@@ -173,6 +174,14 @@ def test_histograms_count_every_digit(scheme: Scheme) -> None:
     assert found == pytest.approx(counted)
     assert nonzero_shares(tally(values, 8), 8, scheme) == pytest.approx((digits != 0).mean(axis=0))
     assert nonzero_digits(values, 8, scheme).mean() == pytest.approx((digits != 0).sum() / 500)
+
+
+@given(st.lists(st.integers(-8, 7), min_size=1))
+def test_a_widened_tally_counts_the_same_integers(values: list[int]) -> None:
+    for bits in (4, 8, 9):
+        np.testing.assert_array_equal(widened(tally(values, 4), bits), tally(values, bits))
+    with pytest.raises(ValueError, match="integers of 4 bits are not of 3"):
+        widened(tally(values, 4), 3)
 
 
 def test_what_is_no_integer_of_a_width_is_refused() -> None:
