@@ -47,6 +47,12 @@ def trace(
         int, typer.Option("--sample", min=1, help="Elements to keep of an operand at most.")
     ] = 65536,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of inputs and samples.")] = 0,
+    weights: Annotated[
+        str,
+        typer.Option(
+            "--weights", metavar="tensor|channel", help="What shares a scale of float weights."
+        ),
+    ] = "tensor",
     values_of: Annotated[
         str | None,
         typer.Option(
@@ -62,7 +68,7 @@ def trace(
 
     operands: dict[str, Any] = {}
     if with_data:
-        loaded, operands = _recorded(model, output, inputs, keep, sample, seed)
+        loaded, operands = _recorded(model, output, inputs, keep, sample, seed, weights)
     else:
         loaded = _load(model)
     if values_of is not None:
@@ -100,7 +106,13 @@ def _load(model: str, design: Design | None = None) -> Trace:
 
 
 def _recorded(
-    model: str, output: Path | None, inputs: Path | None, keep: str, sample: int, seed: int
+    model: str,
+    output: Path | None,
+    inputs: Path | None,
+    keep: str,
+    sample: int,
+    seed: int,
+    weights: str,
 ) -> tuple[Trace, dict[str, Any]]:
     """Return a model's trace and its operands' values."""
     from archsim.arrays import read_arrays  # noqa: PLC0415
@@ -110,12 +122,14 @@ def _recorded(
 
     if keep not in ("values", "histogram"):
         raise InputError("--keep", "must be values or histogram", keep)
+    if weights not in ("tensor", "channel"):
+        raise InputError("--weights", "must be tensor or channel", weights)
     if output is None or output == Path("-"):
         raise InputError("--with-data", "must have a file to write beside", fix="say -o FILE.jsonl")
     if inputs is not None and inputs.resolve() == output.with_suffix(".npz").resolve():
         raise InputError("--inputs", "must not be the file that operands go to", str(inputs))
     given = read_arrays(inputs) if inputs is not None else {}
-    recording = Recording(keep, given, seed, sample)  # type: ignore[arg-type]
+    recording = Recording(keep, given, seed, sample, weights)  # type: ignore[arg-type]
     return load_with_data(model, op_kinds(), recording)
 
 

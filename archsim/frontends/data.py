@@ -1,8 +1,9 @@
 """What operands hold: a model run once, its products' operands kept as integers or as counts.
 
 Values are kept in the type that the trace gives their tensor. Integers are kept as they are;
-floats that a policy makes integers are quantised symmetrically, tensor by tensor: scale =
-greatest magnitude / greatest integer, rounded to nearest, ties to even.
+floats that a policy makes integers are quantised symmetrically, tensor by tensor, or weights output
+channel by output channel: scale = greatest magnitude / greatest integer, rounded to nearest, ties
+to even.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from archsim import frontends
 from archsim.errors import InputError
 from archsim.frontends.options import Options, Value
 from archsim.frontends.policy import FLOATS
-from archsim.operands import NOTE
-from archsim.trace import BASE_OP_KINDS, DTYPE_BITS, Histogram, OpKind, Sampled, Tensor, Trace
+from archsim.operands import NOTE, Stack, matrix_of
+from archsim.trace import BASE_OP_KINDS, DTYPE_BITS, Histogram, Op, OpKind, Sampled, Tensor, Trace
 
 Array = NDArray[Any]
 SAMPLE = 1 << 16  # elements kept of an operand, unless said otherwise
@@ -45,12 +46,16 @@ class Recording:
         Seed of random inputs and samples.
     sample
         Elements kept of an operand; of more, so many are drawn evenly and kept in order.
+    weights
+        What shares a scale where float weights are quantised: all of a ``tensor``, or a
+        ``channel``, which is a column of the product's second operand.
     """
 
     keep: Literal["values", "histogram"] = "values"
     given: Mapping[str, Array] = field(default_factory=dict)
     seed: int = 0
     sample: int = SAMPLE
+    weights: Literal["tensor", "channel"] = "tensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +119,16 @@ def load_with_data(
             fix="an ONNX file or a torch module has some",
         )
     trace = frontends.load(model, kinds, **dict[str, Any](options))
-    operands = {n for op in trace.ops if kinds[op.kind].tiling == "gemm" for n in op.inputs[:2]}
+    products = [op for op in trace.ops if kinds[op.kind].tiling == "gemm"]
+    operands = {name for op in products for name in op.inputs[:2]}
     run = Run(frozenset(operands), recording, _tables(trace))
     inputs = {t.name for t in trace.tensors.values() if t.role == "input"}
     for wrong in recording.given.keys() - inputs:
         raise InputError(f"inputs: {wrong}", f"must be of {', '.join(sorted(inputs))}")
     values, ran = frontend.run(name, Options(given, name), run)
-    return _keep(trace, values, recording, operands, ran)
+    by_channel = recording.weights == "channel"
+    channels = {op.inputs[1]: op for op in products} if by_channel else {}
+    return _keep(trace, values, recording, operands, ran, channels)
 
 
 def _tables(trace: Trace) -> dict[str, int]:
@@ -135,16 +143,30 @@ def _tables(trace: Trace) -> dict[str, int]:
 
 
 def _keep(
-    trace: Trace, values: Mapping[str, Array], recording: Recording, wanted: set[str], ran: str
+    trace: Trace,
+    values: Mapping[str, Array],
+    recording: Recording,
+    wanted: set[str],
+    ran: str,
+    channels: Mapping[str, Op],
 ) -> tuple[Trace, dict[str, Array]]:
-    """Return the trace with references to what is kept, and that by reference."""
+    """Return the trace with references to what is kept, and that by reference.
+
+    Parameters
+    ----------
+    channels
+        A product that reads it, of each weight that has a scale a channel.
+    """
     tensors = dict(trace.tensors)
     kept: dict[str, Array] = {}
-    rounded = zeros = elements = cut = 0
+    rounded = by_channel = zeros = elements = cut = 0
     for name in sorted(wanted & values.keys()):
         tensor = tensors[name]
-        array, scale = stored(values[name], tensor)
+        reader = channels.get(name) if tensor.role == "weight" else None
+        apart = None if reader is None else _channels(reader, tensor)
+        array, scale = stored(values[name], tensor, apart)
         rounded += scale is not None
+        by_channel += scale is not None and scale.size > 1
         zeros += int(np.count_nonzero(array == 0))
         elements += array.size
         ref = f"operand{len(kept)}"
@@ -167,6 +189,7 @@ def _keep(
         notes.append(
             f"{NOTE}{rounded} float operands quantised symmetrically, each by its "
             "greatest magnitude, rounded to nearest"
+            + (f"; {by_channel} weights by each output channel's" if by_channel else "")
         )
     if cut:
         notes.append(
@@ -177,8 +200,26 @@ def _keep(
     return found, kept
 
 
-def stored(array: Array, tensor: Tensor) -> tuple[Array, float | None]:
-    """Return values in a tensor's type, and their scale where they had to be quantised.
+def _channels(op: Op, tensor: Tensor) -> Array:
+    """Return the output channel of each element of a product's weight, in the weight's shape."""
+    place = np.arange(tensor.elements).reshape(tensor.shape)
+    columns = matrix_of(op, "b", place)
+    assert isinstance(columns, Stack)  # images are no second operand
+    groups, _, count = columns.values.shape  # [groups, k, n]
+    channels = np.empty(tensor.elements, np.int64)
+    channels[columns.values] = np.arange(groups * count).reshape(groups, 1, count)
+    return channels.reshape(tensor.shape)
+
+
+def stored(
+    array: Array, tensor: Tensor, channels: Array | None = None
+) -> tuple[Array, Array | None]:
+    """Return values in a tensor's type, and their scales where they had to be quantised.
+
+    Parameters
+    ----------
+    channels
+        What each element shares a scale with, numbered from 0; None where all share one.
 
     Raises
     ------
@@ -193,9 +234,13 @@ def stored(array: Array, tensor: Tensor) -> tuple[Array, float | None]:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             raise InputError(f"values of {tensor.name}", "must be finite to be quantised")
-        greatest, most = float(np.abs(array).max(initial=0)), (1 << bits - 1) - 1
-        scale = greatest / most if greatest else 1.0
-        whole = np.rint(array.astype(np.float64) / scale)
+        greatest, most = np.abs(array).max(initial=0).astype(np.float64), (1 << bits - 1) - 1
+        if channels is not None:
+            greatest = np.zeros(int(channels.max(initial=0)) + 1)
+            np.maximum.at(greatest, channels, np.abs(array).reshape(channels.shape))
+        scale = np.where(greatest > 0, greatest / most, 1.0)
+        each = scale if channels is None else scale[channels].reshape(array.shape)
+        whole = np.rint(array.astype(np.float64) / each)
         return np.clip(whole, -most, most).astype(_SIGNED[tensor.dtype]), scale
     wide = array.astype(np.int64)
     if "uint" in array.dtype.name:  # unsigned values are held less half their range

@@ -307,3 +307,35 @@ def test_faulty_commands(
     done = invoke("trace", "chain.onnx", *arguments)
     assert (done.exit_code, done.stderr) == (2, fault)
     assert not (tmp_path / "t.npz").exists()
+
+
+def test_weights_take_a_scale_a_channel_where_that_is_asked_for(tmp_path: Path) -> None:
+    """A transposed linear layer and a grouped convolution: columns are output channels."""
+    filters, across = noise(4, 3, 2, 2, seed=4), noise(5, 16, seed=5)
+    nodes = [
+        node("Conv", ["x", "filters"], ["c"], group=2, strides=[2, 2]),
+        node("Flatten", ["c"], ["f"]),
+        node("Gemm", ["f", "across"], ["y"], transB=1),
+    ]
+    model = graph(nodes, {"x": [1, 6, 4, 4]}, {"filters": filters, "across": across}, opset=17)
+    onnx.save(model, tmp_path / "m.onnx")
+    trace, kept = load_with_data(tmp_path / "m.onnx", recording=Recording(weights="channel"))
+    for name, weight in (("filters", filters), ("across", across)):  # channels are their rows
+        apart = [quantised(row) for row in weight]
+        np.testing.assert_array_equal(data(trace, kept, name), np.stack(apart))
+    whole = load_with_data(tmp_path / "m.onnx")
+    np.testing.assert_array_equal(data(*whole, "filters"), quantised(filters))
+    np.testing.assert_array_equal(data(*whole, "c"), data(trace, kept, "c"))
+    assert trace.notes[-1] == (
+        "operand values: 4 float operands quantised symmetrically, each by its greatest magnitude, "
+        "rounded to nearest; 2 weights by each output channel's"
+    )
+
+
+def test_a_channel_or_a_tensor(tmp_path: Path) -> None:
+    command = ["trace", str(chain(tmp_path)), "--with-data", "-o", str(tmp_path / "t.jsonl")]
+    done = CliRunner().invoke(app, [*command, "--weights", "channel"])
+    assert "2 weights by each output channel's" in done.output
+    refused = CliRunner().invoke(app, [*command, "--weights", "row"])
+    assert refused.exit_code == 2
+    assert "--weights: must be tensor or channel, not 'row'" in refused.output
