@@ -333,7 +333,13 @@ def test_weights_take_a_scale_a_channel_where_that_is_asked_for(tmp_path: Path) 
 
 
 def test_a_channel_or_a_tensor(tmp_path: Path) -> None:
-    command = ["trace", str(chain(tmp_path)), "--with-data", "-o", str(tmp_path / "t.jsonl")]
+    command = [
+        "trace",
+        f"{chain(tmp_path)}@batch=2",
+        "--with-data",
+        "-o",
+        str(tmp_path / "t.jsonl"),
+    ]
     done = CliRunner().invoke(app, [*command, "--weights", "channel"])
     assert "2 weights by each output channel's" in done.output
     refused = CliRunner().invoke(app, [*command, "--weights", "row"])
