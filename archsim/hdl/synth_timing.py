@@ -33,8 +33,8 @@ class Path:
         Clock-to-output, logic and set-up.
     start, end
         Places (instance paths) of the two registers, or of a port.
-    gates
-        Cells on the way, the first register's included.
+    gates, arrival_ps
+        Cells on the way, the first register's included, and when the output of each moves.
     tree_ps
         Part of the delay spent in buffer trees.
     """
@@ -43,6 +43,7 @@ class Path:
     start: str
     end: str
     gates: tuple[Gate, ...]
+    arrival_ps: tuple[float, ...]
     tree_ps: float
 
     @property
@@ -124,15 +125,17 @@ class _Signals:
 
     def path(self, total: float, event: _Event, end: str) -> Path:
         gates: list[Gate] = []
+        arrival: list[float] = []
+        ps = self._netlist.library.time_s * 1e12
         tree = self._tree[event[0]][event[1]]
         while (step := self._cause[event[0]][event[1]]) is not None:
+            arrival.insert(0, self.arrival[event[0]][event[1]] * ps)
             gate, event = step
             gates.insert(0, gate)
             if gate.cell.register:
                 break
         start = gates[0].place if gates and gates[0].cell.register else "a port"
-        ps = self._netlist.library.time_s * 1e12
-        return Path(total * ps, start, end, tuple(gates), tree * ps)
+        return Path(total * ps, start, end, tuple(gates), tuple(arrival), tree * ps)
 
 
 def tree_area_um2(modules: Mapping[str, Any], library: Liberty) -> dict[str, float]:

@@ -23,8 +23,8 @@ class Run:
         The script and adder of synthesis; the clock that sizing was done for, None for the
         shortest path.
     parts_um2
-        Area by part. A PE's parts are its ``logic`` and its ``registers``; registers of the bench that
-        feed it are not counted.
+        Area by part. A PE's parts are its ``logic`` and its ``registers``; the bench's registers
+        that feed it are not counted.
     delay_ps, path
         The longest path and, in words, where it runs.
     energy_pj
