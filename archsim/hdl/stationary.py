@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, unsigned
@@ -185,6 +186,8 @@ class WindowAccounts(wiring.Component):
         Of the array.
     stationary, streamed
         Ports of the two operands.
+    ahead
+        Whether to count ahead, which comes to the same by shorter paths.
 
     Members
     -------
@@ -200,8 +203,10 @@ class WindowAccounts(wiring.Component):
     counters : out
     """
 
-    def __init__(self, shape: StationaryShape, stationary: str, streamed: str) -> None:
-        self._shape = shape
+    def __init__(
+        self, shape: StationaryShape, stationary: str, streamed: str, *, ahead: bool = False
+    ) -> None:
+        self._shape, self._ahead = shape, ahead
         self._stationary, self._streamed = f"stall_{stationary}", f"stall_{streamed}"
         flags = (
             *("start", "advance", "feeding", "stepping", "flushing", "blocked", "lacks_tile"),
@@ -253,7 +258,7 @@ class WindowAccounts(wiring.Component):
                 charge["stall_c"].eq(self.lacks_c),
                 charge["drain"].eq(~self.refused & ~self.lacks_c),
             ]
-        tally(m, self.start, self.counters, charge)
+        tally(m, self.start, self.counters, charge, ahead=self._ahead)
         return m
 
 
@@ -275,6 +280,7 @@ def add_control(
     *,
     stationary: str = "b",
     streamed: str = "a",
+    early: bool = True,
 ) -> StationaryControl:
     """Add everything but PEs to an array: sequencing, bank, result port, cycle accounts.
 
@@ -287,6 +293,8 @@ def add_control(
         the lanes of a result.
     stationary, streamed
         Ports of the two operands.
+    early
+        Whether the bank reads early; it changes no cycle.
     """
     held, fed = getattr(array, stationary), getattr(array, streamed)
     across = array.across
@@ -295,7 +303,7 @@ def add_control(
     row = data.ArrayLayout(how.sum_shape(bits), shape.cols)
     resolve = how.adder if how.pe == "opt1" else None
     m.submodules.windows = windows = WindowSequencer(shape)
-    m.submodules.bank = bank = AccumulatorBank(shape.bank, row, how)
+    m.submodules.bank = bank = AccumulatorBank(shape.bank, row, how, early=early)
     m.submodules.port = port = ResultPort(shape.cols, bits, how.numbers, resolve)
     wiring.connect(m, wiring.flipped(array.c), port.c)
     wiring.connect(m, port.result, wiring.flipped(array.result))
@@ -323,9 +331,11 @@ def add_control(
         port.row.valid.eq(goes_out & operands),
         Value.cast(port.row.p).eq(Value.cast(bank.total)),
     ]
-    _tag_rows(m, windows, bank, advance, shape.landing)
+    _tag_rows(m, windows, bank, advance, shape.landing, early=early)
 
-    m.submodules.accounts = accounts = WindowAccounts(shape, stationary, streamed)
+    m.submodules.accounts = accounts = WindowAccounts(
+        shape, stationary, streamed, ahead=how.pe == "opt1"
+    )
     wiring.connect(m, accounts.counters, wiring.flipped(array.counters))
     m.d.comb += [
         accounts.start.eq(start),
@@ -345,7 +355,13 @@ def add_control(
 
 
 def _tag_rows(
-    m: Module, windows: WindowSequencer, bank: AccumulatorBank, advance: Value, landing: int
+    m: Module,
+    windows: WindowSequencer,
+    bank: AccumulatorBank,
+    advance: Value,
+    landing: int,
+    *,
+    early: bool,
 ) -> None:
     """Tell the bank of rows, as they are fed, when they land."""
     fed = Signal(ROW_TAG)
@@ -355,7 +371,10 @@ def _tag_rows(
         fed.first.eq(windows.first),
         fed.last.eq(windows.last),
     ]
-    coming = delayed(m, advance, Value.cast(fed), landing - 1, "tags", reset_less=False)
-    m.d.comb += Value.cast(bank.coming).eq(coming)
-    with m.If(advance):
-        m.d.sync += Value.cast(bank.landing).eq(coming)
+    seen = (*((bank.ahead,) if early else ()), bank.coming, bank.landing)  # a step apart
+    steps = landing - (len(seen) - 1)
+    tag = delayed(m, advance, Value.cast(fed), steps, "tags", reset_less=False)
+    m.d.comb += Value.cast(seen[0]).eq(tag)
+    for before, after in pairwise(seen):
+        with m.If(advance):
+            m.d.sync += Value.cast(after).eq(Value.cast(before))

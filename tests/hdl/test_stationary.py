@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from amaranth.hdl import signed
 from amaranth.lib import data
 from amaranth.sim import Simulator
@@ -76,21 +77,25 @@ TOP, FIRST, LAST = {"top": 1}, {"first": 1}, {"last": 1}
 NONE = {"valid": 0, "top": 0, "first": 0, "last": 0}
 
 
-def bank_totals(depth: int, rows: list[tuple[dict[str, int], int]]) -> list[int]:
+def bank_totals(depth: int, rows: list[tuple[dict[str, int], int]], *, early: bool) -> list[int]:
     """Return what rows, tags and single sums, amount to as they land one a step."""
-    dut = AccumulatorBank(depth, data.ArrayLayout(signed(8), 1), Arithmetic())
+    dut = AccumulatorBank(depth, data.ArrayLayout(signed(8), 1), Arithmetic(), early=early)
+    tags = [{**NONE, "valid": 1, **tag} for tag, _ in rows]
+    sums = [total for _, total in rows]
     totals = []
 
     async def bench(ctx) -> None:
-        ctx.set(dut.advance, 1)
-        tags = [{**NONE, "valid": 1, **tag} for tag, _ in rows]
-        for coming, (landing, total) in zip(
-            [*tags, NONE], [(NONE, 0), *zip(tags, [t for _, t in rows], strict=True)], strict=True
-        ):
-            ctx.set(dut.coming, coming)
-            ctx.set(dut.landing, landing)
-            ctx.set(dut.sums[0], total)
-            if landing["valid"]:
+        for step in range(-2, len(rows)):  # each row is announced two steps before it lands
+
+            def tag_at(step: int) -> dict[str, int]:
+                return tags[step] if 0 <= step < len(rows) else NONE
+
+            if early:
+                ctx.set(dut.ahead, tag_at(step + 2))
+            ctx.set(dut.coming, tag_at(step + 1))
+            ctx.set(dut.landing, tag_at(step))
+            ctx.set(dut.sums[0], sums[max(step, 0)])
+            if tag_at(step)["valid"]:
                 totals.append(ctx.get(dut.total[0]))
             ctx.set(dut.advance, 0)  # a cycle without a step
             await ctx.tick()
@@ -101,17 +106,26 @@ def bank_totals(depth: int, rows: list[tuple[dict[str, int], int]]) -> list[int]
     return totals
 
 
-def test_rows_add_up_over_folds() -> None:
+@pytest.mark.parametrize("early", [False, True])
+def test_rows_add_up_over_folds(early: bool) -> None:
     rows = [
         *((TOP | FIRST, 1), (FIRST, 2), (FIRST, 3)),
         *((TOP, 10), ({}, 20), ({}, 30)),
         *((TOP | LAST, 40), (LAST, 50), (LAST, 60)),
         (TOP | FIRST, -5),  # the next sums start anew
     ]
-    assert bank_totals(4, rows) == [1, 2, 3, 11, 22, 33, 51, 72, 93, -5]
+    assert bank_totals(4, rows, early=early) == [1, 2, 3, 11, 22, 33, 51, 72, 93, -5]
 
 
-def test_a_row_may_land_in_consecutive_steps() -> None:
+@pytest.mark.parametrize("early", [False, True])
+def test_a_row_may_land_in_consecutive_steps_or_in_every_other(early: bool) -> None:
     rows = [(TOP | FIRST, 1), (TOP, 2), (TOP, 4), (TOP | LAST, 8), (TOP | FIRST | LAST, 16)]
     for depth in (1, 2):
-        assert bank_totals(depth, rows) == [1, 3, 7, 15, 16]
+        assert bank_totals(depth, rows, early=early) == [1, 3, 7, 15, 16]
+    rows = [(TOP | FIRST, 1), (FIRST, 2), (TOP, 4), ({}, 8), (TOP | LAST, 16), (LAST, 32)]
+    assert bank_totals(2, rows, early=early) == [1, 2, 5, 10, 21, 42]
+
+
+def test_a_row_that_comes_after_nothing_has_been_read() -> None:
+    rows = [(TOP | FIRST, 1), ({"valid": 0}, 9), ({"valid": 0}, 9), (TOP, 2), (TOP | LAST, 3)]
+    assert bank_totals(2, rows, early=True) == [1, 3, 6]

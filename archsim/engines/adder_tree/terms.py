@@ -67,8 +67,10 @@ DELAY_TERMS: Mapping[str, Terms] = {
         "levels a stage": levels_a_stage,
         "log2 pes": lambda s: np.log2(pes(s)),
     },
-    # from the bank's memory and back to it, or into the result queue
-    "accumulate": {
+    # from the bank's memory to the register of what was read
+    "accumulate": {"1": one, "log2 result_bits": lambda s: np.log2(result_bits(s))},
+    # the bank's adders, and the result port
+    "sum": {
         "1": one,
         "acc_bits": lambda s: s.acc_bits * one(s),
         "log2 acc_bits": lambda s: np.log2(s.acc_bits),

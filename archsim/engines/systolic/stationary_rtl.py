@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -32,7 +32,8 @@ class StationaryElement(wiring.Component):
     streamed : in; streamed_next : out
         Operand, and the same one step later for the neighbour on the right.
     sum : in; sum_next : out
-        Partial sum from above, and with this cell's product, one step later, for below.
+        Partial sum from above, and with this cell's product, one step later, for below: a number or
+        a pair, as the PE has it.
     above : in; shadow : out
         Shadow registers of the neighbour above and of this cell.
     shift, swap : in; shift_next, swap_next : out
@@ -43,13 +44,14 @@ class StationaryElement(wiring.Component):
     def __init__(self, spec: SystolicSpec) -> None:
         self._spec = spec
         streamed, stationary = operand_bits(spec)
+        total = Arithmetic.of(spec).sum_shape(spec.acc_bits)
         super().__init__(
             {
                 "advance": In(1),
                 "streamed": In(signed(streamed)),
                 "streamed_next": Out(signed(streamed)),
-                "sum": In(signed(spec.acc_bits)),
-                "sum_next": Out(signed(spec.acc_bits)),
+                "sum": In(total),
+                "sum_next": Out(total),
                 "above": In(signed(stationary)),
                 "shadow": Out(signed(stationary)),
                 **{name: In(1) for name in ("shift", "swap")},
@@ -70,8 +72,7 @@ class StationaryElement(wiring.Component):
         streamed_next, sum_next = register("streamed_next"), register("sum_next")
         shadow = register("shadow")
         held, total = Signal.like(self.shadow, reset_less=True), Signal.like(self.sum)
-        numbers = self._spec.numbers
-        how = Arithmetic(numbers=numbers)
+        how = Arithmetic.of(self._spec)
         m.d.comb += total.eq(multiply_add(m, platform, how, self.sum, self.streamed, held))
         with m.If(self.advance):
             m.d.sync += [
@@ -84,7 +85,7 @@ class StationaryElement(wiring.Component):
                 m.d.sync += held.eq(shadow)
             with m.If(self.shift):
                 m.d.sync += shadow.eq(self.above)
-            if numbers != "int":
+            if how.numbers != "int":
                 # below a ragged tile's rows zeros are streamed; times infinity they would be NaN
                 # (a job's first window swaps as well, so that nothing is left of the job before)
                 with m.Elif(self.swap):
@@ -106,7 +107,7 @@ class StationaryRow(wiring.Component):
     def __init__(self, spec: SystolicSpec) -> None:
         self._spec = spec
         streamed, stationary = operand_bits(spec)
-        sums = data.ArrayLayout(signed(spec.acc_bits), spec.cols)
+        sums = data.ArrayLayout(Arithmetic.of(spec).sum_shape(spec.acc_bits), spec.cols)
         tile = data.ArrayLayout(signed(stationary), spec.cols)
         super().__init__(
             {
@@ -165,7 +166,7 @@ class StationaryArray(wiring.Component):
         self.spec = spec
         # the extent of the result that lies across the lanes of a beat
         self.across = "n" if spec.dataflow == "ws" else "m"
-        self._row = data.ArrayLayout(signed(spec.acc_bits), spec.cols)
+        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
         streamed, stationary = operand_bits(spec)
         lanes = {
             STREAMED[spec.dataflow]: data.ArrayLayout(signed(streamed), spec.rows),
@@ -176,8 +177,8 @@ class StationaryArray(wiring.Component):
                 "cmd": In(stream.Signature(COMMAND)),
                 "a": In(stream.Signature(lanes["a"])),
                 "b": In(stream.Signature(lanes["b"])),
-                "c": In(stream.Signature(self._row)),
-                "result": Out(stream.Signature(self._row)),
+                "c": In(row),
+                "result": Out(row),
                 "counters": Out(COUNTERS_SIGNATURE),
             }
         )
@@ -188,8 +189,8 @@ class StationaryArray(wiring.Component):
         streamed, stationary = STREAMED[dataflow], STATIONARY[dataflow]
         shape = StationaryShape(spec.rows, spec.cols, spec.acc_rows, skewed=True)
         control = add_control(
-            m, platform, self, shape, Arithmetic(numbers=spec.numbers),
-            stationary=stationary, streamed=streamed,
+            m, platform, self, shape, Arithmetic.of(spec),
+            stationary=stationary, streamed=streamed, early=spec.pe == "opt1",
         )  # fmt: skip
         operands = getattr(self, streamed).p, getattr(self, stationary).p
         sums = self._grid(m, platform, control.windows, control.advance, *operands)
@@ -221,7 +222,8 @@ class StationaryArray(wiring.Component):
         above = Cat(
             delayed(m, advance, Cat(lane), j, f"skew_tile_{j}") for j, lane in enumerate(stationary)
         )
-        sums = Value.cast(Signal(self._row))  # zeros
+        sum_bits = Arithmetic.of(spec).sum_shape(spec.acc_bits).width
+        sums: Value = Const(0, spec.cols * sum_bits)
         for i, lane in enumerate(streamed):
             row = place(m, platform, "row", f"row_{i}", StationaryRow, spec)
             # bubbles enter as zeros, so that they switch nothing
@@ -236,7 +238,7 @@ class StationaryArray(wiring.Component):
             ]
             sums, above = Value.cast(row.sums_next), Value.cast(row.shadows)
         return [
-            delayed(m, advance, sums.word_select(j, spec.acc_bits), spec.cols - 1 - j, f"level_{j}")
+            delayed(m, advance, sums.word_select(j, sum_bits), spec.cols - 1 - j, f"level_{j}")
             for j in range(spec.cols)
         ]
 
