@@ -9,7 +9,7 @@ import numpy as np
 
 from archsim.engines import Case, Ints
 from archsim.engines.bitslice.jobs import BitsliceJobs
-from archsim.engines.bitslice.lockstep_digits import longest_beat, unknown
+from archsim.engines.bitslice.lockstep_digits import longest_beat, told
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.environments import Rng, upto
 from archsim.engines.gemm import cases
@@ -59,7 +59,7 @@ def case(rng: Rng, index: int, spec: BitsliceSpec) -> Case:
     """Return a case; 56 of them bring every shape together with every environment."""
     made = cases.case(rng, index, spec, SHAPES, operands, _length)
     columns = {f.name: getattr(made.jobs, f.name) for f in dataclasses.fields(made.jobs)}
-    nonzero = np.tile(unknown(spec), (len(made.jobs), 1))
+    nonzero = np.tile(told(spec, {}), (len(made.jobs), 1))
     return dataclasses.replace(made, jobs=BitsliceJobs(**columns, nonzero=nonzero))
 
 

@@ -17,14 +17,23 @@ arithmetic on the shares of digits that are not zero. It is an expectation and n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsim.engines import Floats, Ints
 from archsim.engines.bitslice.spec import BitsliceSpec
-from archsim.formats.digits import encode, integers, nonzero_digits, nonzero_shares, rounded_normal
+from archsim.formats.digits import (
+    digit_weights,
+    encode,
+    integers,
+    nonzero_digits,
+    nonzero_shares,
+    rounded_normal,
+)
 
 ASSUMED_SIGMA = 25.0  # of 8-bit integers, where nothing is known of an operand
 
@@ -77,9 +86,21 @@ def _tallest(values: Ints, lanes: int) -> Ints:
 # ------------------------------------------------------------------------------- without values
 
 
-def unknown(spec: BitsliceSpec) -> Floats:
-    """Return the row of `BitsliceJobs.nonzero` that says nothing."""
-    return np.full(sum(len(shares) for shares in _assumed(spec)), np.nan)
+def told(spec: BitsliceSpec, tallies: Mapping[str, NDArray[Any]]) -> Floats:
+    """Return the row of `BitsliceJobs.nonzero` that tallies by port, as far as there are, tell."""
+    widths = {"a": spec.a_bits, "b": spec.b_bits}
+    found = []
+    for port in reads_values(spec):
+        if port in tallies:
+            found.append(nonzero_shares(tallies[port], widths[port], spec.encoding))
+        else:
+            found.append(np.full(len(digit_weights(widths[port], spec.encoding)), np.nan))
+    return np.concatenate(found)
+
+
+def reads_values(spec: BitsliceSpec) -> tuple[str, ...]:
+    """Return the ports whose values time depends on."""
+    return ("a", "b") if spec.pe == "laconic" else (spec.encoded,)
 
 
 def shares(spec: BitsliceSpec, nonzero: Floats) -> list[Floats]:

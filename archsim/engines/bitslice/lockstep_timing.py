@@ -36,10 +36,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import NO_STALLS, Data, Env, Ints, Rate, SpecBatch, Timing
+from archsim.engines import NO_STALLS, Data, Env, Floats, Ints, Rate, SpecBatch, Timing
 from archsim.engines.bitslice import lockstep_loop, lockstep_recurrence
 from archsim.engines.bitslice.jobs import BitsliceJobs
-from archsim.engines.bitslice.lockstep_digits import beat_cycles, longest_beat, mean_beats, shares
+from archsim.engines.bitslice.lockstep_digits import (
+    beat_cycles,
+    longest_beat,
+    mean_beats,
+    reads_values,
+    shares,
+)
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.gemm import PORTS
 from archsim.engines.offers import check_ports, is_ideal
@@ -169,11 +175,6 @@ def _known(spec: BitsliceSpec, jobs: BitsliceJobs, data: Data | None) -> NDArray
     return np.array([all(refs.get(port) in data for port in ports) for refs in jobs.refs], np.bool_)
 
 
-def reads_values(spec: BitsliceSpec) -> tuple[str, ...]:
-    """Return the ports whose values time depends on."""
-    return ("a", "b") if spec.pe == "laconic" else (spec.encoded,)
-
-
 def _exact(spec: BitsliceSpec, jobs: BitsliceJobs, i: int, ports: Env, data: Data) -> _Times:
     assert jobs.refs is not None
     m, n, k = (int(extent[i]) for extent in (jobs.m, jobs.n, jobs.k))
@@ -237,16 +238,21 @@ def _mean_work(
 ) -> Ints:
     """Return the mean work of folds with so many lanes of either operand, in whole cycles."""
     means = np.empty((2, len(jobs)))
-    comparable = np.nan_to_num(jobs.nonzero, nan=-1)  # no NaN equals another
-    _, first, row_of = np.unique(comparable, axis=0, return_index=True, return_inverse=True)
     groups = (np.full_like(lanes, spec.group), folds.last_group)
-    for row, its_first in enumerate(first.tolist()):
-        rows = np.flatnonzero(row_of.reshape(-1) == row)
-        told = shares(spec, jobs.nonzero[its_first])
+    for row, rows in _alike(jobs.nonzero):
+        told = shares(spec, row)
         for mean, group in zip(means, groups, strict=True):
             mean[rows] = mean_beats(spec, told, lanes[rows], others[rows], group[rows])
     work: Ints = np.rint((folds.beats - 1) * means[0] + means[1]).astype(np.int64)
     return work
+
+
+def _alike(nonzero: Floats) -> Iterator[tuple[Floats, Ints]]:
+    """Yield each different row and the jobs that have it."""
+    comparable = np.nan_to_num(nonzero, nan=-1)  # no NaN equals another
+    _, first, row_of = np.unique(comparable, axis=0, return_index=True, return_inverse=True)
+    for row, its_first in enumerate(first.tolist()):
+        yield nonzero[its_first], np.flatnonzero(row_of.reshape(-1) == row)
 
 
 def _of_folds(spec: BitsliceSpec, jobs: BitsliceJobs, work: _Work, ports: Env) -> _Times:
@@ -305,3 +311,29 @@ def _at_ports(
         one = _run(spec, steps.reshape(-1, beats), rows.ravel(), ports, accumulate=bool(accumulate))
         found.put(of_case.reshape(-1) == case, one)
     return found
+
+
+# ---------------------------------------------------------------------------------------- actions
+
+
+def actions(spec: BitsliceSpec | SpecBatch, jobs: BitsliceJobs, timing: Timing) -> dict[str, Any]:
+    """Return how often each job does what costs energy.
+
+    ``term`` counts live pairs of terms, or picked bits, of real elements, in PEs; ``pe_step`` PEs
+    times cycles with a beat to work on; ``edge_step`` those cycles; ``pe_clock`` PEs times occupied
+    cycles; ``a_beat``, ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports.
+    """
+    terms = np.empty(len(jobs), np.int64)
+    for one, rows in by_spec(spec, len(jobs)):
+        for nonzero, alike in _alike(jobs.nonzero[rows]):
+            a_product = np.prod([digits.sum() for digits in shares(one, nonzero)])
+            some = rows[alike]
+            terms[some] = np.rint(jobs.m[some] * jobs.n[some] * jobs.k[some] * a_product)
+    busy = timing.split["busy"]
+    return {
+        "term": terms,
+        "pe_step": spec.pes * busy,
+        "edge_step": busy,
+        "pe_clock": spec.pes * timing.occupied,
+        **{f"{port}_beat": timing.beats[port] for port in PORTS},
+    }

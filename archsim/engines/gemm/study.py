@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import Engine, GemmJobs, Ints, Rtl
+from archsim.engines import NO_STALLS, Engine, GemmJobs, Ints, Rtl
 from archsim.errors import ArchsimError
 from archsim.tech.stimuli import exchange, lane_value, normal, reset, word
 from archsim.tech.study import Stimulus
@@ -23,6 +23,8 @@ STIMULUS = (
 FULL_SCALE = "full scale at 3 sigma, clipped"  # of `integers`
 Shape = tuple[str, int, int, int, bool]  # name, m, n, k, accumulate
 Operands = Callable[[np.random.Generator, Any, int, int, int], Mapping[str, Ints]]
+DataSets = Callable[[np.random.Generator, Any, int, int, int, int], Sequence[Mapping[str, Ints]]]
+Told = Callable[[Any, GemmJobs, Mapping[str, Ints]], GemmJobs]
 
 
 def hardware(engine: Engine) -> Rtl:
@@ -99,12 +101,21 @@ def run(
     rng: np.random.Generator,
     *,
     operands: Operands = integers,
+    data_sets: DataSets | None = None,
+    told: Told = lambda spec, jobs, data: jobs,
     roles: Mapping[str, str] | None = None,
 ) -> list[tuple[Stimulus, NDArray[np.int64]]]:
     """Run jobs, the first of them to warm up, and return what each did and switched.
 
     Parameters
     ----------
+    operands
+        ``(rng, spec, m, n, k)`` to the operands of one of the simulator's lanes.
+    data_sets
+        ``(rng, spec, m, n, k, lanes)`` to those of all lanes, instead: where values decide on
+        cycles, all must take the same.
+    told
+        ``(spec, jobs, data)`` to jobs that say of a data set's values what they can.
     roles
         What the terms call actions of the engine, where that is not their name.
     """
@@ -115,8 +126,12 @@ def run(
         jobs = GemmJobs(
             *(np.array([x]) for x in (m, n, k, accumulate)), refs=({"a": "a", "b": "b", "c": "c"},)
         )
-        timed = engine.time(spec, jobs)
-        data = [operands(rng, spec, m, n, k) for _ in range(simulator.lanes)]
+        if data_sets:
+            data = data_sets(rng, spec, m, n, k, simulator.lanes)
+        else:
+            data = [operands(rng, spec, m, n, k) for _ in range(simulator.lanes)]
+        jobs = told(spec, jobs, data[0])
+        timed = engine.time(spec, jobs, NO_STALLS, data[0])
         cycles = _job(engine, spec, simulator, jobs, data, int(timed.beats["result"][0]))
         if i:
             counted = engine.actions(spec, jobs, timed)

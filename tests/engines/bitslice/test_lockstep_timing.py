@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from archsim.engines import Rate, SpecBatch, Stalls
 from archsim.engines.bitslice import lockstep_loop, lockstep_recurrence
 from archsim.engines.bitslice.jobs import BitsliceJobs
-from archsim.engines.bitslice.lockstep_digits import beat_cycles, unknown
+from archsim.engines.bitslice.lockstep_digits import beat_cycles, told
 from archsim.engines.bitslice.lockstep_timing import time
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.gemm import PORTS
@@ -42,7 +42,7 @@ def gemm(
 ) -> BitsliceJobs:
     extents = (np.array([x]) for x in (m, n, k))
     refs = ({"a": "a", "b": "b"},) if known else None
-    return BitsliceJobs(*extents, np.array([accumulate > 0]), unknown(spec)[None], refs=refs)
+    return BitsliceJobs(*extents, np.array([accumulate > 0]), told(spec, {})[None], refs=refs)
 
 
 def operands(spec: BitsliceSpec, m: int, n: int, k: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -195,7 +195,7 @@ def test_the_closed_form_is_the_loop(name: str, size: tuple) -> None:
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from(sorted(SPECS)), SIZES), min_size=1, max_size=5))
 def test_a_batch_of_specs_is_its_specs_one_by_one(rows: list) -> None:
-    width = max(len(unknown(SPECS[name])) for name, _ in rows)
+    width = max(len(told(SPECS[name], {})) for name, _ in rows)
     m, n, k, accumulate = (np.array(column) for column in zip(*(s for _, s in rows), strict=True))
     unknowns = np.full((len(rows), width), np.nan)
     jobs = BitsliceJobs(m, n, k, accumulate > 0, unknowns)
@@ -257,10 +257,10 @@ def test_what_is_known_of_operands_counts() -> None:
     spec = LACONIC
     few = nonzero_shares(tally(np.array([0, 1, 2, 4]), 8), 8, "naf")
     nobody = gemm(spec, 20, 20, 40)
-    told = BitsliceJobs(
+    known = BitsliceJobs(
         nobody.m, nobody.n, nobody.k, nobody.accumulate, np.array([[*few, *np.full(8, np.nan)]])
     )
-    assert time(spec, told).cycles[0] < 0.7 * time(spec, nobody).cycles[0]
+    assert time(spec, known).cycles[0] < 0.7 * time(spec, nobody).cycles[0]
 
 
 def test_ports_are_checked() -> None:
