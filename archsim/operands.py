@@ -19,6 +19,7 @@ import hashlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -30,6 +31,14 @@ from archsim.trace import DTYPE_BITS, Gemm, Histogram, Op, Tensor, Trace, as_gem
 
 Level = Literal["whole", "counts", "sample", "assumed"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the last of several counts
+KNOWN: Mapping[Level, str] = MappingProxyType(
+    {
+        "whole": "all values of the operands that count",
+        "counts": "how often each integer occurs in an operand",
+        "sample": "a sample of an operand",
+        "assumed": "an assumed distribution",
+    }
+)
 PORTS = ("a", "b")  # the operands of a product, in the order of an op's inputs
 NOTE = "operand values: "  # how notes of a trace begin that results repeat where values count
 

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from archsim.errors import InfeasibleError, InputError
 from archsim.fallback import fallback_unit
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
-from archsim.operands import NOTE, Level
+from archsim.operands import KNOWN, NOTE
 from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.score import scored
@@ -124,20 +123,10 @@ def simulate(
     return scored(result, units, trace)
 
 
-_KNOWN: Mapping[Level, str] = MappingProxyType(
-    {
-        "whole": "all values of those of their operands that count",
-        "counts": "how often each integer occurs in an operand",
-        "sample": "a sample of an operand",
-        "assumed": "an assumed distribution",
-    }
-)
-
-
 def _knowledge(program: schedule.Program, trace: Trace) -> list[str]:
     """Return what the time of ops rests on where it depends on values."""
     ops = Counter(placed.plan.values for placed in program.ops)
-    known = [f"{ops[level]} by {words}" for level, words in _KNOWN.items() if ops[level]]
+    known = [f"{ops[level]} by {words}" for level, words in KNOWN.items() if ops[level]]
     if not known:
         return []
     text = f"values: {', '.join(known)}: what the time of ops rests on that depends on values"

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from archsim.assignment import FIRST
+from archsim.operands import KNOWN
 from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
 from archsim.report.layout import add_column, bullets, plain_table, spaced, titled
 from archsim.report.page import flat
@@ -160,10 +161,17 @@ def _explained(result: Result, top: int) -> RenderableType:
     title = _of("What bounds the ops", len(listed), len(result.per_op))
     lines = (
         f"{row.name} ({_placed(row)}): {why(row)}; mapping {row.mapping}; "
-        f"cycles are {row.kind_of_time}"
+        f"cycles are {row.kind_of_time}{_rests_on(row)}"
         for row in listed
     )
     return bullets(title, lines)
+
+
+def _rests_on(row: OpRow) -> str:
+    """Return what is known of the values that an op's time depends on, and its bounds."""
+    known = f" by {KNOWN[row.values]}" if row.values else ""  # type: ignore[index]
+    low, high = (row.bounds_cycles.get(name) for name in ("lo", "hi"))
+    return known + (f", from {low:,} to {high:,}" if low is not None and high is not None else "")
 
 
 def _placed(row: OpRow) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rich.console import Console
 
 from archsim import batch
 from archsim.design import Design, design_from
@@ -29,6 +31,7 @@ from archsim.engines import (
 from archsim.formats.digits import tally
 from archsim.mapping import GemmMapping
 from archsim.plan import Memo
+from archsim.report.text import simulation
 from archsim.result import OpRow, Result
 from archsim.simulate import simulate
 from archsim.trace import Histogram, Op, Sampled, Tensor, Trace
@@ -215,6 +218,13 @@ def test_counts_give_an_expectation_with_bounds(install: Any) -> None:
         "what the time of ops rests on that depends on values"
     )
     assert text in found.assumptions
+    console = Console(width=1000, file=io.StringIO())
+    console.print(simulation(found, explain=True))
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert (
+        "cycles are expected by how often each integer occurs in an operand, from 1 to 561"
+        in printed
+    )
 
 
 def test_samples_are_counted(install: Any) -> None:
