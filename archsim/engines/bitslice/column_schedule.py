@@ -20,6 +20,28 @@ from archsim.engines.offers import first_offer, first_ready, is_ready
 
 LOAD_CYCLES = 4  # from a chunk's last beat to its first digit
 TURN_CYCLES = 3  # from the turn of a pass to its sums' first cycle in the lanes
+OUT_CYCLES = 3  # from then to when they can leave, if they are a row of results
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one job asks of an array of columns.
+
+    Parameters
+    ----------
+    costs
+        Of each chunk: `archsim.engines.bitslice.chunks.bank_costs`.
+    live
+        Columns with rows of C of each tile of the encoded operand.
+    across
+        Tiles of the other operand, with each of which a tile of the encoded one makes a fold.
+    """
+
+    chunks: tuple[Chunk, ...]
+    costs: tuple[Ints, ...]
+    live: tuple[int, ...]
+    across: int
+    accumulate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,46 +122,28 @@ class _Lanes:
         self.out.append(goes)
 
 
-def schedule(
-    spec: BitsliceSpec,
-    chunks: Sequence[Chunk],
-    costs: Sequence[Ints],
-    live: Sequence[int],
-    across: int,
-    accumulate: bool,
-    env: Env,
-) -> Scheduled:
-    """Run one job in an environment.
-
-    Parameters
-    ----------
-    costs
-        Of each chunk, for each tile of the encoded operand: `bank_costs`.
-    live
-        Columns of each of these tiles that have rows of C.
-    across
-        Tiles of the other operand: folds, for each one of the encoded operand.
-    """
-    loader, lanes = _Loader(env), _Lanes(env, accumulate)
+def run(spec: BitsliceSpec, work: Work, env: Env) -> Scheduled:
+    """Run one job in an environment."""
+    loader, lanes = _Loader(env), _Lanes(env, work.accumulate)
     worked: list[Passed] = []
     spans: list[tuple[int, int]] = []  # of chunks: the cycle of the first digit, and of the end
     waits = {"bank_wait": 0, "sync_wait": 0}
     left = np.full(spec.cols, -1)  # when the sums of the pass before left each column
-    for tile, fold_live in enumerate(live):
-        for _ in range(across):
-            for index, chunk in enumerate(chunks):
+    for tile, fold_live in enumerate(work.live):
+        for _ in range(work.across):
+            for index, chunk in enumerate(work.chunks):
                 free = spans[-2][1] + 1 if len(spans) > 1 else 0
                 loaded = loader.chunk(chunk.beats, free)
                 begin = max(loaded + LOAD_CYCLES, spans[-1][1] if spans else 0)
                 go, before = np.full(spec.cols, begin), list[Ints]()
                 for weight in range(spec.passes):
                     passed = run_pass(
-                        costs[index][tile, weight], go, before, spec.slack,
+                        work.costs[index][tile, weight], go, before, spec.slack,
                         next_columns(spec, chunk),
                     )  # fmt: skip
                     last = weight == spec.passes - 1
                     turn = np.maximum(passed.complete, left + 1)
-                    closes = last and index == len(chunks) - 1
+                    closes = last and index == len(work.chunks) - 1
                     for column in range(fold_live):
                         left[column] = lanes.take(column, int(turn[column]), closes)
                     meets = last or spec.sync == "pass"
@@ -171,7 +175,7 @@ def _charged(
             np.concatenate([np.zeros(0, np.int64), *(np.ravel(pair[side]) for pair in intervals)])
             for side in range(2)
         )
-        here = left & _covered(occupied, begins.astype(np.int64), ends.astype(np.int64))
+        here = left & covered(occupied, begins.astype(np.int64), ends.astype(np.int64))
         left[here] = False
         return int(here.sum())
 
@@ -188,7 +192,7 @@ def _charged(
     return split
 
 
-def _covered(length: int, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
+def covered(length: int, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
     """Return which cycles lie in one of some half-open intervals."""
     depth = np.bincount(begins, minlength=length + 1) - np.bincount(ends, minlength=length + 1)
     covered: NDArray[np.bool_] = np.cumsum(depth)[:length] > 0

@@ -40,10 +40,16 @@ def ports(spec: BitsliceSpec) -> Mapping[str, Port]:
     }
 
 
-def operands(
-    spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data
-) -> Mapping[str, NDArray[Any]]:
-    """Return ``a`` [m, k], ``b`` [k, n] and, if it is added, ``c`` [m, n] of the engine's order."""
+def encoded_operand(spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data) -> Ints:
+    """Return the encoded operand of a job, a row for each column's turn: [m or n, k]."""
+    if jobs.refs is None:
+        raise ValueError(f"jobs name no operands: exact time needs ref {spec.encoded}")
+    values = np.asarray(data[jobs.refs[row][spec.encoded]], np.int64)
+    return values if spec.encoded == "a" else values.T
+
+
+def pack(spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
+    """Return the command and the beats [beats, lanes] of every input port."""
     if jobs.refs is None:
         raise ValueError("jobs name no operands: beats need refs a, b (and c)")
     refs = jobs.refs[row]
@@ -51,12 +57,6 @@ def operands(
     found = {port: np.asarray(data[refs[port]]) for port in named}
     if spec.encoded == "b":
         found = {TRANSPOSED[port]: matrix.T for port, matrix in found.items()}
-    return found
-
-
-def pack(spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
-    """Return the command and the beats [beats, lanes] of every input port."""
-    found = operands(spec, jobs, row, data)
     m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
     beats = _merged(spec.lanes, k, k_slices(spec.cols, spec.rows, found["a"], found["b"]))
     c = found.get("c", np.zeros((0, spec.rows), np.int64))

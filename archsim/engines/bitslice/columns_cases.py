@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
 from archsim.engines import Case, Ints
+from archsim.engines.bitslice.jobs import BitsliceJobs
+from archsim.engines.bitslice.lockstep_digits import told
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.environments import Rng, upto
-from archsim.engines.gemm.cases import FOLDED, Shape, case
+from archsim.engines.gemm import cases
+from archsim.engines.gemm.cases import FOLDED, Shape
 from archsim.engines.gemm.integers import random_integers
 
 SPECS = (
@@ -38,12 +42,12 @@ SHAPES: Mapping[str, Shape] = {
 }  # fmt: skip
 
 
-def cases(rng: Rng, spec: BitsliceSpec | None = None, count: int = 24) -> list[Case]:
-    """Return cases whose i-th does not depend on how many are asked for."""
-    return [
-        case(child, i, spec or SPECS[i % len(SPECS)], SHAPES, operands, _length)
-        for i, child in enumerate(rng.spawn(count))
-    ]
+def case(rng: Rng, index: int, spec: BitsliceSpec) -> Case:
+    """Return a case; 77 of them bring every shape together with every environment."""
+    made = cases.case(rng, index, spec, SHAPES, operands, _length)
+    columns = {f.name: getattr(made.jobs, f.name) for f in dataclasses.fields(made.jobs)}
+    nonzero = np.tile(told(spec, {}), (len(made.jobs), 1))
+    return dataclasses.replace(made, jobs=BitsliceJobs(**columns, nonzero=nonzero))
 
 
 def operands(
