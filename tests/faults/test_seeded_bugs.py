@@ -114,9 +114,9 @@ RTL = {
     ),
     "stale drain register": ("rtl", "finished.eq(total)", "finished.eq(accumulator)", "result"),
     "beat of a dropped while b is missing": (
-        "rtl",
-        "self.a.ready.eq(advance & folds.feeding)",
-        "self.a.ready.eq(folds.feeding)",
+        "hdl.folded",
+        "array.a.ready.eq(advance & folds.feeding)",
+        "array.a.ready.eq(folds.feeding)",
         "beat",
     ),
     "full drain register overwritten": (
@@ -392,8 +392,8 @@ TRANSPOSED = {
     ),
     "stalls of is not exchanged": (
         "hdl.stationary",
-        "accounts = WindowAccounts(shape, stationary, streamed)",
-        "accounts = WindowAccounts(shape, streamed, stationary)",
+        "shape, stationary, streamed, ahead=",
+        "shape, streamed, stationary, ahead=",
         "counter stall",
     ),
 }

@@ -8,6 +8,7 @@ PEs its exit has the lanes that make numbers of pairs.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
@@ -16,17 +17,9 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import (
-    COMMAND,
-    COUNTERS_SIGNATURE,
-    CycleAccounts,
-    FoldSequencer,
-    ResultPort,
-    delayed,
-    pick,
-)
+from archsim.hdl.folded import FoldControl, FoldShape, add_control, begin_rows
+from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, delayed
 from archsim.hdl.mac import Arithmetic, multiply_add
-from archsim.hdl.row_drain import RowDrain
 
 
 class ProcessingElement(wiring.Component):
@@ -179,74 +172,26 @@ class SystolicArray(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        rows, cols = self.spec.rows, self.spec.cols
-        m.submodules.folds = folds = FoldSequencer(rows, cols, ahead=self.spec.pe == "opt1")
-        m.submodules.drain = drain = RowDrain(rows, cols)
-        m.submodules.port = port = ResultPort(
-            cols, self.spec.acc_bits, self.spec.numbers, Arithmetic.of(self.spec).resolve
-        )
-        wiring.connect(m, wiring.flipped(self.c), port.c)
-        wiring.connect(m, port.result, wiring.flipped(self.result))
-        operands, advance, start = Signal(), Signal(), Signal()
-        m.d.comb += [
-            operands.eq(~folds.feeding | (self.a.valid & self.b.valid)),
-            advance.eq(folds.stepping & operands & ~drain.blocked),
-            start.eq(self.cmd.valid & folds.idle),
-            self.cmd.ready.eq(folds.idle),
-            self.a.ready.eq(advance & folds.feeding),
-            self.b.ready.eq(advance & folds.feeding),
-            folds.start.eq(start),
-            folds.m.eq(self.cmd.p.m),
-            folds.n.eq(self.cmd.p.n),
-            folds.k.eq(self.cmd.p.k),
-            folds.advance.eq(advance),
-            folds.finish.eq(drain.empty & port.emptied),
-            drain.advance.eq(advance),
-            drain.last.eq(folds.last),
-            drain.fold_rows.eq(folds.fold_rows),
-            drain.room.eq(port.row.ready),
-            port.start.eq(start),
-            port.accumulate.eq(self.cmd.p.accumulate),
-            port.row.valid.eq(drain.leave),
-        ]
-        sums = self._grid(m, platform, folds, drain.capture, advance)
-        m.d.comb += Value.cast(port.row.p).eq(pick(sums, drain.row))
-
-        m.submodules.accounts = accounts = CycleAccounts(rows, cols, ahead=self.spec.pe == "opt1")
-        wiring.connect(m, accounts.counters, wiring.flipped(self.counters))
-        m.d.comb += [
-            accounts.start.eq(start),
-            accounts.advance.eq(advance),
-            accounts.feeding.eq(folds.feeding),
-            accounts.fold_rows.eq(folds.fold_rows),
-            accounts.fold_cols.eq(folds.fold_cols),
-            accounts.stepping.eq(folds.stepping),
-            accounts.blocked.eq(drain.blocked),
-            accounts.has_b.eq(self.b.valid),
-            accounts.draining.eq(folds.draining),
-            accounts.refused.eq(port.refused),
-            accounts.lacks_c.eq(port.lacks_c),
-        ]
+        spec = self.spec
+        # a carry-save PE is faster than control that does not count ahead
+        shape = FoldShape(spec.rows, spec.cols, ahead=spec.pe == "opt1")
+        grid = partial(self._grid, m, platform)
+        add_control(m, self, shape, Arithmetic.of(spec), grid)
         return m
 
-    def _grid(
-        self, m: Module, platform: Any, folds: FoldSequencer, capture: Value, advance: Value
-    ) -> list[Value]:
+    def _grid(self, m: Module, platform: Any, control: FoldControl) -> list[Value]:
         """Add skew registers and PEs; return each row's finished sums."""
+        advance = control.advance
 
         def skew(lanes: Any, name: str) -> list[Value]:
             # bubbles enter as zeros, so that they switch nothing
             return [
-                delayed(m, advance, Cat(Mux(folds.feeding, lane, 0)), i, f"skew_{name}_{i}")
+                delayed(m, advance, Cat(Mux(control.feeding, lane, 0)), i, f"skew_{name}_{i}")
                 for i, lane in enumerate(lanes)
             ]
 
-        first = Signal(self.spec.rows)  # bit a row, as `capture`
-        begins = Signal(self.spec.rows - 1)
-        m.d.comb += first.eq(Cat(folds.feeding & folds.first, begins))
-        with m.If(advance):
-            m.d.sync += begins.eq(first)
-
+        begins = control.feeding & control.first
+        first = begin_rows(m, advance, begins, self.spec.rows)
         a, b = skew(self.a.p, "a"), Cat(skew(self.b.p, "b"))
         sums = []
         for i in range(self.spec.rows):
@@ -255,7 +200,7 @@ class SystolicArray(wiring.Component):
                 row.advance.eq(advance),
                 row.a.eq(a[i]),
                 row.first.eq(first[i]),
-                row.last.eq(capture[i]),
+                row.last.eq(control.capture[i]),
                 row.b.eq(b),
             ]
             b = Value.cast(row.b_next)

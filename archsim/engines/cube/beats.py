@@ -1,0 +1,55 @@
+"""Operands of a job as the beats of its ports, and result beats as a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import Data, GemmJobs, Ints, Port
+from archsim.engines.cube.spec import CubeSpec
+from archsim.engines.gemm.slices import k_slices, padded, result_beats, result_matrix
+
+
+def ports(spec: CubeSpec) -> Mapping[str, Port]:
+    """Return the streams. Lanes beyond an edge, and beyond k, carry zeros.
+
+    A beat of ``a`` and ``b`` is ``depth`` slices of k, side by side: element i of slice d in lane
+    ``d rows + i``, or ``d cols + i`` of ``b``; slices are columns of the fold's rows of A, rows of
+    its columns of B. Beats of ``c`` and ``result`` are the fold's rows of C, top first. Folds run n
+    inner.
+    """
+    return {
+        "a": Port("in", spec.rows * spec.depth, spec.a_bits),
+        "b": Port("in", spec.cols * spec.depth, spec.b_bits),
+        "c": Port("in", spec.cols, spec.acc_bits, shares=False),
+        "result": Port("out", spec.cols, spec.acc_bits),
+    }
+
+
+def pack(spec: CubeSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
+    """Return the command and the beats [beats, lanes] of every input port."""
+    if jobs.refs is None:
+        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
+    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
+    accumulate, refs = bool(jobs.accumulate[row]), jobs.refs[row]
+    a, b = (np.asarray(data[refs[port]]) for port in "ab")
+    c = np.asarray(data[refs["c"]]) if accumulate else np.zeros((0, n), np.int64)
+    whole = -(-k // spec.depth) * spec.depth
+    slices = k_slices(spec.rows, spec.cols, padded(a, m, whole), padded(b, whole, n))
+    return {
+        "cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)},
+        "a": slices["a"].reshape(-1, spec.depth * spec.rows),
+        "b": slices["b"].reshape(-1, spec.depth * spec.cols),
+        "c": result_beats(c, spec.cols, spec.rows),
+    }
+
+
+def unpack(
+    spec: CubeSpec, jobs: GemmJobs, row: int, beats: Mapping[str, Ints]
+) -> Mapping[str, NDArray[Any]]:
+    """Return ``result`` [m, n] of the beats on port ``result``."""
+    m, n = int(jobs.m[row]), int(jobs.n[row])
+    return {"result": result_matrix(beats["result"], m, n, spec.rows)}
