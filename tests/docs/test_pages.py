@@ -18,6 +18,7 @@ from archsim.compare.table import compare
 from archsim.design import Dram, Fallback, Link, Sram, load_design
 from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.engines.adder_tree.spec import AdderTreeSpec
+from archsim.engines.cube.spec import CubeSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.frontends import load
@@ -186,6 +187,7 @@ def test_every_printed_assumption_is_explained() -> None:
     assert printed <= set(simulate(design, load("resnet50")).assumptions)
     others = {line for spec in OTHER_ARRAYS for line in discover()["systolic"].assumptions(spec)}
     others |= set(discover()["adder_tree"].assumptions(AdderTreeSpec()))
+    others |= set(discover()["cube"].assumptions(CubeSpec()))
     for pe in ("mac", "opt2"):
         others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
     assert quoted == printed | others | {STREAM, PIPELINE}
