@@ -15,6 +15,7 @@ from typing import Any
 from archsim.engines import Engine, Rtl
 
 REPLACED = (
+    "archsim.engines.adder_tree",
     "archsim.engines.gemm",
     "archsim.engines.matrix2d",
     "archsim.engines.systolic",
@@ -93,21 +94,18 @@ def systolic_with(module: str, old: str, new: str) -> Engine:
     return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=build))
 
 
-def matrix2d_with(module: str, old: str, new: str) -> Engine:
-    """Return the 2D-matrix engine with a fault in a module of it, or in hardware that it uses."""
+def engine_with(kind: str, component: str, module: str, old: str, new: str) -> Engine:
+    """Return an engine with a fault in a module of it, or in what it uses.
+
+    Parameters
+    ----------
+    component
+        Class in the engine's module ``rtl`` that its ``build`` makes of a spec.
+    """
     with in_place(Mutation(module, old, new)):
-        engine: Engine = importlib.import_module("archsim.engines.matrix2d").ENGINE
-        array = importlib.import_module("archsim.engines.matrix2d.rtl").Matrix2d
+        engine: Engine = importlib.import_module(f"archsim.engines.{kind}").ENGINE
+        # the engine's own `build` would import it when it is called
+        built = getattr(importlib.import_module(f"archsim.engines.{kind}.rtl"), component)
         assert module in sys.modules, f"the engine does not use {module}"
     assert isinstance(engine.rtl, Rtl)
-    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=array))
-
-
-def vector_with(module: str, old: str, new: str) -> Engine:
-    """Return the vector engine with a fault in a module of it, or in hardware that it uses."""
-    with in_place(Mutation(module, old, new)):
-        engine: Engine = importlib.import_module("archsim.engines.vector").ENGINE
-        unit = importlib.import_module("archsim.engines.vector.rtl").VectorUnit
-        assert module in sys.modules, f"the engine does not use {module}"
-    assert isinstance(engine.rtl, Rtl)
-    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=unit))
+    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=built))

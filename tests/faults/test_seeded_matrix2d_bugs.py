@@ -9,7 +9,7 @@ from archsim.engines.matrix2d import ENGINE
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.verify import check, run_cases
 
-from .mutants import matrix2d_with
+from .mutants import engine_with
 
 SPEC = Matrix2dSpec(rows=3, cols=2, a_bits=4, b_bits=4, acc_bits=9)
 ARRAYS = {"mac": SPEC, "opt1": SPEC.model_copy(update={"pe": "opt1"})}
@@ -194,7 +194,7 @@ def test_these_cases_find_nothing_in_the_engine_as_it_is(array: str) -> None:
 @pytest.mark.parametrize(("array", "bug"), [(array, bug) for array in BUGS for bug in BUGS[array]])
 def test_seeded_bug_is_caught(array: str, bug: str) -> None:
     module, old, new, symptom = BUGS[array][bug]
-    engine = matrix2d_with(f"archsim.{module}", old, new)
+    engine = engine_with("matrix2d", "Matrix2d", f"archsim.{module}", old, new)
     assert engine.cases is not None
     cases = engine.cases(np.random.default_rng(SEED), ARRAYS[array], MOST_CASES)
     for first in range(0, MOST_CASES, FEW_CASES):  # most bugs need few

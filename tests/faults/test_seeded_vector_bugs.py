@@ -8,7 +8,7 @@ from archsim.engines.vector import ENGINE
 from archsim.engines.vector.spec import VectorSpec
 from archsim.verify import check
 
-from .mutants import vector_with
+from .mutants import engine_with
 
 SPEC = VectorSpec(lanes=3, lane_bits=12, scale_bits=10)
 SEED = 11
@@ -119,7 +119,7 @@ def test_these_cases_find_nothing_in_the_engine_as_it_is() -> None:
 @pytest.mark.parametrize("bug", [*TIMING, *VALUES, *RTL])
 def test_seeded_bug_is_caught(bug: str) -> None:
     module, old, new, symptom = {**TIMING, **VALUES, **RTL}[bug]
-    engine = vector_with(_module(module), old, new)
+    engine = engine_with("vector", "VectorUnit", _module(module), old, new)
     for cases in (7, 21, 49, 98):  # a case is the same however many there are: most bugs need few
         rows = check(engine, cases, SEED, SPEC, "amaranth")
         if any(symptom in text for row in rows for text in row.disagreements):
