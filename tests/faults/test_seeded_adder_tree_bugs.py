@@ -170,7 +170,7 @@ OPT1 = {
     "sign by half of the pair": (
         "hdl.bitweight",
         "~(total[top] | carry[top])",
-        "~total[top]",
+        "~carry[top]",
         "result",
     ),
     "excess of signs left in": (
