@@ -167,10 +167,10 @@ MAC = {
     ),
 }
 OPT1 = {
-    "sign by half of the pair": (
+    "excess left in a pair": (
         "hdl.bitweight",
-        "~(total[top] | carry[top])",
-        "~carry[top]",
+        "sign.replicate(more)",
+        "Const(0, more)",
         "result",
     ),
     "excess of signs left in": (
