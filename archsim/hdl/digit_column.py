@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +21,11 @@ from archsim.hdl.digit_elements import EncodingElement, SelectingElement
 from archsim.hdl.digit_lane import DigitLane, stored_bits
 from archsim.hdl.digits import DIGIT
 from archsim.hdl.emit import place
+from archsim.hdl.gemm import delayed
 from archsim.hdl.row_memory import RowMemory
+
+# from issuing a digit to adding it: a bank is asked, reads, and its word comes through the network
+PE_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ class DigitColumn(wiring.Component):
     turned : out; barrier : in
         The column waits for the others; none works on the pass any more.
     requests : out; words : in
-        What each lane reads from its banks, and gets in the cycle after.
+        What each lane reads from its banks, and gets in the cycle after; asked the cycle after
+        the digit is issued.
     pairs, leaving : out
         Sums of the pass before, and what is known of it,
     full : out; resolved : in
@@ -137,43 +142,47 @@ class DigitColumn(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        turn, go = self._turns(m)
+        turn, live, go = self._turns(m)
         lanes = [self._lane(m, platform, i, go) for i in range(self._shape.banks.lanes)]
-
-        # the cycle after, words come from the banks; the one after that, PEs add
-        fetched_turn, turns, begins = Signal(), Signal(), Signal(init=1)
-        fetched_any, works = Signal(), Signal()
-        m.d.sync += [
-            *(fetched_turn.eq(turn), turns.eq(fetched_turn)),
-            *(fetched_any.eq(Cat(lane.issues for lane in lanes).any()), works.eq(fetched_any)),
-            begins.eq((begins | turns) & ~works),
-        ]
-        self._elements(m, platform, lanes, turns, works, works & (begins | turns))
-        with m.If(turns):
-            m.d.sync += self.full.eq(self._live)
+        works = Cat(lane.issues for lane in lanes).any()
+        turns, fills = self._later(m, "turns", turn), self._later(m, "fills", turn & live)
+        adds, begins = self._later(m, "works", works), Signal(init=1)
+        m.d.sync += begins.eq((begins | turns) & ~adds)
+        self._elements(m, platform, lanes, turns, adds & (begins | turns))
+        with m.If(fills):
+            m.d.sync += self.full.eq(1)
         with m.Elif(self.resolved):
             m.d.sync += self.full.eq(0)
         return m
 
-    def _turns(self, m: Module) -> tuple[Value, Value]:
-        """Return whether the pass's sums move on in this cycle, and whether the next may begin."""
+    @staticmethod
+    def _later(m: Module, name: str, value: Value, steps: int = PE_STEPS) -> Value:
+        """Return a value as it is when PEs add up what is issued with it."""
+        return delayed(m, Const(1), value, steps, name, reset_less=False)
+
+    def _turns(self, m: Module) -> tuple[Value, Value, Value]:
+        """Add what ends passes.
+
+        Returns
+        -------
+        Whether the pass's sums move on in this cycle, whether any of them are C's, whether the next
+        pass may begin.
+        """
         shape = self._shape
         weight = Signal(bits_for(shape.banks.passes))
         waiting = Signal()  # the sums of a pass are on their way
-        turn, go, last = Signal(), Signal(), Signal()
+        turn, live, go, last = Signal(), Signal(), Signal(), Signal()
         chunk = Signal(shape.banks.chunk_layout)
-        self._live = Signal()  # the column has rows of C
         m.d.comb += [
+            live.eq(self.index <= chunk.live),
             chunk.eq(Mux(self.working, self.chunks[1], self.chunks[0])),
             last.eq(weight == shape.banks.passes - 1),
             turn.eq(self.ended.all() & ~self.turned & ~waiting),
             go.eq(self.barrier if shape.every_pass else Mux(last, self.barrier, turn)),
         ]
         with m.If(turn):
-            live = self.index <= chunk.live
             m.d.sync += [
                 waiting.eq(live),
-                self._live.eq(live),
                 self.leaving.weight.eq(weight),
                 self.leaving.opens.eq(chunk.opens & (weight == 0)),
                 self.leaving.closes.eq(chunk.closes & last),
@@ -185,7 +194,7 @@ class DigitColumn(wiring.Component):
         m.d.sync += self.turned.eq((self.turned | turn) & ~go)
         with m.If(go):
             m.d.sync += weight.eq(Mux(last, 0, weight + 1))
-        return turn, go
+        return turn, live, go
 
     def _lane(self, m: Module, platform: Any, index: int, go: Value) -> Any:
         """Add a lane and its buffer."""
@@ -216,37 +225,30 @@ class DigitColumn(wiring.Component):
             lane.go.eq(go),
             lane.next_finishes.eq(self.next_finishes[index]),
             self.finishes[index].eq(lane.finishes),
-            request.valid.eq(lane.begins if shape.in_pe else lane.issues & busy),
-            *(getattr(request, name).eq(getattr(lane, name)) for name in ("bank", "half")),
-            *(getattr(request, name).eq(getattr(lane, name)) for name in ("slot", "element")),
             self.digits[index].eq(lane.issues & busy),
             self.empty[index].eq(lane.issues & ~busy),
             self.waits[index].eq(lane.waits),
             self.ended[index].eq(lane.ended),
             self.pauses[index].eq(lane.ended & ~go),
         ]
+        m.d.sync += [
+            request.valid.eq(lane.begins if shape.in_pe else lane.issues & busy),
+            *(getattr(request, name).eq(getattr(lane, name)) for name in ("bank", "half")),
+            *(getattr(request, name).eq(getattr(lane, name)) for name in ("slot", "element")),
+        ]
         return lane
 
     def _elements(
-        self, m: Module, platform: Any, lanes: list[Any], turns: Value, works: Value, fresh: Value
+        self, m: Module, platform: Any, lanes: list[Any], turns: Value, fresh: Value
     ) -> None:
         """Add the PEs, and the registers that bring a digit to them with its operand."""
         shape, banks = self._shape, self._shape.banks
-        loads, adds = Signal(banks.lanes), Signal()
-        digits = Signal(data.ArrayLayout(DIGIT, banks.lanes))
-        fetched_digits = Signal.like(digits)
-        adding, fetched_adding = Signal(), Signal()
-        windows = Signal(Value.cast(Cat(lanes[0].windows)).shape(), reset_less=True)
-        m.d.sync += [
-            loads.eq(Cat(request.valid for request in self.requests)),
-            windows.eq(Cat(lanes[0].windows)),
-            *(fetched_adding.eq(self.digits.any()), adding.eq(fetched_adding)),
-            digits.eq(fetched_digits),
-        ]
-        for i, lane in enumerate(lanes):
-            digit = Mux(lane.issues, Value.cast(lane.digit), 0)
-            m.d.sync += Value.cast(fetched_digits[i]).eq(digit)
-        m.d.comb += adds.eq(adding | fresh)
+        loads, digits = Signal(banks.lanes), Signal(data.ArrayLayout(DIGIT, banks.lanes))
+        m.d.sync += loads.eq(Cat(request.valid for request in self.requests))
+        issued = Cat(Mux(lane.issues, Value.cast(lane.digit), 0) for lane in lanes)
+        windows = self._later(m, "windows", Cat(lanes[0].windows), PE_STEPS - 1)
+        m.d.comb += Value.cast(digits).eq(self._later(m, "digits", issued))
+        adds = self._later(m, "adds", self.digits.any()) | fresh
         bits = (shape.other_bits, shape.pair_bits)
         for row in range(banks.rows):
             if shape.in_pe:

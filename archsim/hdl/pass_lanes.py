@@ -1,8 +1,8 @@
 """Lanes in which the sums of columns leave, pass by pass: added, weighed, and added to C.
 
-Columns leave in turn, one a cycle, the first to the last with rows of C, and again. Three stages:
-pairs are taken; each is added; the sum is shifted by its bit weight and added to the row of C that
-a memory keeps, or goes out with it.
+Columns leave in turn, one a cycle, the first to the last with rows of C, and again. Four stages:
+pairs are taken; each is added; the sum is shifted by its bit weight; it is added to the row of C
+that a memory keeps, or goes out with it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PassLanes(wiring.Component):
         moves = Signal()  # nothing is held up by a row that cannot go out
         takes = Signal()
         leaving = Signal(shape.leaving)
-        taken, added = self._stage("taken"), self._stage("added")
+        taken, added, weighed = (self._stage(name) for name in ("taken", "added", "weighed"))
         # a column's row of C is read when its sums are added, and must be written by then
         again = taken["valid"] & (taken["column"] == column)
         m.d.comb += [
@@ -85,21 +85,23 @@ class PassLanes(wiring.Component):
                 taken["leaving"].eq(leaving),
                 Value.cast(pairs).eq(pick([Value.cast(x) for x in self.pairs], column)),
                 *(added[name].eq(taken[name]) for name in added),
+                *(weighed[name].eq(added[name]) for name in added),
                 *(totals[i].eq(lanes.totals[i]) for i in range(banks.rows)),
             ]
 
         before = place(m, platform, "c_memory", "memory", RowMemory, max(2, banks.cols), self._row)
-        sums = self._weigh(m, platform, before.read_data, totals, added["leaving"])
+        shifted = self._weigh(m, moves, totals, added["leaving"].weight)
+        sums = self._add(m, platform, before.read_data, shifted, weighed["leaving"])
         m.d.comb += [
             moves.eq(~self.row.valid | self.row.ready),
-            before.read.eq(moves & taken["valid"]),
-            before.read_row.eq(taken["column"]),
-            before.write.eq(moves & added["valid"] & ~added["leaving"].closes),
-            before.write_row.eq(added["column"]),
+            before.read.eq(moves & added["valid"]),
+            before.read_row.eq(added["column"]),
+            before.write.eq(moves & weighed["valid"] & ~weighed["leaving"].closes),
+            before.write_row.eq(weighed["column"]),
             Value.cast(before.write_data).eq(Value.cast(sums)),
-            self.row.valid.eq(added["valid"] & added["leaving"].closes),
+            self.row.valid.eq(weighed["valid"] & weighed["leaving"].closes),
             self.row.p.eq(sums),
-            self.ends.eq(added["leaving"].ends & added["leaving"].wraps),
+            self.ends.eq(weighed["leaving"].ends & weighed["leaving"].wraps),
         ]
         return m
 
@@ -111,23 +113,31 @@ class PassLanes(wiring.Component):
             "leaving": Signal(self._shape.leaving, name=f"{name}_leaving"),
         }
 
-    def _weigh(
-        self, m: Module, platform: Any, before: data.View, totals: data.View, leaving: data.View
+    def _weigh(self, m: Module, moves: Value, totals: data.View, weight: Value) -> data.View:
+        """Return sums at their bit weight, registered."""
+        shifted = Signal(self._row, name="shifted", reset_less=True)
+        for i in range(self._shape.banks.rows):
+            choices = []
+            for place_ in range(self._shape.banks.passes):
+                choice = Signal(signed(self._bits), name=f"weighed_{i}_{place_}")
+                m.d.comb += choice.eq(totals[i] << 2 * place_)
+                choices.append(choice)
+            with m.If(moves):
+                m.d.sync += shifted[i].eq(pick(choices, weight))
+        return shifted
+
+    def _add(
+        self, m: Module, platform: Any, before: data.View, shifted: data.View, leaving: data.View
     ) -> data.View:
-        """Return C with a pass's sums added at their bit weight."""
+        """Return C with a pass's sums added."""
         sums = Signal(self._row)
         for i in range(self._shape.banks.rows):
-            weighed = []
-            for weight in range(self._shape.banks.passes):
-                shifted = Signal(signed(self._bits), name=f"weighed_{i}_{weight}")
-                m.d.comb += shifted.eq(totals[i] << 2 * weight)
-                weighed.append(shifted)
             adder = place(
                 m, platform, f"accumulate_{self._bits}", f"accumulate_{i}",
                 CarryPropagateAdder, self._bits, self._adder,
             )  # fmt: skip
             m.d.comb += [
-                adder.x.eq(pick(weighed, leaving.weight)),
+                adder.x.eq(shifted[i]),
                 adder.y.eq(Mux(leaving.opens, 0, before[i])),
                 sums[i].eq(adder.sum),
             ]

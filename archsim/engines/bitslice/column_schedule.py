@@ -19,8 +19,8 @@ from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.offers import first_offer, first_ready, is_ready
 
 LOAD_CYCLES = 4  # from a chunk's last beat to its first digit
-TURN_CYCLES = 3  # from the turn of a pass to its sums' first cycle in the lanes
-OUT_CYCLES = 3  # from then to when they can leave, if they are a row of results
+TURN_CYCLES = 4  # from the turn of a pass to its sums' first cycle in the lanes
+OUT_CYCLES = 4  # from then to when they can leave, if they are a row of results
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,15 @@ class _Loader:
 
 @dataclass(slots=True)
 class _Lanes:
-    """Sums of columns on their way out, in turn: three stages that stop together."""
+    """Sums of columns on their way out, in turn: stages that stop together."""
 
     env: Env
     accumulate: bool
     taken: int = 0  # the cycle in which the last sums were
-    added: int = 0  # the first cycle in which they were in the last stage
+    added: int = 0  # the first cycle in which they were in the stage after the next
     column: int = -1  # whose they were
-    stops: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=2))
+    # from when to when sums were in the last stage, of as many as there can be in the others
+    stops: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=3))
     out: list[int] = field(default_factory=list)  # the cycles in which rows went out
     waits: list[tuple[int, int]] = field(default_factory=list)  # a row is at the exit; it goes
 
@@ -95,12 +96,13 @@ class _Lanes:
         free = self.added if column == self.column else self.taken + 1
         self.column = column
         self.taken = self._moving(max(turned + TURN_CYCLES, free))
-        self.added = queued = self._moving(self.taken + 1) + 1
+        self.added = self._moving(self.taken + 1) + 1
+        last_stage = queued = self._moving(self.added) + 1
         if closes:
             room = self.out[-2] + 1 if len(self.out) > 1 else 0
-            queued = max(queued, room)
+            queued = max(last_stage, room)
             self._put_out(queued + 1)
-        self.stops.append((self.added, queued))
+        self.stops.append((last_stage, queued))
         return self.taken
 
     def _moving(self, cycle: int) -> int:

@@ -13,11 +13,11 @@ but not before the cycle after the one in which the sums of the pass before were
 lanes. In the cycle of its turn a column may begin the next pass. After the last pass of a chunk,
 and with ``sync: pass`` after each, it waits: all begin in the cycle after the last one's turn.
 
-**Result lanes** take the sums of a column a cycle, three cycles after its turn or later. Columns go
-in turn, the first to the last with rows of C, pass by pass. Two cycles later sums are added to C;
+**Result lanes** take the sums of a column a cycle, four cycles after its turn or later. Columns go
+in turn, the first to the last with rows of C, pass by pass. Three cycles later sums are added to C;
 after the last pass of a fold they are a row of results, which queues, and can leave in the cycle
-after. When the queue, of two rows, is full, the lanes stop. No column's sums are taken before its
-last ones are added.
+after. When the queue, of two rows, is full, the lanes stop. A column's sums are taken two cycles
+after its last ones, or later.
 
 **Loading.** Beats of ``a`` and ``b`` are taken together, one a cycle from cycle 1 on, into one half
 of the buffers, while columns work on the other. A chunk's first beat waits until the chunk before

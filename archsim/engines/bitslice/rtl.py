@@ -258,7 +258,7 @@ class ColumnArray(wiring.Component):
         with m.Else():
             more = loader.loading | (loader.held != 0)
             m.d.comb += [charge["fill"].eq(more), charge["drain"].eq(~more)]
-        tally(m, start, self.counters, charge)
+        tally(m, start, self.counters, charge, ahead=True)
         counted = {
             "digits": lanes["digits"],
             "empty": lanes["empty"],
@@ -266,11 +266,12 @@ class ColumnArray(wiring.Component):
             "sync_wait": Cat(column.pauses for column in columns),
         }
         for name, flags in counted.items():
-            counter = getattr(self.counters, name)
+            counter, count = getattr(self.counters, name), Signal(range(len(flags) + 1))
+            m.d.sync += count.eq(_population(list(flags)))  # nothing counts in a job's last cycle
             with m.If(start):
                 m.d.sync += counter.eq(0)
             with m.Else():
-                m.d.sync += counter.eq(counter + _population(list(flags)))
+                m.d.sync += counter.eq(counter + count)
 
 
 def _next_in_ring(columns: list[Any], index: int, ring: Value) -> Value:
