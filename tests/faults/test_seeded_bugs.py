@@ -16,6 +16,7 @@ ARRAYS = {
     "os": SPEC,
     "os opt1": SPEC.model_copy(update={"pe": "opt1"}),
     "ws": SPEC.model_copy(update={"dataflow": "ws", "acc_rows": 4}),
+    "ws opt1": SPEC.model_copy(update={"dataflow": "ws", "acc_rows": 4, "pe": "opt1"}),
     "is": SPEC.model_copy(update={"dataflow": "is", "acc_rows": 4}),
     "wide ws": SPEC.model_copy(update={"rows": 2, "cols": 9, "dataflow": "ws", "acc_rows": 2}),
 }
@@ -363,6 +364,44 @@ STATIONARY_RTL = {
         "counter busy",
     ),
 }
+STATIONARY_OPT1 = {
+    "moving pair out of place": (
+        "hdl.mac",
+        "Value.cast(cell.addend).eq(addend)",
+        "Value.cast(cell.addend).eq(addend >> 1)",
+        "result",
+    ),
+    "pair from the bank halved": (
+        "hdl.mac",
+        "halves = (x[:width], x[width:], y[:width], y[width:])",
+        "halves = (x[:width], x[:width], y[:width], y[width:])",
+        "result",
+    ),
+    "half of a pair brought level": (
+        "stationary_rtl",
+        "sums.word_select(j, sum_bits)",
+        "sums.word_select(j, sum_bits // 2)",
+        "result",
+    ),
+    "row that lands again read from the bank": (
+        "hdl.accumulator_bank",
+        "lands_again.eq(self.landing.valid & (row == row_coming))",
+        "lands_again.eq(0)",
+        "result",
+    ),
+    "row written since it was read": (
+        "hdl.accumulator_bank",
+        "comes_again.eq(self.landing.valid & (row == row_ahead))",
+        "comes_again.eq(0)",
+        "result",
+    ),
+    "charge counted twice": (
+        "hdl.accounts",
+        "[(counter, 1) for counter in kept]",
+        "[(counter, 2) for counter in kept]",
+        "counter",
+    ),
+}
 
 
 TRANSPOSED = {
@@ -409,6 +448,7 @@ BUGS = {
     "os": {**TIMING, **REFERENCE, **RTL},
     "os opt1": OPT1,
     "ws": {**STATIONARY_TIMING, **STATIONARY_VALUES, **STATIONARY_RTL},
+    "ws opt1": STATIONARY_OPT1,
     "is": TRANSPOSED,
     "wide ws": OUTLIVED,
 }

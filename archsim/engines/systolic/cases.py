@@ -16,10 +16,13 @@ SPECS = (
     SystolicSpec(rows=4, cols=4),
     SystolicSpec(rows=5, cols=3, a_bits=8, b_bits=4, acc_bits=16, dataflow="ws", acc_rows=6),
     SystolicSpec(rows=6, cols=2, a_bits=7, b_bits=16, acc_bits=64, pe="opt1", adder="prefix"),
-    SystolicSpec(rows=2, cols=5, a_bits=3, b_bits=8, acc_bits=12, dataflow="is", acc_rows=3),
+    SystolicSpec(
+        rows=2, cols=5, a_bits=3, b_bits=8, acc_bits=12, dataflow="is", acc_rows=3,
+        pe="opt1", adder="ripple",
+    ),
     SystolicSpec(rows=3, cols=4, numbers="bf16"),
     SystolicSpec(rows=3, cols=2, numbers="bf16", dataflow="ws", acc_rows=4),
-)
+)  # fmt: skip
 LARGE_BANK = 256  # rows; cases do not fill larger ones
 
 
