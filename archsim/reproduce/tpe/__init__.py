@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archsim.reproduce.row import Paper, Section
-from archsim.reproduce.tpe import cycles, networks, num_pp, table_vii
+from archsim.reproduce.tpe import cycles, networks, num_pp, table_vii, throughput
 from archsim.reproduce.tpe.numbers import PUBLISHED
 
 
@@ -14,6 +14,7 @@ def sections() -> Iterator[Section]:
     yield from num_pp.sections()
     yield table_vii.section()
     yield cycles.section()
+    yield throughput.section()
     yield networks.implied()
 
 
