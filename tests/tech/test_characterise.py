@@ -13,7 +13,7 @@ from archsim.engines.systolic import stationary_study as stationary
 from archsim.engines.systolic import study as systolic
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.hdl.synth_liberty import read_liberty
-from archsim.tech.characterise import fit, main, measure, measure_energy
+from archsim.tech.characterise import fit, main, measure, measure_energy, specs_of
 from archsim.tech.study import Study
 from archsim.tech.table import max_error_percent
 
@@ -39,11 +39,11 @@ def tree_of(name: str, study: Study = STUDY) -> dict[str, Any]:
 def test_area_is_within_15_percent_on_held_out_arrays(name: str, study: Study) -> None:
     tree = tree_of(name, study)
     kept = [row for row in tree["rows"] if not row["fitted"]]
-    specs = [SystolicSpec(**row["spec"]) for row in kept]
+    specs = specs_of(study, kept)
     totals = [sum(row["area_um2"].values()) for row in kept]
     coefficients = tree["fits"]["area_um2"]["coefficients"]
     assert len(kept) >= MIN_HELD_OUT
-    largest_fitted = max(SystolicSpec(**r["spec"]).pes for r in tree["rows"] if r["fitted"])
+    largest_fitted = max(s.pes for s in specs_of(study, [r for r in tree["rows"] if r["fitted"]]))
     assert max(s.pes for s in specs) > largest_fitted
     assert not {str(r["spec"]) for r in kept} & {
         str(r["spec"]) for r in tree["rows"] if r["fitted"]
@@ -71,12 +71,10 @@ def test_rows_are_those_that_the_study_asks_for(name: str, study: Study) -> None
         (True, study.fitted, study.powered),
         (False, study.held_out, study.powered_held_out),
     ):
-        rows = [SystolicSpec(**r["spec"]) for r in tree["rows"] if r["fitted"] is fitted]
-        assert rows == list(specs)
-        simulated = [
-            SystolicSpec(**r["spec"]) for r in tree["energy_rows"] if r["fitted"] is fitted
-        ]
-        assert list(dict.fromkeys(simulated)) == list(powered)
+        rows = [r for r in tree["rows"] if r["fitted"] is fitted]
+        assert specs_of(study, rows) == list(specs)
+        simulated = [r for r in tree["energy_rows"] if r["fitted"] is fitted]
+        assert list(dict.fromkeys(specs_of(study, simulated))) == list(powered)
 
 
 @pytest.mark.parametrize(("name", "study"), TABLES)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from archsim import tech
-from archsim.engines.systolic.cost import STRUCTURES
+from archsim.engines import discover
 from archsim.tech.table import Table
 
 PAGE = Path(__file__).parents[2] / "docs" / "technology.md"
@@ -21,17 +24,29 @@ def errors() -> str:
     head = ["node", "table", *QUANTITIES.values(), "fitted up to", "judged up to"]
     lines = [head, ["---"] * len(head)]
     for node in tech.names():
-        for name in dict.fromkeys(its.table for its in STRUCTURES.values()):
+        for name, extents in tables():
+            if not tech.load(node).measured(name):
+                continue
             table = tech.load(node).table(name)
             found = [f"{table.fit(quantity).max_error_percent:g}" for quantity in QUANTITIES]
-            shown = [largest(table, fitted=fitted) for fitted in (True, False)]
+            shown = [largest(table, extents, fitted=fitted) for fitted in (True, False)]
             lines.append([node, f"`{name}`", *found, *shown])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def largest(table: Table, *, fitted: bool) -> str:
-    sizes = [(r["spec"]["rows"], r["spec"]["cols"]) for r in table.rows if r["fitted"] is fitted]
-    return "{} x {}".format(*max(sizes, key=lambda size: size[0] * size[1]))
+def tables() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the tables of engines that multiply matrices, and what says how large an engine is."""
+    for kind in discover():
+        cost = importlib.import_module(f"archsim.engines.{kind}.cost")
+        if hasattr(cost, "PRICING"):
+            names = dict.fromkeys(its.table for its in cost.PRICING.structures.values())
+            yield from ((name, cost.PRICING.extents) for name in names)
+
+
+def largest(table: Table, extents: tuple[str, ...], *, fitted: bool) -> str:
+    rows = [row["spec"] for row in table.rows if row["fitted"] is fitted]
+    sizes = [tuple(row[name] for name in extents) for row in rows]
+    return " x ".join(map(str, max(sizes, key=math.prod)))
 
 
 def renewed(page: str) -> str:
