@@ -101,8 +101,7 @@ def test_it_multiplies_matrices_of_integers_that_fit() -> None:
         ({"acc_bits": 15}, r"acc_bits must be at least a_bits \+ b_bits = 16, not 15"),
         (
             {"depth": 8, "stages": 5},
-            "stages must be at most 4 in a tree of depth 8: one after the products and one after "
-             "each of 3 levels of adders; got 5",
+            r"stages must be at most 4 in a tree of depth 8: one after the products and .*; got 5",
         ),
     ],
 )
