@@ -102,10 +102,11 @@ def machine_of(site: Site, lowered: Callable[[GemmJobs], Any] = lambda jobs: job
         Returns the engine's own jobs, where extents alone do not say how long one takes.
     """
     unit, env = site.unit, env_of(site.unit, site.buffer)
+    time = unit.engine.estimate or unit.engine.time
 
     def occupied(jobs: GemmJobs) -> Ints:
         # paced ports enter by their bandwidth: exact stalls of every candidate would cost too much
-        timing = unit.engine.time(unit.spec, lowered(jobs))
+        timing = time(unit.spec, lowered(jobs))
         cycles = timing.occupied
         for port, pace in env.items():
             assert isinstance(pace, Rate)

@@ -264,6 +264,10 @@ class Engine:
     reads_values
         ``(spec) -> ports``: operands of products, of ``a`` and ``b``, whose values decide how long
         a job takes. Without them time is ``expected`` or a ``bound``.
+    estimate
+        ``(spec, jobs) -> Timing``: about what `time` says at ports that do not stall, of which
+        ``occupied`` and ``beats`` count. The mapping search goes by it where it is given: for
+        engines whose `time` is too dear to be asked of every candidate.
     figures
         ``(spec, jobs) -> {name: value[n]}``: what tables show of an op beside counts, as means over
         its occupied cycles.
@@ -307,6 +311,7 @@ class Engine:
     peak_macs: Callable[[Any], int] = lambda spec: 0
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
+    estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None
     blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()

@@ -86,6 +86,7 @@ ENGINE = Engine(
     peak_macs=peak_macs,
     sum_bits=lambda spec: spec.acc_bits,
     reads_values=reads_values,
+    estimate=parts.estimate,
     blocks=blocks,
     assumptions=assumptions,
 )

@@ -4,7 +4,9 @@ What a chunk takes is a maximum over paths through banks and columns, and has no
 ``mean + c_n sigma``, for n columns that wait for nothing but each other at the end. So digits are
 drawn, the recurrence itself is run on them, and its mean and variance are kept: one small run for
 each kind of chunk, however many jobs have it. Draws come from one seed, the same for all designs
-and jobs, so that two of them differ by what they are and not by luck.
+and jobs, so that two of them differ by what they are and not by luck. They have the shares that are
+assumed of unknown operands; for others, what a chunk takes is scaled as the approximation in
+`column_means` says, and the bounds are `SCALING` of the difference wider.
 
 Digits are taken as independent, each other than zero with its bit weight's share. What the groups
 of a bank cost has an exact distribution then, from which it is drawn at once.
@@ -17,7 +19,7 @@ network do, spread wider.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from math import ceil, comb, sqrt
 
@@ -26,15 +28,17 @@ import numpy as np
 from archsim.engines import IDEAL, Env, Floats, Ints, PortEnv, Rate, Stalls
 from archsim.engines.bitslice.chunks import Chunk, chunks_of, next_columns
 from archsim.engines.bitslice.column_ideal import Clock
+from archsim.engines.bitslice.column_means import Shares, chunk_cycles, group_moments
 from archsim.engines.bitslice.column_passes import run_pass
 from archsim.engines.bitslice.column_schedule import LOAD_CYCLES, OUT_CYCLES, TURN_CYCLES
+from archsim.engines.bitslice.lockstep_digits import shares as assumed_shares
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.gemm import PORTS
 
 DEVIATIONS = 3.0
+SCALING = 0.25  # of what scaling makes a difference, that may be wrong
 SEED = 0
 STREAMS = 1024  # of digits that are drawn at least, over columns, lanes and runs
-Shares = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def expected(
     late = max(_latency(env.get(port, IDEAL)) for port in "ab")
     full, last = spec.cols, tall - (tiles - 1) * spec.cols
     of_full, of_last = (
-        [drawn_chunk(spec, chunk, live, shares) for chunk in chunks] for live in (full, last)
+        [_chunk(spec, chunk, live, shares) for chunk in chunks] for live in (full, last)
     )
     loads = [pace * chunk.beats for chunk in chunks]
     free = late + _lasting(of_full, loads, (tiles - 1) * across) + _lasting(of_last, loads, across)
@@ -89,6 +93,7 @@ def expected(
     )
     cycles = ceil(max(free, slowest))
     spread = DEVIATIONS * sqrt(variance) + spec.cols  # for what the lanes do when a job begins
+    spread += SCALING * sum(times * abs(drawn.scaled_by) for drawn, times in each)
     digits = round(tall * k * across * sum(shares))
     counts = {"digits": digits, "empty": max(0, total["slots"] - digits)}
     counts |= {name: total[name] for name in ("bank_wait", "sync_wait")}
@@ -162,6 +167,37 @@ class Drawn:
     slots: float
     bank_wait: float
     sync_wait: float
+    scaled_by: float = 0.0  # cycles more than with the shares that were drawn
+
+
+@lru_cache(maxsize=1 << 14)
+def _chunk(spec: BitsliceSpec, chunk: Chunk, live: int, shares: Shares) -> Drawn:
+    """Return what chunks take whose digits have given shares."""
+    known = _assumed(spec)
+    drawn = drawn_chunk(spec, chunk, live, known)
+    if shares == known:
+        return drawn
+    elements = chunk.stop - chunk.start
+    cycles, at_first = (chunk_cycles(spec, elements, live, x) for x in (shares, known))
+    mean, mean_at_first = (group_moments(spec.group, x)[0].sum() for x in (shares, known))
+    scale = float(cycles / at_first)
+    return replace(
+        drawn,
+        cycles=drawn.cycles * scale,
+        variance=drawn.variance * scale,
+        busy=drawn.busy * scale,
+        slots=drawn.slots * float(mean / mean_at_first),
+        bank_wait=drawn.bank_wait * scale,
+        sync_wait=drawn.sync_wait * scale,
+        scaled_by=drawn.cycles * (scale - 1),
+    )
+
+
+@cache
+def _assumed(spec: BitsliceSpec) -> Shares:
+    """Return the shares of operands that nobody knows."""
+    (likely,) = assumed_shares(spec, np.full(spec.passes, np.nan))
+    return tuple(likely.tolist())
 
 
 @lru_cache(maxsize=1 << 14)

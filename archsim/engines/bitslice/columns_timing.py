@@ -66,7 +66,7 @@ def time(
     """Return the cycles of each job, exact where jobs name an operand that ``data`` has."""
     check_ports(env, PORTS)
     ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
-    told: dict[tuple[Any, ...], Expected] = {}  # equal jobs are looked at once
+    told: dict[Any, Any] = {}  # equal jobs are looked at once, and equal shares
     rows = [
         _with_values(spec, jobs, row, ports, data)
         if data is not None and _knows(spec, jobs, row, data)
@@ -178,13 +178,16 @@ def _without(
     jobs: BitsliceJobs,
     row: int,
     ports: Env,
-    told: dict[tuple[Any, ...], Expected],
+    told: dict[Any, Any],
 ) -> _Row:
-    (likely,) = shares(spec, jobs.nonzero[row])
+    known = jobs.nonzero[row].tobytes()
+    if known not in told:
+        (likely,) = shares(spec, jobs.nonzero[row])
+        told[known] = tuple(likely.tolist())
     tall, wide = (int(extent[row]) for extent in extents(spec, jobs))
-    key = (tall, wide, int(jobs.k[row]), tuple(likely.tolist()), bool(jobs.accumulate[row]))
+    key = (tall, wide, int(jobs.k[row]), told[known], bool(jobs.accumulate[row]))
     if key not in told:
         told[key] = expected(spec, *key, ports)
-    found = told[key]
+    found: Expected = told[key]
     hi = max(found.hi, found.lo + 1)  # never taken for exact
     return _Row(found.cycles, found.lo, hi, found.cycles + 1, found.split, found.counts)

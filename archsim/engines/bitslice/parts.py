@@ -23,6 +23,7 @@ from archsim.engines import (
 from archsim.engines.bitslice import (
     columns_beats,
     columns_cases,
+    columns_estimate,
     columns_timing,
     lockstep_beats,
     lockstep_cases,
@@ -61,6 +62,11 @@ def time(spec: Spec, jobs: BitsliceJobs, env: Env = NO_STALLS, data: Data | None
         return found
     parts = [(rows, time(one, jobs.take(rows), env, data)) for one, rows in _by_spec(spec)]
     return _joined(len(jobs), parts)
+
+
+def estimate(spec: BitsliceSpec, jobs: BitsliceJobs) -> Timing:
+    """Return about what `time` says of jobs without values, at ports that do not stall."""
+    return columns_estimate.estimate(spec, jobs) if spec.in_columns else time(spec, jobs)
 
 
 def actions(spec: Spec, jobs: BitsliceJobs, timing: Timing) -> Mapping[str, Any]:
