@@ -16,6 +16,7 @@ from archsim.engines import Engine, Rtl
 
 REPLACED = (
     "archsim.engines.adder_tree",
+    "archsim.engines.cube",
     "archsim.engines.gemm",
     "archsim.engines.matrix2d",
     "archsim.engines.systolic",

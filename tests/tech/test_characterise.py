@@ -26,6 +26,7 @@ TABLES = [
     for name in tech.names()
     for study in STUDIES
 ]
+TABLES.append(pytest.param("freepdk45", systolic.OPT1, id="freepdk45-systolic_opt1"))
 MAX_AREA_ERROR_PERCENT = 15.0
 MIN_HELD_OUT = 4
 

@@ -7,17 +7,19 @@ measured.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from archsim.engines.cube import terms
 from archsim.engines.gemm.cost import Choices, Pricing, Structure
+from archsim.hdl import Adder, Multiplier
 
 STRUCTURES: Mapping[Choices, Structure] = {
     ("mac", "inferred", "inferred"): Structure("cube", terms.MAC),
     # opt1 has Booth rows whatever the multiplier
     **{
         ("opt1", multiplier, adder): Structure("cube_opt1", terms.OPT1)
-        for multiplier in ("inferred", "booth")
-        for adder in ("inferred", "ripple", "prefix")
+        for multiplier in get_args(Multiplier)
+        for adder in get_args(Adder)
     },
 }
 PRICING = Pricing("a cube", ("pe", "multiplier", "adder"), STRUCTURES, ("rows", "cols", "depth"))

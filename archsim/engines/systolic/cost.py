@@ -7,12 +7,12 @@ measured. The accumulator bank of ws and is comes from the technology's SRAMs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from archsim.engines.gemm.cost import BANKS, Choices, Pricing, Structure
 from archsim.engines.systolic import stationary_terms, terms
 from archsim.engines.systolic.terms import Spec
+from archsim.hdl import Adder, Multiplier
 from archsim.tech.sram import SramCost
 from archsim.tech.table import CostTerms
 
@@ -31,13 +31,18 @@ def _stationary(dataflow: str, table: str, its: CostTerms) -> Structure:
 
 
 INFERRED = ("mac", "inferred", "inferred")  # PE, multiplier, adder
-STRUCTURES: Mapping[Choices, Structure] = {
+STRUCTURES: dict[Choices, Structure] = {
     ("os", "int", *INFERRED): Structure("systolic", terms.INTEGER),
     ("os", "bf16", *INFERRED): Structure("systolic_bf16", terms.BF16),
     ("ws", "int", *INFERRED): _stationary("ws", "systolic_stationary", stationary_terms.INTEGER),
     ("ws", "bf16", *INFERRED): _stationary("ws", "systolic_stationary_bf16", stationary_terms.BF16),
     ("is", "int", *INFERRED): _stationary("is", "systolic_stationary", stationary_terms.INTEGER),
     ("is", "bf16", *INFERRED): _stationary("is", "systolic_stationary_bf16", stationary_terms.BF16),
+}
+STRUCTURES |= {  # opt1 has Booth rows whatever the multiplier
+    ("os", "int", "opt1", multiplier, adder): Structure("systolic_opt1", terms.OPT1)
+    for multiplier in get_args(Multiplier)
+    for adder in get_args(Adder)
 }
 PRICING = Pricing(
     "a systolic array", ("dataflow", "numbers", "pe", "multiplier", "adder"), STRUCTURES
