@@ -184,3 +184,42 @@ BF16 = replace(
     stimulus=STIMULUS.format(UNIT_VARIANCE) + WHERE,
     spec_fields=("rows", "cols", "dataflow", "acc_rows", "numbers"),
 )
+
+
+def _pairs(specs: tuple[SystolicSpec, ...]) -> tuple[SystolicSpec, ...]:
+    return tuple(spec.model_copy(update={"pe": "opt1"}) for spec in specs)
+
+
+def early_path_group(place: str) -> str:
+    """Return the group of a path in an array whose bank reads early."""
+    if place.startswith("bank.fetched"):
+        return "accumulate"
+    group = path_group(place)
+    if group != "accumulate":
+        return group
+    return "control" if place.startswith("bank.memory") else "sum"
+
+
+OPT1 = replace(
+    STUDY,
+    engine="systolic_stationary_opt1",
+    fitted=_pairs(
+        _specs(
+            (2, 2, 8, 8, 32), (4, 4, 8, 8, 32), (8, 8, 8, 8, 32), (2, 6, 8, 8, 24),
+            (6, 2, 8, 8, 32), (3, 4, 4, 4, 16), (2, 4, 8, 4, 24), (3, 2, 16, 8, 40),
+            (2, 3, 16, 16, 48), (1, 4, 6, 6, 20), (2, 2, 8, 8, 32, 64),
+        )
+    ),
+    held_out=_pairs(
+        (
+            *_specs((10, 10, 8, 8, 32), (5, 6, 8, 8, 24), (6, 3, 4, 4, 16), (3, 3, 16, 16, 40)),
+            *_specs((4, 3, 8, 4, 24), dataflow="is"),
+        )
+    ),
+    powered=_pairs(POWERED),
+    powered_held_out=_pairs(POWERED_HELD_OUT),
+    path_group=early_path_group,
+    group_actions=group_actions(stationary_terms.OPT1),
+    terms=stationary_terms.OPT1,
+    spec_fields=(*STUDY.spec_fields, "pe"),
+)  # fmt: skip

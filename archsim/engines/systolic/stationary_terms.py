@@ -15,6 +15,8 @@ import numpy as np
 from archsim.engines.gemm.terms import (
     MAC_DELAY_TERMS,
     MAC_ENERGY_TERMS,
+    OPT1_DELAY_TERMS,
+    OPT1_PE_TERMS,
     PORT_TERMS,
     one,
     only,
@@ -154,4 +156,20 @@ BF16 = CostTerms(
         "mac": only(ENERGY_TERMS["mac"], "1"),
         "stream_hop": only(ENERGY_TERMS["stream_hop"], "streamed_bits"),
     },
+)
+
+# a bank of pairs reads early: its memory's path ends in a register, its adders have another
+OPT1_BANK_DELAY_TERMS: Mapping[str, Terms] = {
+    "accumulate": only(DELAY_TERMS["accumulate"], "1", "log2 result_bits"),
+    "sum": DELAY_TERMS["accumulate"],
+}
+OPT1 = CostTerms(
+    area={**AREA_TERMS, "pe": {**PE_TERMS, **OPT1_PE_TERMS}},
+    whole={"array": {**WHOLE_TERMS["array"], **OPT1_PE_TERMS}},
+    delay={
+        "pe": {**OPT1_DELAY_TERMS, **only(DELAY_TERMS["pe"], "log2 pes", "log2 rows+cols")},
+        **OPT1_BANK_DELAY_TERMS,
+        "control": DELAY_TERMS["control"],
+    },
+    energy=ENERGY_TERMS,
 )
