@@ -132,7 +132,7 @@ def run(
             data = [operands(rng, spec, m, n, k) for _ in range(simulator.lanes)]
         jobs = told(spec, jobs, data[0])
         timed = engine.time(spec, jobs, NO_STALLS, data[0])
-        cycles = _job(engine, spec, simulator, jobs, data, int(timed.beats["result"][0]))
+        cycles = run_job(engine, spec, simulator, jobs, data, int(timed.beats["result"][0]))
         if i:
             counted = engine.actions(spec, jobs, timed)
             names = roles or {}
@@ -143,7 +143,7 @@ def run(
     return found
 
 
-def _job(
+def run_job(
     engine: Engine,
     spec: Any,
     simulator: GateSimulator,
