@@ -27,6 +27,18 @@ Choices = tuple[str, ...]
 BANKS = 2  # single-port SRAMs of half the rows stand for a memory that reads and writes at once
 
 
+def accumulators(spec: Any, tech: Tech) -> SramCost:
+    """Return one of the SRAMs that an accumulator bank is made of; one of pairs has twice the bits.
+
+    Parameters
+    ----------
+    spec
+        With ``acc_rows``, and ``pe`` to say what a sum is.
+    """
+    row_bits = spec.cols * spec.acc_bits * np.where(np.asarray(spec.pe) == "opt1", 2, 1)
+    return tech.sram(spec.acc_rows * row_bits / 8 / BANKS, row_bits)
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
     """A structure of an engine: its synthesis table and how that is read.

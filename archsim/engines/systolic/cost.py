@@ -7,23 +7,12 @@ measured. The accumulator bank of ws and is comes from the technology's SRAMs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
-from archsim.engines.gemm.cost import BANKS, Choices, Pricing, Structure
+from archsim.engines.gemm.cost import Choices, Pricing, Structure, accumulators
 from archsim.engines.systolic import stationary_terms, terms
-from archsim.engines.systolic.terms import Spec
 from archsim.hdl import Adder, Multiplier
-from archsim.tech.sram import SramCost
 from archsim.tech.table import CostTerms
-
-if TYPE_CHECKING:
-    from archsim.tech import Tech
-
-
-def accumulators(spec: Spec, tech: Tech) -> SramCost:
-    """Return one of the SRAMs that the accumulator bank of a ws or is array is made of."""
-    row_bits = spec.cols * spec.acc_bits
-    return tech.sram(spec.acc_rows * row_bits / 8 / BANKS, row_bits)
 
 
 def _stationary(dataflow: str, table: str, its: CostTerms) -> Structure:
@@ -43,6 +32,13 @@ STRUCTURES |= {  # opt1 has Booth rows whatever the multiplier
     ("os", "int", "opt1", multiplier, adder): Structure("systolic_opt1", terms.OPT1)
     for multiplier in get_args(Multiplier)
     for adder in get_args(Adder)
+}
+STRUCTURES |= {
+    (dataflow, "int", "opt1", multiplier, "inferred"): _stationary(
+        dataflow, "systolic_stationary_opt1", stationary_terms.OPT1
+    )
+    for dataflow in ("ws", "is")
+    for multiplier in get_args(Multiplier)
 }
 PRICING = Pricing(
     "a systolic array", ("dataflow", "numbers", "pe", "multiplier", "adder"), STRUCTURES
