@@ -36,7 +36,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import NO_STALLS, Data, Env, Floats, Ints, Rate, SpecBatch, Timing
+from archsim.engines import NO_STALLS, Data, Env, Floats, Ints, Rate, Timing
 from archsim.engines.bitslice import lockstep_loop, lockstep_recurrence
 from archsim.engines.bitslice.jobs import BitsliceJobs
 from archsim.engines.bitslice.lockstep_digits import (
@@ -55,49 +55,35 @@ FILL_CYCLES = 2
 
 
 def time(
-    spec: BitsliceSpec | SpecBatch,
-    jobs: BitsliceJobs,
-    env: Env = NO_STALLS,
-    data: Data | None = None,
+    spec: BitsliceSpec, jobs: BitsliceJobs, env: Env = NO_STALLS, data: Data | None = None
 ) -> Timing:
-    """Return the cycles of each job; a batch of specs pairs with the jobs row by row.
+    """Return the cycles of each job.
 
     Exact where jobs name the operands that the PE's time depends on, and ``data`` has them.
     """
     check_ports(env, PORTS)
     ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
-    times = [_none(len(jobs)) for _ in range(3)]
-    exact = data is not None
-    for one, rows in by_spec(spec, len(jobs)):
-        some = jobs.take(rows)
-        known = _known(one, some, data)
-        exact &= bool(known.all())
-        for i in np.flatnonzero(known).tolist():
-            assert data is not None
-            found = _exact(one, some, i, ports, data)
-            for each in times:
-                each.put(rows[i], found)
-        rest = np.flatnonzero(~known)
-        if len(rest):
-            for each, work in zip(times, _works(one, some.take(rest)), strict=True):
-                each.put(rows[rest], _of_folds(one, some.take(rest), work, ports))
-    likely, lo, hi = times
-    split = likely.split()
-    beats = _beats(spec, jobs)
-    bounds = {} if exact else {"kind": "expected", "lo": lo.cycles, "hi": hi.cycles}
-    return Timing(likely.cycles, likely.cycles + 1, split, beats, **cast(Any, bounds))
-
-
-def by_spec(spec: BitsliceSpec | SpecBatch, count: int) -> Iterator[tuple[BitsliceSpec, Ints]]:
-    """Yield each different spec and the rows that it stands for."""
-    if not isinstance(spec, SpecBatch):
-        yield spec, np.arange(count)
-        return
-    rows: dict[BitsliceSpec, list[int]] = {}
-    for row, one in enumerate(spec.specs()):
-        rows.setdefault(cast(BitsliceSpec, one), []).append(row)
-    for one, its_rows in rows.items():
-        yield one, np.array(its_rows)
+    likely, lo, hi = (_none(len(jobs)) for _ in range(3))
+    known = _known(spec, jobs, data)
+    for i in np.flatnonzero(known).tolist():
+        assert data is not None
+        found = _exact(spec, jobs, i, ports, data)
+        for times in (likely, lo, hi):
+            times.put(i, found)
+    rest = np.flatnonzero(~known)
+    if len(rest):
+        some = jobs.take(rest)
+        for times, work in zip((likely, lo, hi), _works(spec, some), strict=True):
+            times.put(rest, _of_folds(spec, some, work, ports))
+    bounds: dict[str, Any] = {"kind": "expected", "lo": lo.cycles, "hi": hi.cycles}
+    exact = bool(known.all())
+    return Timing(
+        likely.cycles,
+        likely.cycles + 1,
+        likely.split(),
+        _beats(spec, jobs),
+        **({} if exact else bounds),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +140,10 @@ def _folds(spec: BitsliceSpec, jobs: BitsliceJobs) -> _Folds:
     )
 
 
-def _beats(spec: BitsliceSpec | SpecBatch, jobs: BitsliceJobs) -> Mapping[str, Ints]:
-    operands, results = np.zeros((2, len(jobs)), np.int64)
-    for one, rows in by_spec(spec, len(jobs)):
-        some = jobs.take(rows)
-        folds = _folds(one, some)
-        operands[rows] = folds.down * folds.across * folds.beats
-        results[rows] = (some.m if one.encoded == "a" else some.n) * folds.across
+def _beats(spec: BitsliceSpec, jobs: BitsliceJobs) -> Mapping[str, Ints]:
+    folds = _folds(spec, jobs)
+    operands = folds.down * folds.across * folds.beats
+    results = (jobs.m if spec.encoded == "a" else jobs.n) * folds.across
     return {"a": operands, "b": operands, "c": results * jobs.accumulate, "result": results}
 
 
@@ -316,7 +299,7 @@ def _at_ports(
 # ---------------------------------------------------------------------------------------- actions
 
 
-def actions(spec: BitsliceSpec | SpecBatch, jobs: BitsliceJobs, timing: Timing) -> dict[str, Any]:
+def actions(spec: BitsliceSpec, jobs: BitsliceJobs, timing: Timing) -> dict[str, Any]:
     """Return how often each job does what costs energy.
 
     ``term`` counts live pairs of terms, or picked bits, of real elements, in PEs; ``pe_step`` PEs
@@ -324,11 +307,9 @@ def actions(spec: BitsliceSpec | SpecBatch, jobs: BitsliceJobs, timing: Timing) 
     cycles; ``a_beat``, ``b_beat``, ``c_beat``, ``result_beat`` what passes the ports.
     """
     terms = np.empty(len(jobs), np.int64)
-    for one, rows in by_spec(spec, len(jobs)):
-        for nonzero, alike in _alike(jobs.nonzero[rows]):
-            a_product = np.prod([digits.sum() for digits in shares(one, nonzero)])
-            some = rows[alike]
-            terms[some] = np.rint(jobs.m[some] * jobs.n[some] * jobs.k[some] * a_product)
+    for nonzero, rows in _alike(jobs.nonzero):
+        a_product = np.prod([digits.sum() for digits in shares(spec, nonzero)])
+        terms[rows] = np.rint(jobs.m[rows] * jobs.n[rows] * jobs.k[rows] * a_product)
     busy = timing.split["busy"]
     return {
         "term": terms,
