@@ -82,7 +82,8 @@ def _with_digits(count: int) -> Ints:
     """
     turn = np.arange(K) + np.arange(K) // DIGITS
     places = (turn[:, None] + np.arange(count)) % DIGITS
-    return (4**places).sum(axis=1)
+    found: Ints = (4**places).sum(axis=1)
+    return found
 
 
 def _normal(sigma: float, shape: tuple[int, ...]) -> Ints:
