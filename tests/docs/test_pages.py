@@ -18,6 +18,7 @@ from archsim.compare.table import compare
 from archsim.design import Dram, Fallback, Link, Sram, load_design
 from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.engines.adder_tree.spec import AdderTreeSpec
+from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.cube.spec import CubeSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.engines.systolic.spec import SystolicSpec
@@ -190,9 +191,15 @@ def test_every_printed_assumption_is_explained() -> None:
     others |= set(discover()["cube"].assumptions(CubeSpec()))
     for pe in ("mac", "opt2"):
         others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
+    for spec in LOCKSTEP_ARRAYS:
+        others |= set(discover()["bitslice"].assumptions(spec))
     assert quoted == printed | others | {STREAM, PIPELINE}
 
 
+LOCKSTEP_ARRAYS = [
+    BitsliceSpec(pe="laconic", encoding="naf"),
+    BitsliceSpec(pe="bitlet", encoding="twos_complement"),
+]
 OTHER_ARRAYS = [  # what no shipped design has
     SystolicSpec.model_validate({"kind": "systolic", **fields})
     for fields in ({"numbers": "bf16"}, {"dataflow": "ws"}, {"dataflow": "is"})

@@ -32,7 +32,8 @@ def assumptions(spec: BitsliceSpec) -> tuple[str, ...]:
     if not spec.in_columns:
         return (
             "bitslice: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
-            "bitslice: all PEs wait for the beat whose digits take longest",
+            "bitslice: all PEs work on one beat, as long as the one that needs longest",
+            f"bitslice: {spec.pe} is built in the style of the published PE; it is no model of it",
             unknown,
         )
     return (
