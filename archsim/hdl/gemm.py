@@ -23,6 +23,7 @@ from archsim.hdl.compress import carry_save_add
 from archsim.hdl.fifo import PairFifo
 from archsim.hdl.mac import add
 
+STAGED_ROWS = 3  # of several passes: rows that a stage and the output queue hold
 EXTENT_BITS = 24  # of each of a command's m, n and k
 COUNTERS = ("busy", "fill", "drain", "stall_a", "stall_b", "stall_c", "stall_result")
 
@@ -38,8 +39,8 @@ class FoldSequencer(wiring.Component):
     ``max(k, rows)`` steps, and there is no flush. The engines' timing derives the numbers.
 
     With ``slices`` a beat holds so many elements of k; with ``passes`` a fold's beats come so
-    often, and all that is said of a fold here holds for each pass. Without ``gaps`` a fold's first
-    beat may follow the last one of the fold before. Products that reach their sum ``behind`` steps
+    often, and all that is said of a fold here holds for each pass, of 3 steps at least. Without
+    ``gaps`` a fold's first beat may follow the last one of the fold before. Products that reach their sum ``behind`` steps
     after they are made make the flush as much longer. What is counted ``ahead`` is the same; flags
     of the next step are then kept, so that paths from counters to enables are short.
 
@@ -107,6 +108,8 @@ class FoldSequencer(wiring.Component):
         m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
         beats_left = Signal(extent)  # elements of k of this fold after this beat's first one
         least = max(rows, cols) if self._skewed else rows  # steps of a fold
+        if self._passes > 1:
+            least = max(least, STAGED_ROWS)
         least = least if self._gaps else 1
         pad_left = Signal(range(least))  # steps that this fold must still last
         flush_left = Signal(range(rows + cols + self._behind))

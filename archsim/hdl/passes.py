@@ -12,7 +12,6 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from archsim.hdl import Adder
@@ -20,7 +19,9 @@ from archsim.hdl.bitweight import ResolveLanes, pair_layout
 from archsim.hdl.booth import partial_product
 from archsim.hdl.compress import carry_save_add, compressed
 from archsim.hdl.digits import DIGIT, negated_where
+from archsim.hdl.emit import place
 from archsim.hdl.fifo import PairFifo
+from archsim.hdl.row_memory import RowMemory
 
 WINDOW_BITS = 3  # of an operand: what a radix-4 digit is made from
 DIGIT_BITS = 2  # from one digit's weight to the next
@@ -86,17 +87,22 @@ class DigitMultiplyAdd(wiring.Component):
 class PassPort(wiring.Component):
     """Makes rows of results from rows of pairs that come once a pass, the highest weight first.
 
-    A lane adds a row's pairs up on their way into a queue of two rows. Behind it they are added to
-    what the passes before left in a bank, moved up by a digit. Rows of the last pass take partial
-    sums and leave; those of other passes go into the bank and wait for nothing.
+    A row first enters a stage. From there lanes add its pairs up on their way into a queue of two
+    rows. Behind that the sums are added to what the passes before left in a bank, moved up by a
+    digit. Rows of the last pass take partial sums and leave; those of other passes go into the bank
+    and wait for nothing.
+
+    The bank is read as a row enters the stage, and what it gives waits beside the row. Between two
+    passes of a row are as many rows as its fold has: with three, its sum is written when it is
+    read, as stage and queue hold no more. A row of a fold of one or two waits for that.
 
     Members
     -------
     start, accumulate : in
         A command is taken, and whether it adds partial sums.
     row : in, stream
-        ``pairs`` of ``pair_bits`` bits, a lane each; the row's ``place`` in the bank; its ``part``:
-        the pass, 0 first.
+        ``pairs`` of ``pair_bits`` bits, a lane each; whether the pass ``begins`` or ``ends`` its
+        fold; the row's ``place`` in the bank; whether its fold has ``one`` row or ``two``.
     c : in, stream of ``cols`` lanes
     result : out, stream of ``cols`` lanes
     refused : out
@@ -107,20 +113,18 @@ class PassPort(wiring.Component):
         The last queued row leaves in this cycle.
     """
 
-    def __init__(
-        self, rows: int, cols: int, passes: int, pair_bits: int, bits: int, adder: Adder
-    ) -> None:
-        self._rows, self._passes, self._adder = rows, passes, adder
-        self._pair_bits, self._bits = pair_bits, bits
+    def __init__(self, rows: int, cols: int, pair_bits: int, bits: int, adder: Adder) -> None:
+        self._rows, self._adder, self._pair_bits, self._bits = rows, adder, pair_bits, bits
         self._result = data.ArrayLayout(signed(bits), cols)
-        tag = {"place": range(rows), "part": range(passes)}
+        tag = {"ends": 1, "place": range(rows)}
         self._sums = data.StructLayout({"sums": data.ArrayLayout(signed(pair_bits), cols), **tag})
         pairs = data.ArrayLayout(pair_layout(pair_bits), cols)
+        row = data.StructLayout({"pairs": pairs, "begins": 1, "one": 1, "two": 1, **tag})
         super().__init__(
             {
                 "start": In(1),
                 "accumulate": In(1),
-                "row": In(stream.Signature(data.StructLayout({"pairs": pairs, **tag}))),
+                "row": In(stream.Signature(row)),
                 "c": In(stream.Signature(self._result)),
                 "result": Out(stream.Signature(self._result)),
                 "refused": Out(1),
@@ -131,50 +135,69 @@ class PassPort(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        cols = self._result.length
         m.submodules.queue = queue = PairFifo(self._sums)
-        m.submodules.resolve = resolve = ResolveLanes(cols, self._pair_bits, self._adder)
+        m.submodules.resolve = resolve = ResolveLanes(
+            self._result.length, self._pair_bits, self._adder
+        )
+        staged, stage = Signal(), Signal.like(self.row.p, reset_less=True)
+        free = Signal()  # for a row to enter
+        written = Signal()  # what the pass before made of that row is in the bank
         m.d.comb += [
-            queue.i.valid.eq(self.row.valid),
-            self.row.ready.eq(queue.i.ready),
-            queue.i.p.place.eq(self.row.p.place),
-            queue.i.p.part.eq(self.row.p.part),
-            *(queue.i.p.sums[j].eq(resolve.totals[j]) for j in range(cols)),
-            *(resolve.pairs[j].eq(self.row.p.pairs[j]) for j in range(cols)),
+            written.eq(
+                self.row.p.begins
+                | (~self.row.p.one & ~self.row.p.two)
+                | (~staged & (queue.level == 0))
+                | (self.row.p.two & ~(staged & (queue.level != 0)) & (queue.level != 2))
+            ),
+            free.eq(~staged | queue.i.ready),
+            self.row.ready.eq(free & written),
+            queue.i.valid.eq(staged),
+            *(queue.i.p[tag].eq(stage[tag]) for tag in ("ends", "place")),
         ]
+        with m.If(free):
+            m.d.sync += [staged.eq(self.row.valid & written), stage.eq(self.row.p)]
+        for j, pair in enumerate(stage.pairs):
+            m.d.comb += [resolve.pairs[j].eq(pair), queue.i.p.sums[j].eq(resolve.totals[j])]
         head, accumulate = queue.o.p, Signal()
         with m.If(self.start):
             m.d.sync += accumulate.eq(self.accumulate)
-        is_result, goes = Signal(), Signal()
-        needs_c = is_result & accumulate
+        needs_c = head.ends & accumulate
         m.d.comb += [
-            is_result.eq(head.part == self._passes - 1),
-            goes.eq(queue.o.valid & queue.o.ready),
-            self.result.valid.eq(queue.o.valid & is_result & (self.c.valid | ~accumulate)),
+            self.result.valid.eq(queue.o.valid & head.ends & (self.c.valid | ~accumulate)),
             self.c.ready.eq(queue.o.valid & self.result.ready & needs_c),
-            queue.o.ready.eq(~is_result | (self.result.ready & (self.c.valid | ~accumulate))),
-            self.refused.eq(queue.o.valid & is_result & ~self.result.ready),
+            queue.o.ready.eq(~head.ends | (self.result.ready & (self.c.valid | ~accumulate))),
+            self.refused.eq(queue.o.valid & head.ends & ~self.result.ready),
             self.lacks_c.eq(queue.o.valid & self.result.ready & needs_c & ~self.c.valid),
-            self.emptied.eq((queue.level == 1) & queue.o.ready),
+            self.emptied.eq((queue.level == 1) & queue.o.ready & ~staged),
         ]
-
-        m.submodules.bank = bank = Memory(shape=self._result, depth=self._rows, init=[])
-        read, write = bank.read_port(domain="comb"), bank.write_port()
-        m.submodules.lanes = lanes = ResolveLanes(cols, self._bits, self._adder)
-        m.d.comb += [
-            read.addr.eq(head.place),
-            write.addr.eq(head.place),
-            write.en.eq(goes & ~is_result),
-        ]
-        for j in range(cols):
-            higher = Mux(head.part == 0, 0, Cat(Const(0, DIGIT_BITS), read.data[j]))
-            sum_ = Signal(signed(self._bits), name=f"sum_{j}")  # extended
+        before = self._sums_before(m, platform, queue, stage)
+        m.submodules.lanes = lanes = ResolveLanes(self._result.length, self._bits, self._adder)
+        for j, lower in enumerate(head.sums):
+            total = Signal(signed(self._bits), name=f"sum_{j}")
+            higher = Cat(Const(0, DIGIT_BITS), before[j])[: self._bits]
             partial = Mux(needs_c, self.c.p[j], 0)
-            rows = (sum_.as_unsigned(), higher[: self._bits], partial.as_unsigned())
+            rows = (total.as_unsigned(), higher, partial.as_unsigned())
             m.d.comb += [
-                sum_.eq(head.sums[j]),
+                total.eq(lower),  # extended by its sign
                 Value.cast(lanes.pairs[j]).eq(Cat(*carry_save_add(*rows))),
                 self.result.p[j].eq(lanes.totals[j]),
-                write.data[j].eq(lanes.totals[j]),
             ]
         return m
+
+    def _sums_before(
+        self, m: Module, platform: Any, queue: PairFifo, stage: data.View
+    ) -> list[Value]:
+        """Return what the passes before have added up to in the row at the queue's head."""
+        head, results = queue.o.p, self.result.p
+        m.submodules.before = before = PairFifo(self._result)
+        m.d.comb += [before.i.valid.eq(queue.i.valid), before.o.ready.eq(queue.o.ready)]
+        bank = place(m, platform, "memory", "bank", RowMemory, self._rows, self._result)
+        m.d.comb += [
+            bank.write.eq(queue.o.valid & ~head.ends),
+            bank.write_row.eq(head.place),
+            bank.write_data.eq(results),
+            bank.read.eq(self.row.valid & self.row.ready & ~self.row.p.begins),
+            bank.read_row.eq(self.row.p.place),
+            before.i.p.eq(Mux(stage.begins, 0, Value.cast(bank.read_data))),
+        ]
+        return list(before.o.p)

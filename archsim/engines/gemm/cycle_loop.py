@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from archsim.engines import IDEAL, Env
 from archsim.engines.offers import is_ready, may_offer
 
+STAGED = 3  # rows that a stage and the output queue hold
+
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
@@ -34,15 +36,20 @@ def run(
 
     `archsim.engines.systolic.output_stationary` has the rules of arrays whose rows and columns are
     ``skewed``, `archsim.engines.matrix2d.timing` of others. Here a fold is one of its passes, and
-    products reach their sums ``behind`` steps after their beat.
+    products reach their sums ``behind`` steps after their beat. With several passes rows wait in a
+    stage before the output queue, and a row leaves when it is gone from there in the pass before.
     """
     folds_n = -(-n // cols)
     fold_rows = [min(rows, m - i) for i in range(0, m, rows) for _ in range(folds_n * passes)]
     folds, period, lag = len(fold_rows), max(k, rows), 0
     if skewed:
         period, lag = max(period, cols), cols - 1
+    if passes > 1:
+        period = max(period, STAGED)
     # rows in the order in which they leave: whether they are results
     result = [f % passes == passes - 1 for f in range(folds) for _ in range(fold_rows[f])]
+    # how many may be in stage and queue for the next one to leave
+    most = [h if f % passes else STAGED for f, h in enumerate(fold_rows) for _ in range(h)]
     last_feed = (folds - 1) * period + k - 1
 
     # steps that end results' sums in column 0, the last result whose place they take, and how many
@@ -63,18 +70,20 @@ def run(
     taken = dict.fromkeys(wanted, 0)
     offered = dict.fromkeys(wanted, False)
     stalls = dict.fromkeys(ports, 0)
-    step = complete = left = out = cycle = 0
+    step = complete = left = queued = out = cycle = 0
     while True:
         for name, beats in wanted.items():
             offered[name] |= taken[name] < beats and may_offer(ports[name], taken[name], cycle)
         if cycle == 0:  # the command's own cycle
             cycle = 1
             continue
-        queued = left - out
-        leave = complete > left and queued < 2
+        waiting = queued - out
+        moves = left > queued and waiting < 2  # from the stage into the queue
+        room = (left == queued or moves) if passes > 1 else waiting < 2
+        leave = complete > left and room and left - out < most[left]
         ready = is_ready(ports["result"], cycle)
         has_c = offered["c"] or not accumulate
-        waits = queued > 0 and result[out] and not (ready and has_c)
+        waits = waiting > 0 and result[out] and not (ready and has_c)
         lacks_c = waits and ready
 
         feeding = step % period < k and step <= last_feed
@@ -94,11 +103,12 @@ def run(
                     offered[name], taken[name] = False, taken[name] + 1
             complete += captures.get(step - lag, (0, 0))[1]
             step += 1
-        if queued and not waits:
+        if waiting and not waits:
             if result[out] and accumulate:
                 offered["c"], taken["c"] = False, taken["c"] + 1
             out += 1
         left += leave
+        queued = queued + moves if passes > 1 else left
         if out == len(result):
             return Stalled(cycle, stalls)
         cycle += 1

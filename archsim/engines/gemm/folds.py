@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsim.engines import GemmJobs, Ints
+from archsim.engines.gemm.cycle_loop import STAGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ class Folds:
         """Steps from a fold's last beat to the last sum of its top row."""
         return self.behind + self.lag
 
+    @property
+    def staged(self) -> NDArray[np.bool_]:
+        """Whether rows wait a cycle in a stage before the output queue: those of several passes."""
+        several: NDArray[np.bool_] = self.passes > 1
+        return several
+
 
 def folds_of(
     spec: Any,
@@ -80,21 +88,22 @@ def folds_of(
     behind
         Steps that a product takes to reach its sum.
     """
-    rows, cols = np.asarray(spec.rows), np.asarray(spec.cols)
+    rows, cols, passes = (np.asarray(x) for x in (spec.rows, spec.cols, passes))
     down, across = -(-jobs.m // rows), -(-jobs.n // cols)
     beats = -(-jobs.k // slices)
+    least = np.maximum(rows, cols if skewed else np.where(passes > 1, STAGED, 1))
     return Folds(
         skewed=skewed,
         rows=rows,
         cols=cols,
         down=down,
         across=across,
-        passes=np.asarray(passes),
+        passes=passes,
         count=down * across * passes,
         beats=beats,
         last_rows=jobs.m - (down - 1) * rows,
         last_cols=jobs.n - (across - 1) * cols,
-        period=np.maximum(beats, np.maximum(rows, cols) if skewed else rows),
+        period=np.maximum(beats, least),
         lag=cols - 1 if skewed else np.zeros_like(cols),
         behind=np.asarray(behind),
     )

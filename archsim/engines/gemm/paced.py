@@ -22,6 +22,8 @@ Products that reach their sum some steps behind let all captures come as much la
 
 Without skew all rows are complete in cycle x. They leave as before, one a cycle; but the next fold
 captures all of them in ``x + period``, by when the last one must have left.
+With a stage before the queue row i - 2 goes a cycle later, but its place is one more than row i
+needs: rows leave their registers no later than without.
 """
 
 from __future__ import annotations
@@ -54,13 +56,13 @@ def closed_form(folds: Folds, jobs: GemmJobs, rates: Mapping[str, Rate]) -> Pace
     delay = none + np.maximum(_delay(folds, a), _delay(folds, b))
     top = (folds.count - 1) * folds.period + folds.beats + folds.tail + delay  # x of the last fold
     bottom = top + (folds.last_rows - 1 if folds.skewed else none)
-    slot = _slots_before(out, top + 2)
+    slot = _slots_before(out, top + 2 + folds.staged)
     cycles = -(-(slot + folds.last_rows) * out.q // out.p) - 1
 
     # after the last step a cycle passes no row if one waits, unless the queue is empty: the bottom
     # row enters it in the cycle after that step
     gone = np.clip(_slots_before(out, bottom + 1) - slot, 0, folds.last_rows)
-    empty = gone == folds.last_rows - 1 if folds.skewed else 1
+    empty = gone == folds.last_rows - 1 if folds.skewed else 1 + folds.staged
     refused = cycles - bottom - (folds.last_rows - gone) - empty
     operand = "a" if is_ideal(b) else "b"  # if both are late, b is the nearer to the output
     stalls = {"a": none, "b": none, "c": none, "result": refused, operand: delay}

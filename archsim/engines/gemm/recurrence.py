@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from archsim.engines import IDEAL, Ints, Rate
-from archsim.engines.gemm.cycle_loop import Stalled
+from archsim.engines.gemm.cycle_loop import STAGED, Stalled
 from archsim.engines.offers import earliest_offer, is_ideal, next_ready, ready_between
 
 _T = TypeVar("_T", int, Ints)
@@ -62,7 +62,8 @@ class _Job:
         behind: int,
     ) -> None:
         self.k, self.accumulate, self.skewed, self.passes = k, accumulate, skewed, passes
-        self.rows, self.period = rows, max(k, rows, cols if skewed else 1)
+        self.rows = rows
+        self.period = max(k, rows, cols if skewed else 1, STAGED if passes > 1 else 1)
         self.lag = cols - 1 if skewed else 0
         self.folds_n = -(-n // cols) * passes
         self.full_folds = m // rows * self.folds_n
@@ -77,7 +78,8 @@ class _Job:
         self.now = 0  # cycle of the last step
         self.beat = 0  # next beat of a and b
         self.result = 0  # next row to leave as a result
-        self.left = self.out = self.out_before = 0  # cycles: last row left, last two results went
+        # cycles: the last row left, entered the queue; the last two rows went
+        self.left = self.queued = self.out = self.out_before = 0
         self.waits: deque[tuple[int, int, int]] = deque()  # heads the queue, has c, goes
         self.steady = _Steady(self)
 
@@ -100,7 +102,7 @@ class _Job:
             before = [cycle + skipped.cycles for cycle in before]
             fold += skipped.folds + 1
         for i in range(self.last_rows):
-            self._leave(before[self._completed_at(i)], is_result=True)
+            self._leave(before[self._completed_at(i)], fold)
         self._drain()
         return Stalled(self.out, self.stalls)
 
@@ -113,11 +115,10 @@ class _Job:
         height = self.fold_rows(fold)
         begin = fold * self.period + self.k - 1 + self.behind
         cycles: list[int] = []
-        is_result = fold % self.passes == 0  # the fold before was its last pass
         for i in range(before_rows):
             at = self._completed_at(i)
             complete = before[at] if at < self.period else cycles[at - self.period]
-            self._leave(complete, is_result=is_result)
+            self._leave(complete, fold - 1)
             if self.skewed and i < steps:
                 self._step(begin + i, self.left if i < height else 0)
                 cycles.append(self.now)
@@ -189,11 +190,18 @@ class _Job:
         self.now = int(times[-1])
         return [*cycles, *times[: keep - len(cycles)].tolist()]
 
-    def _leave(self, complete: int, *, is_result: bool) -> None:
-        """Let the next row leave its drain register and, later, the queue; a result, the port."""
-        self.left = max(complete, self.left, self.out_before) + 1
-        heads = max(self.left, self.out) + 1
-        if not is_result:
+    def _leave(self, complete: int, fold: int) -> None:
+        """Let the fold's next row leave its drain register and, later, the queue or the port."""
+        part = fold % self.passes
+        if self.passes > 1:  # through a stage, free when the row before moves on
+            # once what the pass before made of the row is gone from there
+            gone = {1: self.out, 2: self.out_before}.get(self.fold_rows(fold), 0) if part else 0
+            self.left = max(complete + 1, self.left + 1, self.queued, gone + 1)
+            self.queued = max(self.left, self.queued, self.out_before) + 1
+        else:
+            self.left = self.queued = max(complete, self.left, self.out_before) + 1
+        heads = max(self.queued, self.out) + 1
+        if part < self.passes - 1:
             self.out_before, self.out = self.out, heads
             return
         has_c = heads
@@ -290,7 +298,10 @@ class _Steady:
             return _Skip()
         waited = {port for port, margin in stage.items() if margin < 0}
         key = (
-            *(cycle - job.now for cycle in (*before, job.left, job.out, job.out_before)),
+            *(
+                cycle - job.now
+                for cycle in (*before, job.left, job.queued, job.out, job.out_before)
+            ),
             *(cycle - job.now for wait in job.waits for cycle in wait if wait[2] > job.now),
             fold % job.passes,
             job.now * job.out_port.p % job.out_port.q,
@@ -321,7 +332,7 @@ class _Steady:
     def _advance(self, mark: _Mark, folds: int, times: int) -> _Skip:
         """Move the job on as if the stages since the mark had been repeated."""
         job, cycles = self._job, times * (self._job.now - mark.now)
-        job.now, job.left = job.now + cycles, job.left + cycles
+        job.now, job.left, job.queued = (x + cycles for x in (job.now, job.left, job.queued))
         job.out, job.out_before = job.out + cycles, job.out_before + cycles
         job.waits = deque((a + cycles, b + cycles, c + cycles) for a, b, c in job.waits)
         job.beat += times * (job.beat - mark.beat)

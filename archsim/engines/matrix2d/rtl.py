@@ -143,7 +143,7 @@ class Matrix2d(wiring.Component):
         m = Module()
         spec = self.spec
         m.submodules.folds = folds = FoldSequencer(
-            spec.rows, spec.cols, skewed=False, slices=spec.slices, passes=spec.passes
+            spec.rows, spec.cols, skewed=False, slices=spec.slices, passes=spec.passes, ahead=True
         )
         m.submodules.drain = drain = TileDrain(spec.rows)
         m.submodules.port = port = self._port()
@@ -173,15 +173,14 @@ class Matrix2d(wiring.Component):
         ]
         row = pick(self._grid(m, platform, folds, advance), drain.row)
         if spec.pe == "opt2":
-            leaving = Signal.like(folds.part)  # the pass that the drain registers hold
-            with m.If(advance & folds.last):
-                m.d.sync += leaving.eq(folds.part)
-            m.d.comb += [port.row.p.place.eq(drain.row), port.row.p.part.eq(leaving)]
+            self._tag(m, folds, drain, port, advance)
             m.d.comb += Value.cast(port.row.p.pairs).eq(row)
         else:
             m.d.comb += Value.cast(port.row.p).eq(row)
 
-        m.submodules.accounts = accounts = CycleAccounts(spec.rows, spec.cols, skewed=False)
+        m.submodules.accounts = accounts = CycleAccounts(
+            spec.rows, spec.cols, skewed=False, ahead=True
+        )
         wiring.connect(m, accounts.counters, wiring.flipped(self.counters))
         m.d.comb += [
             accounts.start.eq(start),
@@ -200,9 +199,24 @@ class Matrix2d(wiring.Component):
         spec = self.spec
         if spec.pe == "opt2":
             widths = (spec.pair_bits, spec.acc_bits)
-            return PassPort(spec.rows, spec.cols, spec.passes, *widths, spec.adder)
+            return PassPort(spec.rows, spec.cols, *widths, spec.adder)
         resolve = spec.adder if spec.pe == "opt1" else None
         return ResultPort(spec.cols, spec.acc_bits, resolve=resolve)
+
+    def _tag(
+        self, m: Module, folds: FoldSequencer, drain: TileDrain, port: Any, advance: Value
+    ) -> None:
+        """Say of the row that leaves which pass and fold it is of."""
+        part, rows = Signal.like(folds.part), Signal.like(folds.fold_rows)  # of what is to leave
+        m.d.comb += [
+            port.row.p.place.eq(drain.row),
+            port.row.p.begins.eq(part == 0),
+            port.row.p.ends.eq(part == self.spec.passes - 1),
+            port.row.p.one.eq(rows == 1),
+            port.row.p.two.eq(rows == 2),
+        ]
+        with m.If(advance & folds.last):
+            m.d.sync += [part.eq(folds.part), rows.eq(folds.fold_rows)]
 
     def _operands(self, m: Module, platform: Any) -> tuple[list[Value], list[Value]]:
         """Return what each row and each column of PEs is given."""

@@ -11,6 +11,7 @@ from archsim.engines.gemm import MAX_EXTENT
 from archsim.hdl import Adder, Multiplier
 
 Pe = Literal["mac", "opt1", "opt2"]
+DIGIT_BITS = 2  # of A that a radix-4 digit stands for
 GROUP = 4  # elements of k that a PE of opt2 takes in a step
 
 
@@ -73,6 +74,11 @@ class Matrix2dSpec(EngineSpec):
 
     @model_validator(mode="after")
     def _pair_holds_a_step(self) -> Self:
+        if self.pe == "opt2" and self.a_bits <= DIGIT_BITS:
+            raise ValueError(
+                f"a_bits of pe: opt2 must be at least {DIGIT_BITS + 1}, not {self.a_bits}: "
+                "a single digit has no weights to take one by one"
+            )
         if self.pe == "opt2" and self.longest_k < self.slices:
             least = self.acc_bits
             while self._longest_k(least) < self.slices:
@@ -86,7 +92,7 @@ class Matrix2dSpec(EngineSpec):
     @property
     def passes(self) -> int:
         """Times that a fold's operands pass the PEs: once a digit of A in opt2."""
-        return (self.a_bits + 1) // 2 if self.pe == "opt2" else 1
+        return -(-self.a_bits // DIGIT_BITS) if self.pe == "opt2" else 1
 
     @property
     def slices(self) -> int:
@@ -96,7 +102,7 @@ class Matrix2dSpec(EngineSpec):
     @property
     def pair_bits(self) -> int:
         """Bits of each half of a PE's sum in carry-save form."""
-        return self.acc_bits - 2 * (self.passes - 1)
+        return self.acc_bits - DIGIT_BITS * (self.passes - 1)
 
     @property
     def longest_k(self) -> int:
@@ -106,7 +112,7 @@ class Matrix2dSpec(EngineSpec):
     def _longest_k(self, acc_bits: int) -> int:
         if self.pe != "opt2":
             return MAX_EXTENT
-        spare = acc_bits - 2 * (self.passes - 1) - 1 - self.b_bits
+        spare = acc_bits - DIGIT_BITS * (self.passes - 1) - 1 - self.b_bits
         return int(min(2**spare - 1, MAX_EXTENT)) if spare > 0 else 0
 
     @property

@@ -22,7 +22,9 @@ which they leave.
 **Passes.** In an array of ``pe: opt2`` a fold comes in several passes of ``ceil(k / 4)`` beats. All
 that is said here of folds and their k holds of passes and their beats. Rows leave after every pass
 and go through the queue, but only those of a fold's last pass are results; the others wait for no
-port.
+port. A stage before the queue makes all of it a cycle later. Where a fold has one row or two, each
+waits in its register until what the pass before made of it is in the bank; passes begin at least
+three steps apart, so that only a slow output makes them wait.
 
 **Accounts.** ``fill`` is the cycle that takes the command. A step is ``busy`` if it feeds a beat:
 every beat has an element of C to add to. Bubbles and the cycles after the last step are ``drain``.
