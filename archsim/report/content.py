@@ -123,8 +123,9 @@ def bar_designs(study: Study, decision: Decision) -> tuple[list[str], list[Row]]
     order = list(numbers)
     spread = np.linspace(0, len(order) - 1, min(BARS, len(order))).round().astype(int)
     picked = [order[i] for i in dict.fromkeys(spread.tolist()) if order[i] != chosen]
-    names = [f"chosen #{numbers[chosen]}", *(f"#{numbers[row]}" for row in picked)]
     rows: list[Row] = [decision.row(row) for row in (chosen, *picked)]
+    names = [f"chosen #{numbers[chosen]}", *(f"#{numbers[row]}" for row in picked)]
+    names = [" ".join((n, *study.group(row))) for n, row in zip(names, rows, strict=True)]
     if decision.baseline is not None:
         names.insert(0, study.baseline_name)
         rows.insert(0, decision.baseline)

@@ -149,7 +149,7 @@ def _groups(axes: Axes, report: Report, x: Floats, y: Floats) -> None:
         mine = np.array([other == group for other in of])
         style: Any = {"marker": palette.MARKERS[shape][1], "color": colour}
         axes.scatter(
-            *(x[mine & ~front], y[mine & ~front]), s=7, lw=0, alpha=0.45, rasterized=True, **style
+            *(x[mine & ~front], y[mine & ~front]), s=9, lw=0, alpha=0.6, rasterized=True, **style
         )
         on = mine & front
         name = _literal(" ".join(group))

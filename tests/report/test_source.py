@@ -190,6 +190,7 @@ def test_named_parts_and_groups_reach_the_report(tmp_path: Path) -> None:
     assert len({group["colour"] for group in groups}) == 2
     assert {group["symbol"] for group in groups} == {"circle"}
     assert "os 2 MiB" in (tmp_path / "out" / "figures" / "pareto.svg").read_text("utf-8")
+    assert '"chosen #' in page and " os 2 MiB" in page.partition('"chosen #')[2][:12]
     for row in rows:  # what is shown by a name is a design that runs
         (tmp_path / "design.yaml").write_text(design_yaml(study, row), "utf-8")
         assert load_design(str(tmp_path / "design.yaml")).digest() == row["design"]

@@ -241,7 +241,7 @@
       const marker = three
         ? { color: group.colour, size: pick(small + 2, small), opacity: 0.85 }
         : {
-          color: group.colour, symbol: group.symbol, size: pick(small + 5, small + 1), opacity: pick(1, 0.45),
+          color: group.colour, symbol: group.symbol, size: pick(small + 5, small + 2), opacity: pick(1, 0.6),
           line: { color: colours.ink, width: pick(1.2, 0) },
         };
       return trace(view, rows, { name: group.name, customdata: rows, hovertext: rows.map(hoverOf), marker });
