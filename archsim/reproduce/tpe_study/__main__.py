@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from archsim.errors import ArchsimError
@@ -19,10 +18,13 @@ from archsim.hdl.power import LACKS
 from archsim.hdl.synth import NO_WIRES, TREES
 from archsim.hdl.synth_liberty import Liberty, read_liberty
 from archsim.hdl.synth_recipes import SEARCHED
-from archsim.reproduce.tpe_study import data, measure
+from archsim.reproduce.tpe_study import arrays, data, measure
 from archsim.reproduce.tpe_study.conventions import LADDER_FO4
+from archsim.reproduce.tpe_study.drive import Operands
 from archsim.reproduce.tpe_study.elements import SUM_BITS, elements
 from archsim.reproduce.tpe_study.operands import DESCRIPTIONS, stimuli
+
+Measured = Iterator[tuple[str, list[dict[str, Any]]]]  # a design's rows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tech", required=True, help="node that the library is of")
     parser.add_argument("--liberty", required=True, help="cell library in Liberty format")
     parser.add_argument("--licence", required=True, help="the library's licence, to record")
+    parser.add_argument(
+        "--part", choices=("pes", "arrays"), default="pes", help="what to measure: a file each"
+    )
     parser.add_argument("--again", nargs="*", default=(), help="designs to measure anew")
     options = parser.parse_args(arguments)
     try:
@@ -46,28 +51,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(options: argparse.Namespace) -> None:
     library = read_liberty(options.liberty)
-    target = Path(data.__file__).with_name(f"{options.tech}.jsonl")
+    target = data.path(options.tech, options.part)
     lines = data.lines(target) if target.exists() else []
     lines = [line for line in lines if line.get("design") not in options.again]
     lines = [line for line in lines if "made" not in line]
-    lines.insert(0, {"made": _provenance(library, options)})
-    target.write_text("".join(map(_line, lines)), "utf-8")
+    made = _provenance(library, options)
+    target.write_text("".join(map(_line, [{"made": made}, *lines])), "utf-8")
     done = {line["element"] for line in lines if "element" in line}
     operands = stimuli()
+    measured = _elements(done, library, operands)
+    for design, rows in measured if options.part == "pes" else _arrays(done, library, operands):
+        with target.open("a", encoding="utf-8") as file:
+            file.writelines(_line({"design": design, **row}) for row in rows)
+
+
+def _elements(done: Set[str], library: Liberty, operands: Mapping[str, Operands]) -> Measured:
     for element in elements():
         if element.label in done:
             continue
         print(element.label, file=sys.stderr, flush=True)
-        whole = element.acc_bits == SUM_BITS
         runs = list(measure.runs_of(element, library, operands))
         rows: list[dict[str, Any]] = [{"run": run.to_row()} for run, _ in runs]
         summary: dict[str, Any] = {"runs": runs[0][1]}
-        if whole:
+        if element.acc_bits == SUM_BITS:
             summary["macs_per_cycle"] = measure.throughput(element, operands)
             summary["anatomy"] = measure.anatomy(element, library)
-        rows.append({"element": element.label, **summary})
-        with target.open("a", encoding="utf-8") as file:
-            file.writelines(_line({"design": element.design, **row}) for row in rows)
+        yield element.design, [*rows, {"element": element.label, **summary}]
+
+
+def _arrays(done: Set[str], library: Liberty, operands: Mapping[str, Operands]) -> Measured:
+    for array in arrays.arrays():
+        if array.design in done:
+            continue
+        print(array.design, file=sys.stderr, flush=True)
+        run = arrays.run_of(array, library, operands)
+        summary = {"element": array.design, "lanes": array.lanes}
+        yield array.design, [{"run": run.to_row()}, summary]
 
 
 def _line(row: Any) -> str:
@@ -75,10 +94,18 @@ def _line(row: Any) -> str:
 
 
 def _provenance(library: Liberty, options: argparse.Namespace) -> dict[str, Any]:
+    of_part = _of_pes(library) if options.part == "pes" else _of_arrays()
     return {
         "library": library.name,
         "licence": options.licence,
         "yosys": f"Yosys {metadata.version('pyosys')}",
+        **of_part,
+        "operands": dict(DESCRIPTIONS),
+    }
+
+
+def _of_pes(library: Liberty) -> dict[str, Any]:
+    return {
         "recipes": [recipe.label for recipe in SEARCHED],
         "ladder_ps": [round(x * measure.fo4_ps(library), 1) for x in LADDER_FO4],
         "fo4_ps": round(measure.fo4_ps(library), 2),
@@ -87,9 +114,22 @@ def _provenance(library: Liberty, options: argparse.Namespace) -> dict[str, Any]
             f"and for each clock of the ladder; {NO_WIRES}; {TREES}; a row a run that no other run "
             "of the same PE is as small and as fast as"
         ),
-        "energy": f"toggles of the mapped netlist, 64 runs side by side, sums checked; "
-        f"{'; '.join(LACKS)}",
-        "operands": dict(DESCRIPTIONS),
+        "energy": "toggles of the mapped netlist, 64 runs side by side, sums checked; "
+        + "; ".join(LACKS),
+    }
+
+
+def _of_arrays() -> dict[str, Any]:
+    return {
+        "recipes": [arrays.RECIPE.label],
+        "method": (
+            "complete engines with a few PEs, each PE and memory mapped by itself and all else as "
+            f"a whole; {NO_WIRES}; {TREES}; memories are not in it, they are SRAM in an accelerator"
+        ),
+        "energy": (
+            f"a job of {arrays.FOLDS} folds with k = {arrays.K} on the mapped netlist, fill and "
+            f"drain included, results checked; {'; '.join(LACKS)}"
+        ),
     }
 
 

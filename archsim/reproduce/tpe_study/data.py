@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
+
+
+def path(node: str, part: str) -> Path:
+    """Return the file of a node's PEs or arrays."""
+    name = node if part == "pes" else f"{node}_{part}"
+    return Path(__file__).with_name(f"{name}.jsonl")
 
 
 def lines(file: Traversable) -> list[dict[str, Any]]:

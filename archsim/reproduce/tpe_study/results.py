@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -98,7 +97,7 @@ class Gain:
 def _lines(library: str) -> tuple[dict[str, Any], ...]:
     if library not in LIBRARIES:
         raise InputError("library", f"must be one of {', '.join(LIBRARIES)}", library)
-    return tuple(data.lines(files("archsim.reproduce.tpe_study") / f"{library}.jsonl"))
+    return tuple(data.lines(data.path(library, "pes")))
 
 
 def provenance(library: str) -> Mapping[str, Any]:
