@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from archsim.engines import Blocks, Engine, Reason, Rtl
-from archsim.engines.bitslice import cost, parts
+from archsim.engines.bitslice import cost, panels, parts
 from archsim.engines.bitslice.lockstep_digits import reads_values
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.gemm.lowering import integer_dtypes
@@ -88,6 +88,8 @@ ENGINE = Engine(
     sum_bits=lambda spec: spec.acc_bits,
     reads_values=reads_values,
     estimate=parts.estimate,
+    figures=panels.figures,
     blocks=blocks,
     assumptions=assumptions,
+    panels=panels.PANELS,
 )

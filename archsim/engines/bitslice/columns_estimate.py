@@ -17,18 +17,13 @@ from archsim.engines.bitslice.jobs import BitsliceJobs
 from archsim.engines.bitslice.lockstep_digits import shares
 from archsim.engines.bitslice.spec import BitsliceSpec
 
-UNKNOWN = -1.0  # stands for NaN, which equals nothing
-
 
 def estimate(spec: BitsliceSpec, jobs: BitsliceJobs) -> Timing:
     """Return about what jobs take at ports that do not stall: see `Engine.estimate`."""
     found = np.zeros(len(jobs), np.int64)
     tall, wide = extents(spec, jobs)
-    rows = np.nan_to_num(jobs.nonzero, nan=UNKNOWN)
-    alike = bool((rows == rows[0]).all())  # as those of one op are
-    for row in rows[:1] if alike else np.unique(rows, axis=0):
-        (likely,) = shares(spec, np.where(row == UNKNOWN, np.nan, row))
-        here = slice(None) if alike else (rows == row).all(axis=1)
+    for row, here in jobs.alike():
+        (likely,) = shares(spec, row)
         found[here] = occupied(spec, tall[here], wide[here], jobs.k[here], tuple(likely.tolist()))
     work = {"busy": found}
     return Timing(found - 1, found, work, beats(spec, jobs), {}, "expected", found - 1, found - 1)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from archsim.engines import Floats, GemmJobs
+
+_UNKNOWN = -1.0  # stands for NaN, which equals nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +27,12 @@ class BitsliceJobs(GemmJobs):
     """
 
     nonzero: Floats
+
+    def alike(self) -> Iterator[tuple[Floats, Any]]:
+        """Yield each different row of shares, and which jobs have it: those of an op are alike."""
+        rows = np.nan_to_num(self.nonzero, nan=_UNKNOWN)
+        if len(rows) and (rows == rows[0]).all():
+            yield self.nonzero[0], slice(None)
+            return
+        for row in np.unique(rows, axis=0):
+            yield np.where(row == _UNKNOWN, np.nan, row), (rows == row).all(axis=1)
