@@ -225,6 +225,12 @@ BITLET = {
     ),
 }
 BUGS = {"laconic": {**MODEL, **RTL, **LACONIC}, "bitlet": BITLET}
+QUICK = {"rows before forgotten", "next beat a cycle late", "minus without its one"}
+CASES = [
+    pytest.param(array, bug, marks=[] if bug in QUICK else [pytest.mark.slow])
+    for array, bugs in BUGS.items()
+    for bug in bugs
+]
 
 
 def lockstep_with(module: str, old: str, new: str) -> Engine:
@@ -244,7 +250,7 @@ def test_these_cases_find_nothing_in_the_engine_as_it_is(array: str) -> None:
     assert [] == [row for row in rows if not row.ok]
 
 
-@pytest.mark.parametrize(("array", "bug"), [(array, bug) for array in BUGS for bug in BUGS[array]])
+@pytest.mark.parametrize(("array", "bug"), CASES)
 def test_seeded_bug_is_caught(array: str, bug: str) -> None:
     module, old, new, symptom = BUGS[array][bug]
     engine = lockstep_with(f"archsim.{module}", old, new)
