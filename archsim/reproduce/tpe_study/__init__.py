@@ -18,4 +18,5 @@ from archsim.reproduce.tpe_study.results import ladder as ladder
 from archsim.reproduce.tpe_study.results import path_ratio as path_ratio
 from archsim.reproduce.tpe_study.results import provenance as provenance
 from archsim.reproduce.tpe_study.results import results as results
+from archsim.reproduce.tpe_study.results import runs_of as runs_of
 from archsim.reproduce.tpe_study.results import shortest as shortest

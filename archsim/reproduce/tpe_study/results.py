@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from archsim.reproduce.tpe_study.run import Run
 
 LIBRARIES = ("freepdk45", "asap7")  # nodes that the libraries are of
 STIMULI = ("network", "normal")
+LEVELS = ("pes", "arrays")
 SUM_BITS = 32
 BASELINE: Mapping[str, str] = MappingProxyType(  # what a design's gain is over
     {
@@ -57,7 +58,6 @@ class Result:
     clock_mhz: float
     met: bool
     delay_ps: float
-    area_um2: float
     breakdown_um2: Mapping[str, float]
     macs_per_cycle: float
     macs_per_cycle_alone: float
@@ -65,6 +65,10 @@ class Result:
     variant: str
     recipe: str
     path: str
+
+    @property
+    def area_um2(self) -> float:
+        return sum(self.breakdown_um2.values())
 
     @property
     def tops(self) -> float:
@@ -93,29 +97,35 @@ class Gain:
     energy_efficiency: float
 
 
+def _one_of(what: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise InputError(what, f"must be one of {', '.join(known)}", value)
+
+
 @cache
-def _lines(library: str) -> tuple[dict[str, Any], ...]:
-    if library not in LIBRARIES:
-        raise InputError("library", f"must be one of {', '.join(LIBRARIES)}", library)
-    return tuple(data.lines(data.path(library, "pes")))
+def _lines(library: str, level: str) -> tuple[dict[str, Any], ...]:
+    _one_of("library", library, LIBRARIES)
+    _one_of("level", level, LEVELS)
+    return tuple(data.lines(data.path(library, level)))
 
 
-def provenance(library: str) -> Mapping[str, Any]:
+def provenance(library: str, level: str = "pes") -> Mapping[str, Any]:
     """Return where a library's data come from: library, licence, tools, method, operands."""
-    made: Mapping[str, Any] = next(line["made"] for line in _lines(library) if "made" in line)
+    lines = _lines(library, level)
+    made: Mapping[str, Any] = next(line["made"] for line in lines if "made" in line)
     return made
 
 
 @cache
-def runs(library: str) -> tuple[Run, ...]:
+def runs(library: str, level: str = "pes") -> tuple[Run, ...]:
     """Return every run of a library's data."""
-    return tuple(Run.of_row(line["run"]) for line in _lines(library) if "run" in line)
+    return tuple(Run.of_row(line["run"]) for line in _lines(library, level) if "run" in line)
 
 
 def runs_of(
-    library: str, design: str, acc_bits: int = SUM_BITS, variant: str | None = None
+    library: str, design: str, acc_bits: int = SUM_BITS, variant: str = ""
 ) -> tuple[Run, ...]:
-    """Return a design's runs, of one variant or of all.
+    """Return the runs of a PE or array, of one way to build it or of all.
 
     Raises
     ------
@@ -124,63 +134,79 @@ def runs_of(
     """
     found = tuple(
         run
-        for run in runs(library)
-        if run.design == design
-        and run.acc_bits == acc_bits
-        and (variant is None or variant in run.variant)
+        for run in runs(library, _level(design))
+        if run.design == design and run.acc_bits == acc_bits and variant in run.variant
     )
     if not found:
-        known = sorted({run.design for run in runs(library)})
-        raise InputError(
-            "design", f"must be one of {', '.join(known)}, in a width measured", design
-        )
+        known = ", ".join(designs(library, _level(design)))
+        raise InputError("design", f"must be one of {known}, in a width measured", design)
     return found
 
 
-def designs(library: str) -> tuple[str, ...]:
-    """Return the PEs of the study, in its order."""
-    return tuple(dict.fromkeys(run.design for run in runs(library)))
+def _level(design: str) -> str:
+    return "arrays" if "/" in design else "pes"
+
+
+def pe_of(design: str) -> str:
+    """Return the kind of PE of a PE or array."""
+    return design.rsplit("/", maxsplit=1)[-1]
+
+
+def baseline(design: str) -> str | None:
+    """Return what a design's gain is over; None for what others' are over."""
+    *engine, pe = design.split("/")
+    return "/".join([*engine, BASELINE[pe]]) if pe in BASELINE else None
+
+
+def designs(library: str, level: str = "pes") -> tuple[str, ...]:
+    """Return the PEs or arrays of the study, in its order."""
+    return tuple(dict.fromkeys(run.design for run in runs(library, level)))
 
 
 @cache
-def _summary(library: str, design: str) -> Mapping[str, Any]:
-    return next(
-        line
-        for line in _lines(library)
-        if line.get("design") == design and "macs_per_cycle" in line
+def macs_per_cycle(library: str, design: str, stimulus: str) -> tuple[float, float]:
+    """Return what a design does at the peak, and with each PE's waiting for its own lanes."""
+    of_pe = next(
+        line["macs_per_cycle"][stimulus]
+        for line in _lines(library, "pes")
+        if line.get("design") == pe_of(design) and "macs_per_cycle" in line
     )
+    pes = 1
+    if _level(design) == "arrays":
+        lines = _lines(library, "arrays")
+        pes = next(x["lanes"] for x in lines if x.get("element") == design)
+    return pes * of_pe[0], pes * of_pe[1]
 
 
 def anatomy(library: str, design: str, variant: str = "") -> Mapping[str, Mapping[str, float]]:
     """Return a PE's area and longest path by the modules that it is made of."""
     found: Mapping[str, Mapping[str, float]] = next(
         line["anatomy"]
-        for line in _lines(library)
+        for line in _lines(library, "pes")
         if line.get("design") == design and "anatomy" in line and variant in line["element"]
     )
     return found
 
 
-def frequency_rule_mhz(library: str) -> float:
+def frequency_rule_mhz(library: str, level: str = "pes") -> float:
     """Return f of convention (a)."""
-    return baseline_clock_mhz([runs_of(library, "mac")])
+    baselines = [name for name in designs(library, level) if pe_of(name) == "mac"]
+    return baseline_clock_mhz([runs_of(library, name) for name in baselines])
 
 
-def results(library: str, convention: str, stimulus: str = "network") -> tuple[Result, ...]:
-    """Return every PE at its clock, 32-bit sums, the best of its variants and recipes.
+def results(
+    library: str, convention: str, stimulus: str = "network", level: str = "pes"
+) -> tuple[Result, ...]:
+    """Return every PE or small array at its clock, 32-bit sums, the best way to build it.
 
     Raises
     ------
     InputError
-        For a library, convention or stimulus that there is not.
+        For a library, convention, stimulus or level that there is not.
     """
-    for what, value, known in (
-        ("convention", convention, tuple(CONVENTIONS)),
-        ("stimulus", stimulus, STIMULI),
-    ):
-        if value not in known:
-            raise InputError(what, f"must be one of {', '.join(known)}", value)
-    found = chosen({d: runs_of(library, d) for d in designs(library)}, convention, lambda d: d)
+    _one_of("convention", convention, CONVENTIONS)
+    _one_of("stimulus", stimulus, STIMULI)
+    found = chosen({d: runs_of(library, d) for d in designs(library, level)}, convention, pe_of)
     return tuple(
         _result(library, convention, stimulus, run, clock_mhz, met)
         for run, clock_mhz, met in found.values()
@@ -190,28 +216,32 @@ def results(library: str, convention: str, stimulus: str = "network") -> tuple[R
 def _result(
     library: str, convention: str, stimulus: str, run: Run, clock_mhz: float, met: bool
 ) -> Result:
-    peak, alone = _summary(library, run.design)["macs_per_cycle"][stimulus]
+    peak, alone = macs_per_cycle(library, run.design, stimulus)
     leakage_pj = run.leakage_uw / (alone * clock_mhz)  # uW over millions of MACs a second
     return Result(
         run.design, library, convention, stimulus, clock_mhz, met, run.delay_ps,
-        run.area_um2, run.parts_um2, peak, alone,
-        run.energy_pj[stimulus] + leakage_pj, run.variant, run.recipe, run.path,
+        run.parts_um2, peak, alone, run.energy_pj[stimulus] + leakage_pj,
+        run.variant, run.recipe, run.path,
     )  # fmt: skip
 
 
-def gains(library: str, convention: str, stimulus: str = "network") -> Mapping[str, Gain]:
+def gains(
+    library: str, convention: str, stimulus: str = "network", level: str = "pes"
+) -> Mapping[str, Gain]:
     """Return each design's efficiency over its baseline's."""
-    by_name = {r.design: r for r in results(library, convention, stimulus)}
-    return {
-        name: Gain(
-            name,
-            BASELINE[name],
-            result.tops_per_mm2 / by_name[BASELINE[name]].tops_per_mm2,
-            result.tops_per_w / by_name[BASELINE[name]].tops_per_w,
-        )
-        for name, result in by_name.items()
-        if name in BASELINE
-    }
+    by_name = {r.design: r for r in results(library, convention, stimulus, level)}
+    found = {}
+    for name, result in by_name.items():
+        over = baseline(name)
+        if over is not None:
+            other = by_name[over]
+            found[name] = Gain(
+                name,
+                over,
+                result.tops_per_mm2 / other.tops_per_mm2,
+                result.tops_per_w / other.tops_per_w,
+            )
+    return found
 
 
 def shortest(library: str, design: str, acc_bits: int = SUM_BITS, variant: str = "") -> Run:
