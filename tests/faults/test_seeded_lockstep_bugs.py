@@ -244,6 +244,7 @@ def lockstep_with(module: str, old: str, new: str) -> Engine:
     return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=array))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("array", ARRAYS)
 def test_these_cases_find_nothing_in_the_engine_as_it_is(array: str) -> None:
     rows = check(ENGINE, MOST_CASES, SEED, ARRAYS[array], "amaranth")
