@@ -30,11 +30,11 @@ HALVES = 2
 _COLUMNS = Structure("bitslice_columns", COLUMNS)
 PRICING = Pricing(
     name="a bit-slice array",
-    fields=("pe",),
+    fields=("pe", "adder"),
     structures={
-        **{(pe,): _COLUMNS for pe in ("opt3", "opt4c", "opt4e")},
-        ("laconic",): Structure("bitslice_laconic", lockstep_terms.LACONIC),
-        ("bitlet",): Structure("bitslice_bitlet", lockstep_terms.BITLET),
+        **{(pe, "prefix"): _COLUMNS for pe in ("opt3", "opt4c", "opt4e")},
+        ("laconic", "prefix"): Structure("bitslice_laconic", lockstep_terms.LACONIC),
+        ("bitlet", "prefix"): Structure("bitslice_bitlet", lockstep_terms.BITLET),
     },
 )
 
