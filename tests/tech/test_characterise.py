@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from archsim import tech
+from archsim.engines.adder_tree import study as adder_tree
+from archsim.engines.cube import study as cube
+from archsim.engines.cube.spec import CubeSpec
 from archsim.engines.systolic import stationary_study as stationary
 from archsim.engines.systolic import study as systolic
 from archsim.engines.systolic.spec import SystolicSpec
@@ -26,7 +29,12 @@ TABLES = [
     for name in tech.names()
     for study in STUDIES
 ]
-TABLES.append(pytest.param("freepdk45", systolic.OPT1, id="freepdk45-systolic_opt1"))
+MORE = (  # of which not every node has one
+    ("freepdk45", systolic.OPT1),
+    ("freepdk45", adder_tree.STUDY),
+    ("freepdk45", cube.STUDY),
+)
+TABLES += [pytest.param(name, study, id=f"{name}-{study.engine}") for name, study in MORE]
 MAX_AREA_ERROR_PERCENT = 15.0
 MIN_HELD_OUT = 4
 
@@ -100,12 +108,13 @@ SMALL = [
         SystolicSpec(rows=2, cols=2, dataflow="ws", acc_rows=4, **WIDTHS),
         id="ws",
     ),
+    pytest.param(cube.OPT1, CubeSpec(rows=2, cols=2, depth=2, pe="opt1", **WIDTHS), id="cube"),
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("study", "small"), SMALL)
-def test_parts_sum_to_the_array(study: Study, small: SystolicSpec) -> None:
+def test_parts_sum_to_the_array(study: Study, small: Any) -> None:
     row = measure(study, small, read_liberty(TINY), fitted=True)
     assert set(row["area_um2"]) == set(study.part_components)
     assert all(um2 > 0 for um2 in row["area_um2"].values())
@@ -114,7 +123,7 @@ def test_parts_sum_to_the_array(study: Study, small: SystolicSpec) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("study", "small"), SMALL)
-def test_netlist_runs_jobs_and_work_costs_energy(study: Study, small: SystolicSpec) -> None:
+def test_netlist_runs_jobs_and_work_costs_energy(study: Study, small: Any) -> None:
     rows = list(measure_energy(study, small, read_liberty(TINY), fitted=True))
     assert [r["counts"]["mac"] > 0 for r in rows] == [True] * len(rows)
     accumulate = next(r for r in rows if r["counts"]["c_beat"])
