@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from archsim.design import design_from, load_design
 from archsim.errors import InputError
+from archsim.frontends import load
 from archsim.sweep import make_plan
 from archsim.sweep.plan import model_version
 from archsim.sweep.plan_file import plan_text, read_plan
+from archsim.trace_io import write_trace
 from tests.sweep.fakes import QUESTION, write_question
 
 
@@ -214,6 +218,20 @@ def test_a_changed_model_file_makes_another_question(tmp_path: Path) -> None:
     (tmp_path / "tiny.csv").write_text("name,M,N,K\na,8,16,33\n")
     after = make_plan(path).identity
     assert [part for part in before if before[part] != after[part]] == ["workloads"]
+
+
+def test_changed_values_of_a_trace_make_another_question(tmp_path: Path) -> None:
+    """The lines of the trace stay as they are; its side file does not."""
+    path = asked(tmp_path, ("tiny.csv", "tiny.jsonl"))
+    trace = load(tmp_path / "tiny.csv")
+    name = trace.ops[0].inputs[0]
+    tensors = {**trace.tensors, name: replace(trace.tensors[name], data="a")}
+    found = []
+    for value in (1, 1, 2):
+        values = {"a": np.full(trace.tensors[name].shape, value, np.int8)}
+        write_trace(replace(trace, tensors=tensors), tmp_path / "tiny.jsonl", values)
+        found.append(make_plan(path).identity["workloads"])
+    assert found[0] == found[1] != found[2]
 
 
 def test_the_version_names_the_models_source() -> None:
