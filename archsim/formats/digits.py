@@ -5,7 +5,7 @@ Every scheme writes an integer of a width as digits times weights, lowest weight
 - ``mbe``, modified Booth encoding (MacSorley, 1961): radix 4, digits -2 to 2. Digit i is
   ``x[2i-1] + x[2i] - 2 x[2i+1]``, its sign bit repeated above, a zero below.
 - ``en_t``: radix 4, digits of the magnitude from -1 to 2, all negated for a negative number
-  (the encoder of H. Wu et al., HPCA 2025). A 3 is written as -1 and carries one up.
+  (the encoder of Q. Wu et al., HPCA 2025). A 3 is written as -1 and carries one up.
 - ``naf``, the non-adjacent form, or canonical signed digits: radix 2, digits -1 to 1, no two
   neighbours both other than zero. No radix-2 form has fewer digits that are not zero.
 - ``twos_complement``: bits, the highest with a negative weight.

@@ -2,7 +2,7 @@
 
 A PE keeps its sum as a pair, (sum, carry), that adds up to it. One compressor tree takes the
 partial products of a product and the pair before. No carry runs along the accumulator, so its width
-costs registers and no time in the tree (OPT1 of H. Wu et al., HPCA 2025). A pair becomes a number
+costs registers and no time in the tree (OPT1 of Q. Wu et al., HPCA 2025). A pair becomes a number
 in lanes of adders where results leave.
 """
 

@@ -1,7 +1,7 @@
 """PEs that add up products digit by digit: multiples of an operand, chosen by another's digits.
 
 All digits of a pass have one bit weight, so nothing is shifted, and the pair (sum, carry) is only
-as wide as a pass needs (OPT3 and OPT4 of H. Wu et al., HPCA 2025). A multiple is negated by
+as wide as a pass needs (OPT3 and OPT4 of Q. Wu et al., HPCA 2025). A multiple is negated by
 flipping its bits; the one that is missing then goes into the place that a carry leaves empty, so a
 negation costs no carry chain.
 """

@@ -2,7 +2,7 @@
 
 The bit weight leaves the PE. In a pass it takes digits of one weight only, of several elements of k
 at a time: their partial products need no shift against each other, one narrow compressor tree adds
-them to the PE's pair. Between passes sums are weighed where they leave (OPT2 of H. Wu et al., HPCA
+them to the PE's pair. Between passes sums are weighed where they leave (OPT2 of Q. Wu et al., HPCA
 2025).
 """
 

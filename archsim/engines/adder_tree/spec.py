@@ -19,7 +19,7 @@ class AdderTreeSpec(EngineSpec):
     tile, which is added up over tiles along k in a bank of ``acc_rows`` rows.
 
     ``pe: mac``: products are numbers, added by a binary tree of carry-propagate adders, and another
-    such adder at the bank; ``multiplier`` and ``adder`` say how they are built. ``pe: opt1`` (H. Wu
+    such adder at the bank; ``multiplier`` and ``adder`` say how they are built. ``pe: opt1`` (Q. Wu
     et al., HPCA 2025): the Booth rows of all products of a tree go through one compressor tree, the
     bank keeps pairs, and ``cols`` lanes at the result port, with one such adder each, make numbers
     of pairs, once an output. Both give the same values in the same cycles.

@@ -29,7 +29,7 @@ FOR_COLUMNS = ("depth", "sync", "slack")  # fields that mean nothing for the oth
 class BitsliceSpec(EngineSpec):
     """``rows x cols`` PEs that work through the digits of an operand other than zero, one by one.
 
-    ``pe`` says how (H. Wu et al., HPCA 2025, for those called opt):
+    ``pe`` says how (Q. Wu et al., HPCA 2025, for those called opt):
 
     - ``opt3``, ``opt4c``, ``opt4e``: PEs of a column share the stream of an encoded operand and
       take one of its digits that are not zero a cycle, for one bit weight after the other; columns

@@ -20,7 +20,7 @@ class CubeSpec(EngineSpec):
     comes of a chain is one register behind its last PE, so that no PE has two adders in a row.
 
     ``pe: mac``: a PE adds its product to the number that comes along the chain; ``multiplier`` and
-    ``adder`` say how its arithmetic is built. ``pe: opt1`` (H. Wu et al., HPCA 2025): chains and
+    ``adder`` say how its arithmetic is built. ``pe: opt1`` (Q. Wu et al., HPCA 2025): chains and
     accumulators keep sums in carry-save form, as pairs that add up to them, and ``cols`` lanes at
     the result port, with one such adder each, make numbers of pairs, once an output. Both give the
     same values in the same cycles.

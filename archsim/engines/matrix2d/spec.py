@@ -22,7 +22,7 @@ class Matrix2dSpec(EngineSpec):
     all of column j; PE (i, j) accumulates element (i, j) of a tile of C. No operand is skewed or
     passed on, as in FlexFlow (W. Lu et al., HPCA 2017).
 
-    ``pe: mac``: a multiplier and an accumulator. ``pe: opt1`` (H. Wu et al., HPCA 2025): the PE
+    ``pe: mac``: a multiplier and an accumulator. ``pe: opt1`` (Q. Wu et al., HPCA 2025): the PE
     keeps its sum in carry-save form, and ``cols`` lanes at the result port, with an adder each,
     make a number of it, once per output. Both give the same values in the same cycles.
 

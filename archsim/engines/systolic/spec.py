@@ -26,7 +26,7 @@ class SystolicSpec(EngineSpec):
     C. ``is``, input stationary: the same for the transposed product, A held and B moving right.
 
     ``pe: mac``: a PE adds each product to a number; ``multiplier`` and ``adder`` say how its
-    arithmetic is built. ``pe: opt1`` (H. Wu et al., HPCA 2025): sums are kept, and passed on, in
+    arithmetic is built. ``pe: opt1`` (Q. Wu et al., HPCA 2025): sums are kept, and passed on, in
     carry-save form, as pairs that add up to them; each has Booth rows and one compressor tree, and
     ``cols`` lanes at the result port, with one such adder each, make numbers of pairs, once an
     output. Both give the same values in the same cycles.
