@@ -103,7 +103,9 @@ STUDY = Study(
     held_out=_specs(
         (5, 5, 4, 8, 8, 32), (2, 2, 9, 8, 8, 24), (3, 4, 2, 10, 10, 36), (1, 6, 2, 6, 6, 24),
     ),
-    powered=_specs((2, 2, 2, 8, 8, 32), (3, 2, 3, 6, 6, 20), (2, 3, 2, 4, 8, 24)),
+    powered=_specs(
+        (2, 2, 2, 8, 8, 32), (3, 2, 3, 6, 6, 20), (2, 3, 2, 4, 8, 24), (1, 2, 2, 16, 16, 40)
+    ),
     powered_held_out=_specs((3, 3, 3, 8, 8, 32)),
     verilog=lambda spec: gemm.verilog(ENGINE, spec),
     parts=parts,
@@ -141,7 +143,7 @@ OPT1 = replace(
     ),
     powered=(
         *_specs((2, 2, 2, 8, 8, 32), pe="opt1"),
-        *_specs((3, 2, 3, 6, 6, 20), pe="opt1", adder="ripple"),
+        *_specs((3, 2, 3, 6, 6, 20), (1, 2, 2, 16, 16, 40), pe="opt1", adder="ripple"),
         *_specs((2, 3, 2, 4, 8, 24), pe="opt1", adder="prefix"),
     ),
     powered_held_out=_specs((3, 3, 3, 8, 8, 32), pe="opt1"),

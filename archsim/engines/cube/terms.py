@@ -52,6 +52,10 @@ def beat_bits(lanes: Any, spec: Any, bits: Any) -> Any:
     return (lane_skew(lanes, spec.depth) + lanes * spec.depth) * bits * one(spec)
 
 
+def multiplier(spec: Any) -> Any:
+    return spec.a_bits * spec.b_bits * one(spec)
+
+
 CHAIN_PE_TERMS: Terms = {
     **{name: term for name, term in PE_TERMS.items() if name != "pe.acc_bits"},
     "pe.chain_bits": lambda s: pes(s) * s.chain_bits,
@@ -95,8 +99,9 @@ def _chained(delay: Terms) -> Terms:
 
 ENERGY_TERMS: Mapping[str, Terms] = {
     "mac": {name: term for name, term in MAC_ENERGY_TERMS.items() if name != "acc_bits"},
-    "a_hop": {"a_bits": lambda s: s.a_bits * one(s)},
-    "b_hop": {"b_bits": lambda s: s.b_bits * one(s)},
+    # an operand that comes by switches a multiplier, whatever the other one
+    "a_hop": {"a_bits": lambda s: s.a_bits * one(s), "a_bits*b_bits": multiplier},
+    "b_hop": {"b_bits": lambda s: s.b_bits * one(s), "a_bits*b_bits": multiplier},
     "sum_hop": {"chain_bits": lambda s: s.chain_bits * one(s)},
     "sum_add": {"acc_bits": lambda s: s.acc_bits * one(s)},
     "a_beat": {"line_bits": lambda s: beat_bits(s.rows, s, s.a_bits)},
