@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib import metadata
 from typing import Any
 
+from archsim import tech
 from archsim.errors import ArchsimError
 from archsim.hdl.power import LACKS
 from archsim.hdl.synth import NO_WIRES, TREES
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--liberty", required=True, help="cell library in Liberty format")
     parser.add_argument("--licence", required=True, help="the library's licence, to record")
     parser.add_argument(
-        "--part", choices=("pes", "arrays"), default="pes", help="what to measure: a file each"
+        "--part",
+        choices=("pes", "arrays", "flat"),
+        default="pes",
+        help="what to measure, a file each; flat: a flat array beside one composed of parts",
     )
     parser.add_argument("--again", nargs="*", default=(), help="designs to measure anew")
     options = parser.parse_args(arguments)
@@ -59,8 +63,12 @@ def _measure(options: argparse.Namespace) -> None:
     target.write_text("".join(map(_line, [{"made": made}, *lines])), "utf-8")
     done = {line["element"] for line in lines if "element" in line}
     operands = stimuli()
-    measured = _elements(done, library, operands)
-    for design, rows in measured if options.part == "pes" else _arrays(done, library, operands):
+    measured = {
+        "pes": lambda: _elements(done, library, operands),
+        "arrays": lambda: _arrays(done, library, operands),
+        "flat": lambda: _flat(done, library, options.tech),
+    }
+    for design, rows in measured[options.part]():
         with target.open("a", encoding="utf-8") as file:
             file.writelines(_line({"design": design, **row}) for row in rows)
 
@@ -89,18 +97,22 @@ def _arrays(done: Set[str], library: Liberty, operands: Mapping[str, Operands]) 
         yield array.design, [{"run": run.to_row()}, summary]
 
 
+def _flat(done: Set[str], library: Liberty, node: str) -> Measured:
+    if "flat" not in done:
+        yield "flat", [{"element": "flat", "check": arrays.flat_check(library, tech.load(node))}]
+
+
 def _line(row: Any) -> str:
     return json.dumps(row, separators=(", ", ": ")) + "\n"
 
 
 def _provenance(library: Liberty, options: argparse.Namespace) -> dict[str, Any]:
-    of_part = _of_pes(library) if options.part == "pes" else _of_arrays()
+    of_part = {"pes": _of_pes, "arrays": _of_arrays, "flat": _of_flat}[options.part](library)
     return {
         "library": library.name,
         "licence": options.licence,
         "yosys": f"Yosys {metadata.version('pyosys')}",
         **of_part,
-        "operands": dict(DESCRIPTIONS),
     }
 
 
@@ -116,10 +128,11 @@ def _of_pes(library: Liberty) -> dict[str, Any]:
         ),
         "energy": "toggles of the mapped netlist, 64 runs side by side, sums checked; "
         + "; ".join(LACKS),
+        "operands": dict(DESCRIPTIONS),
     }
 
 
-def _of_arrays() -> dict[str, Any]:
+def _of_arrays(library: Liberty) -> dict[str, Any]:
     return {
         "recipes": [arrays.RECIPE.label],
         "method": (
@@ -129,6 +142,17 @@ def _of_arrays() -> dict[str, Any]:
         "energy": (
             f"a job of {arrays.FOLDS} folds with k = {arrays.K} on the mapped netlist, fill and "
             f"drain included, results checked; {'; '.join(LACKS)}"
+        ),
+        "operands": dict(DESCRIPTIONS),
+    }
+
+
+def _of_flat(library: Liberty) -> dict[str, Any]:
+    return {
+        "recipes": [arrays.RECIPE.label],
+        "method": (
+            "a complete array with its hierarchy dissolved first, and the same composed of parts "
+            f"as its cost is; {NO_WIRES}; {TREES}"
         ),
     }
 

@@ -19,6 +19,7 @@ from archsim.hdl.synth_timing import worst_path
 from archsim.reproduce.tpe_study.drive import Operands
 from archsim.reproduce.tpe_study.measure import digits, words
 from archsim.reproduce.tpe_study.run import Run
+from archsim.tech import Tech
 from archsim.tech.stimuli import reset
 
 RECIPE: Recipe = SEARCHED[0]  # what the engines' cost tables are measured with
@@ -164,3 +165,21 @@ def _energy_pj(
     cycles = run_job(engine, spec, simulator, job, [data], results)
     moved = model.dynamic_pj(simulator.toggles)["engine"]
     return digits((moved + model.clock_pj["engine"] * cycles) / (m * n * K))
+
+
+FLAT: Mapping[str, int] = {"rows": 8, "cols": 8}  # the largest that is mapped flat
+
+
+def flat_check(library: Liberty, node: Tech) -> dict[str, Any]:
+    """Return area and delay of a systolic array mapped flat, and as composed of its parts."""
+    engine = discover()["systolic"]
+    spec: Any = engine.spec(kind="systolic", **FLAT)
+    (flat,) = explore(verilog(engine, spec), engine.kind, library, recipes=(RECIPE,), flat=True)
+    return {
+        "design": f"systolic/{spec.pe} {spec.rows} x {spec.cols}",
+        "flat": {"area_um2": digits(flat.area_um2 or 0.0), "delay_ps": flat.delay_ps},
+        "composed": {
+            "area_um2": digits(sum(engine.area_um2(spec, node).values())),
+            "delay_ps": digits(1e6 / engine.fmax_mhz(spec, node).mhz),
+        },
+    }
