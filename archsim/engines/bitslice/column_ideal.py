@@ -183,9 +183,10 @@ def _waiting(
 ) -> _Chunk:
     """Run a chunk whose columns wait until the sums before have left."""
     go, before, left = np.full(spec.cols, begin), list[Ints](), left.copy()
+    ring = next_columns(spec, chunk)
     worked, bank_wait, sync_wait = [], 0, 0
     for weight in range(spec.passes):
-        passed = run_pass(costs[weight], go, before, spec.slack, next_columns(spec, chunk))
+        passed = run_pass(costs[weight], go, before, spec.slack, ring)
         turn = np.maximum(passed.complete, left + 1)
         left[:live] = _leave(turn[:live], left.max() + 1)
         meets = spec.sync == "pass" or weight == spec.passes - 1

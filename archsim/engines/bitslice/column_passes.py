@@ -49,8 +49,8 @@ def run_pass(costs: Ints, go: Ints, before: list[Ints], slack: int, next_column:
         When lanes were through with each bank since the chunk began, [..., cols, lanes] each; this
         pass's are added.
     """
-    at: Ints = np.broadcast_to(go[..., None], costs.shape[:-1])
-    starts, ends = [], []
+    at = go[..., None]
+    starts, ends = np.empty((2, *costs.shape), np.int64)
     waits = np.zeros(costs.shape[:-3], np.int64)
     for step in range(costs.shape[-1]):
         start = at
@@ -58,7 +58,7 @@ def run_pass(costs: Ints, go: Ints, before: list[Ints], slack: int, next_column:
             start = np.maximum(at, before[-slack][..., next_column, :])
             waits = waits + (start - at).sum(axis=(-2, -1))
         at = start + costs[..., step]
-        starts.append(start)
-        ends.append(at)
+        starts[..., step] = start
+        ends[..., step] = at
         before.append(at)
-    return Passed(np.stack(starts, axis=-1), np.stack(ends, axis=-1), waits)
+    return Passed(starts, ends, waits)
