@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from archsim.reproduce.tpe_study.results import STIMULI, gains, growth, path_ratio, shortest
+from archsim.reproduce.tpe_study.efficiency import STIMULI, gains, growth, path_ratio, shortest
 
 ORDER = ("opt4c", "opt4e", "opt1", "mac")  # by shortest path
 
