@@ -80,7 +80,7 @@ def _elements(done: Set[str], library: Liberty, operands: Mapping[str, Operands]
         print(element.label, file=sys.stderr, flush=True)
         runs = list(measure.runs_of(element, library, operands))
         rows: list[dict[str, Any]] = [{"run": run.to_row()} for run, _ in runs]
-        summary: dict[str, Any] = {"runs": runs[0][1]}
+        summary: dict[str, Any] = {"runs": runs[0][1], "verilog": element.fingerprint()}
         if element.acc_bits == SUM_BITS:
             summary["macs_per_cycle"] = measure.throughput(element, operands)
             summary["anatomy"] = measure.anatomy(element, library)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 from archsim.reproduce.tpe_study import drive
@@ -50,6 +51,10 @@ class Element:
         from archsim.hdl.part_top import PartTop  # noqa: PLC0415
 
         return to_verilog(PartTop(self.build()), "pe")
+
+    def fingerprint(self) -> str:
+        """Return what tells the part's Verilog from any other."""
+        return sha256(self.verilog().encode()).hexdigest()[:16]
 
 
 # what the PE of each design is and assumes, for the report
