@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archsim.reproduce import Row, Section, paper
-from archsim.reproduce.tpe import cycles, networks, num_pp, table_vii, throughput
+from archsim.reproduce.tpe import arrays, cycles, networks, num_pp, table_vii, throughput
 from archsim.reproduce.tpe.numbers import LANES, PUBLISHED, implied_num_pp
 
 
@@ -99,3 +99,28 @@ def test_a_pe_is_as_fast_as_its_operands_have_digits() -> None:
 
 def test_a_column_takes_the_cycles_of_the_authors() -> None:
     assert throughput.column().deviation_percent == pytest.approx(0, abs=2)
+
+
+def test_table_vii_is_asked_of_every_array_and_library() -> None:
+    rows = {row.quantity: row for section in arrays.sections() for row in section.rows}
+    gains, libraries = PUBLISHED["gains"], arrays.study.LIBRARIES
+    for gain in gains:
+        for kind in ("area", "energy"):
+            for library in libraries:
+                row = rows[f"{gain}, {kind} efficiency, 1,024 MACs, {library}"]
+                assert row.ours is None or row.ours > 0
+    ascend = rows[f"OPT1(Ascend) over Ascend, area efficiency, 1,024 MACs, {libraries[0]}"]
+    assert ascend.published == pytest.approx(1.4485, abs=1e-3)
+    assert "recomputed" in ascend.tag
+
+
+def test_our_names_of_the_papers_arrays() -> None:
+    names = {d: arrays.array_of(d) for d in ("TPU", "OPT1(Ascend)", "OPT2(FlexFlow)", "OPT4E")}
+    assert list(names.values()) == ["systolic/mac", "cube/opt1", "matrix2d/opt2", "bitslice/opt4e"]
+
+
+def test_composed_arrays_name_their_evidence() -> None:
+    found = arrays.composed("freepdk45", "systolic/mac")
+    row = Row("", 1.0, "", 9.0).because(arrays.words(found))
+    for part in ("systolic/mac: 3", " MHz", "mm2 of logic (pe ", "pJ a MAC"):
+        assert part in row.cause, part

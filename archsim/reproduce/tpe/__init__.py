@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archsim.reproduce.row import Paper, Section
-from archsim.reproduce.tpe import cycles, networks, num_pp, table_vii, throughput
+from archsim.reproduce.tpe import (
+    arrays,
+    cycles,
+    networks,
+    num_pp,
+    synthesis,
+    table_vii,
+    throughput,
+)
 from archsim.reproduce.tpe.numbers import PUBLISHED
 
 
@@ -13,6 +21,8 @@ def sections() -> Iterator[Section]:
     """Return all that the paper says and archsim has an answer to."""
     yield from num_pp.sections()
     yield table_vii.section()
+    yield from arrays.sections()
+    yield from synthesis.sections()
     yield cycles.section()
     yield throughput.section()
     yield networks.implied()
