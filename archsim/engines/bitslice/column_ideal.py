@@ -1,4 +1,4 @@
-"""One job on an array of columns at ideal ports: chunk by chunk, and equal ones once.
+"""Jobs on an array of columns at ideal ports: chunk by chunk, and equal ones once.
 
 What a chunk takes from its first digit on does not depend on when that is, as long as no column
 waits for the result lanes. That is found for all tiles at once, and checked; a chunk in which some
@@ -7,7 +7,9 @@ column waits is run again where it stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -20,10 +22,11 @@ from archsim.engines.bitslice.column_schedule import (
     TURN_CYCLES,
     Scheduled,
     Work,
-    covered,
 )
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.gemm import PORTS
+
+HELD_BYTES = 1 << 27
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,44 @@ def run(spec: BitsliceSpec, work: Work, env: Env = NO_STALLS) -> Scheduled:
     """Run one job, in an environment that never lets it wait."""
     if env:
         raise ValueError(f"ports must be ideal, not {env}")
-    taken = [_chunk(spec, c, costs) for c, costs in zip(work.chunks, work.costs, strict=True)]
-    return _unhindered(spec, work, taken) or _hindered(spec, work, taken)
+    return run_all(spec, (work,))[0]
+
+
+def run_all(spec: BitsliceSpec, works: Iterable[Work]) -> list[Scheduled]:
+    """Run jobs, each in an environment that never lets it wait.
+
+    Those whose columns wait for the result lanes are run chunk by chunk, all of one shape at once,
+    and no more at a time than `HELD_BYTES` of their costs.
+    """
+    found: dict[int, Scheduled] = {}
+    held: dict[Any, list[tuple[int, Work, list[_Taken]]]] = {}
+    held_bytes = 0
+    for number, work in enumerate(works):
+        taken = [_chunk(spec, c, costs) for c, costs in zip(work.chunks, work.costs, strict=True)]
+        free = _unhindered(spec, work, taken)
+        if free is not None:
+            found[number] = free
+            continue
+        shape = (work.chunks, work.live, work.across)
+        held.setdefault(shape, []).append((number, work, taken))
+        held_bytes += sum(costs.nbytes for costs in work.costs)
+        if held_bytes > HELD_BYTES:
+            found |= _run_held(spec, held)
+            held_bytes = 0
+    found |= _run_held(spec, held)
+    return [found[number] for number in sorted(found)]
+
+
+def _run_held(
+    spec: BitsliceSpec, held: dict[Any, list[tuple[int, Work, list[_Taken]]]]
+) -> dict[int, Scheduled]:
+    """Run what is held, by number; nothing is held then."""
+    found: dict[int, Scheduled] = {}
+    for some in held.values():
+        numbers, works, taken = zip(*some, strict=True)
+        found |= dict(zip(numbers, _hindered(spec, works, taken), strict=True))
+    held.clear()
+    return found
 
 
 def _chunk(spec: BitsliceSpec, chunk: Chunk, costs: Ints) -> _Taken:
@@ -129,76 +168,118 @@ class Clock:
         self.ends.append(cycle)
 
 
-def _leave(turns: Ints, since: int) -> Ints:
-    """Return when the result lanes take sums in turn, none of them before a cycle."""
-    place = np.arange(len(turns))
+def _leave(turns: Ints, since: Any) -> Ints:
+    """Return when the result lanes take sums in turn, none of them before a cycle: [..., cols]."""
+    place = np.arange(turns.shape[-1])
     earliest = turns + TURN_CYCLES - place
-    earliest[0] = max(earliest[0], since)
-    found: Ints = place + np.maximum.accumulate(earliest)
+    earliest[..., 0] = np.maximum(earliest[..., 0], since)
+    found: Ints = place + np.maximum.accumulate(earliest, axis=-1)
     return found
 
 
-def _hindered(spec: BitsliceSpec, work: Work, taken: list[_Taken]) -> Scheduled:
-    """Run a job chunk by chunk."""
-    clock, busy = Clock(), 0
-    waits = {"bank_wait": 0, "sync_wait": 0}
-    left = np.full(spec.cols, -1)  # when the sums of the pass before left each column
-    for tile, live in enumerate(work.live):
-        for _ in range(work.across):
-            for chunk, costs, free in zip(work.chunks, work.costs, taken, strict=True):
-                begin = int(clock.begin(chunk.beats))
-                turns = begin + free.turns[tile]
-                after = left.copy()
-                for turn in turns:
-                    if (turn <= after).any():
-                        its = _waiting(spec, chunk, costs[tile], live, begin, left)
-                        break
-                    after[:live] = _leave(turn[:live], after.max() + 1)
-                else:
-                    its = _Chunk(
-                        begin + int(free.cycles[tile]), int(free.busy[tile]), after,
-                        int(free.bank_wait[tile]), int(free.sync_wait[tile]),
-                    )  # fmt: skip
-                clock.end(its.end)
-                left, busy = its.left, busy + its.busy
-                waits["bank_wait"] += its.bank_wait
-                waits["sync_wait"] += its.sync_wait
-    begins, ends = np.array(clock.begins), np.array(clock.ends[2:])
-    return _scheduled(begins, ends, busy, int(left[work.live[-1] - 1]), waits)
+def _hindered(
+    spec: BitsliceSpec, works: Sequence[Work], taken: Sequence[list[_Taken]]
+) -> list[Scheduled]:
+    """Run jobs of one shape chunk by chunk, all at once; ``taken`` is what they take if free."""
+    shape, jobs = works[0], len(works)
+    costs = [np.stack(each) for each in zip(*(work.costs for work in works), strict=True)]
+    free = [_stacked(each) for each in zip(*taken, strict=True)]
+    waits = {"bank_wait": np.zeros(jobs, np.int64), "sync_wait": np.zeros(jobs, np.int64)}
+    loaded, earlier, latest, busy = np.zeros((4, jobs), np.int64)
+    left = np.full((jobs, spec.cols), -1)  # when the sums of the pass before left each column
+    begins, ends = [], []
+    for tile, live in enumerate(shape.live):
+        for number in range(shape.across * len(shape.chunks)):
+            at = number % len(shape.chunks)
+            loaded = np.maximum(loaded, earlier) + shape.chunks[at].beats
+            begin = np.maximum(loaded + LOAD_CYCLES, latest)
+            its = _free(free[at], tile, live, begin, left) or _waiting(
+                spec, shape.chunks[at], costs[at][:, tile], live, begin, left
+            )
+            left, busy, earlier, latest = its.left, busy + its.busy, latest, its.end
+            waits["bank_wait"] += its.bank_wait
+            waits["sync_wait"] += its.sync_wait
+            begins.append(begin)
+            ends.append(latest)
+    every_begin, every_end = np.stack(begins, axis=1), np.stack(ends, axis=1)
+    return [
+        _scheduled(
+            every_begin[job], every_end[job], int(busy[job]), int(left[job, shape.live[-1] - 1]),
+            {name: int(wait[job]) for name, wait in waits.items()},
+        )
+        for job in range(jobs)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """What became of a chunk, and when the sums of its last pass leave each column."""
+    """What became of a chunk, and when the sums of its last pass leave each column: by job."""
 
-    end: int
-    busy: int
+    end: Ints
+    busy: Ints
     left: Ints
-    bank_wait: int
-    sync_wait: int
+    bank_wait: Ints
+    sync_wait: Ints
+
+
+def _stacked(taken: Sequence[_Taken]) -> _Taken:
+    """Return what jobs take as one record: [jobs, tiles, ...]."""
+    return _Taken(*(np.stack([getattr(x, f.name) for x in taken]) for f in fields(_Taken)))
+
+
+def _free(taken: _Taken, tile: int, live: int, begin: Ints, left: Ints) -> _Chunk | None:
+    """Return what becomes of a chunk if no column of any job waits for sums to leave."""
+    for turn in np.moveaxis(taken.turns[:, tile], 1, 0) + begin[:, None]:
+        if (turn <= left).any():
+            return None
+        left = left.copy()
+        left[:, :live] = _leave(turn[:, :live], left.max(axis=1) + 1)
+    return _Chunk(
+        begin + taken.cycles[:, tile], taken.busy[:, tile], left, taken.bank_wait[:, tile],
+        taken.sync_wait[:, tile],
+    )  # fmt: skip
 
 
 def _waiting(
-    spec: BitsliceSpec, chunk: Chunk, costs: Ints, live: int, begin: int, left: Ints
+    spec: BitsliceSpec, chunk: Chunk, costs: Ints, live: int, begin: Ints, left: Ints
 ) -> _Chunk:
-    """Run a chunk whose columns wait until the sums before have left."""
-    go, before, left = np.full(spec.cols, begin), list[Ints](), left.copy()
+    """Run a chunk whose columns wait until the sums before have left.
+
+    Parameters
+    ----------
+    costs
+        [jobs, passes, cols, lanes, ring].
+    """
+    go, before = np.broadcast_to(begin[:, None], left.shape), list[Ints]()
     ring = next_columns(spec, chunk)
-    worked, bank_wait, sync_wait = [], 0, 0
+    worked = []
+    bank_wait, sync_wait = np.zeros((2, len(begin)), np.int64)
     for weight in range(spec.passes):
-        passed = run_pass(costs[weight], go, before, spec.slack, ring)
+        passed = run_pass(costs[:, weight], go, before, spec.slack, ring)
         turn = np.maximum(passed.complete, left + 1)
-        left[:live] = _leave(turn[:live], left.max() + 1)
+        since, left = left.max(axis=1) + 1, left.copy()
+        left[:, :live] = _leave(turn[:, :live], since)
         meets = spec.sync == "pass" or weight == spec.passes - 1
-        go = np.full(spec.cols, turn.max() + 1) if meets else turn
+        go = np.broadcast_to(turn.max(axis=1, keepdims=True) + 1, turn.shape) if meets else turn
         worked.append(passed)
-        bank_wait += int(passed.bank_wait)
-        sync_wait += int(_pauses(go, passed))
-    end = int(go[0])
-    issues = [np.concatenate([x.ravel() - begin for x in times]) for times in (
-        [passed.starts for passed in worked], [passed.ends for passed in worked],
-    )]  # fmt: skip
-    return _Chunk(end, int(covered(end - begin, *issues).sum()), left, bank_wait, sync_wait)
+        bank_wait += passed.bank_wait
+        sync_wait += _pauses(go, passed)
+    return _Chunk(go[:, 0], _covered(begin, go[:, 0], worked), left, bank_wait, sync_wait)
+
+
+def _covered(begin: Ints, end: Ints, worked: Sequence[Passed]) -> Ints:
+    """Return the cycles of chunks in which some lane issues: [jobs]."""
+    jobs, width = len(begin), int((end - begin).max()) + 1
+    origin = np.arange(jobs) * width - begin
+    of_starts, of_ends = (
+        np.concatenate([(x + origin[:, None, None, None]).ravel() for x in times])
+        for times in ([p.starts for p in worked], [p.ends for p in worked])
+    )
+    depth = np.bincount(of_starts, minlength=jobs * width) - np.bincount(
+        of_ends, minlength=jobs * width
+    )
+    found: Ints = (np.cumsum(depth.reshape(jobs, width), axis=1) > 0).sum(axis=1)
+    return found
 
 
 def _scheduled(

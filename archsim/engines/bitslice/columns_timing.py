@@ -38,7 +38,7 @@ operand that the loader misses; else to ``fill`` while there is something left t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,10 +67,10 @@ def time(
     check_ports(env, PORTS)
     ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
     told: dict[Any, Any] = {}  # equal jobs are looked at once, and equal shares
+    known = [] if data is None else [i for i in range(len(jobs)) if _knows(spec, jobs, i, data)]
+    found = {} if data is None else _with_values(spec, jobs, known, ports, data)
     rows = [
-        _with_values(spec, jobs, row, ports, data)
-        if data is not None and _knows(spec, jobs, row, data)
-        else _without(spec, jobs, row, ports, told)
+        found[row] if row in found else _without(spec, jobs, row, ports, told)
         for row in range(len(jobs))
     ]
 
@@ -150,15 +150,31 @@ def _knows(spec: BitsliceSpec, jobs: BitsliceJobs, row: int, data: Data) -> bool
     return jobs.refs is not None and jobs.refs[row].get(spec.encoded) in data
 
 
-def _with_values(spec: BitsliceSpec, jobs: BitsliceJobs, row: int, ports: Env, data: Data) -> _Row:
-    work, digits = work_of(spec, jobs, row, data)
-    runs = column_schedule if ports else column_ideal
-    found = runs.run(spec, work, ports)
-    slots = work.across * sum(int(costs.sum()) for costs in work.costs)
-    digits *= work.across
-    counts = {"digits": digits, "empty": slots - digits, **found.waits}
-    cycles = found.cycles
-    return _Row(cycles, cycles, cycles, found.occupied, found.split, counts)
+def _with_values(
+    spec: BitsliceSpec, jobs: BitsliceJobs, rows: list[int], ports: Env, data: Data
+) -> dict[int, _Row]:
+    """Return the jobs whose encoded operands are there, by row."""
+    counted: list[tuple[int, int]] = []  # digits, and those of groups of zeros
+
+    def works() -> Iterator[Work]:
+        for row in rows:
+            work, digits = work_of(spec, jobs, row, data)
+            slots = work.across * sum(int(costs.sum()) for costs in work.costs)
+            counted.append((work.across * digits, slots - work.across * digits))
+            yield work
+
+    found = (
+        [column_schedule.run(spec, work, ports) for work in works()]
+        if ports
+        else column_ideal.run_all(spec, works())
+    )
+    return {
+        row: _Row(
+            x.cycles, x.cycles, x.cycles, x.occupied, x.split,
+            {"digits": digits, "empty": empty, **x.waits},
+        )
+        for row, x, (digits, empty) in zip(rows, found, counted, strict=True)
+    }  # fmt: skip
 
 
 def work_of(spec: BitsliceSpec, jobs: BitsliceJobs, row: int, data: Data) -> tuple[Work, int]:
