@@ -40,9 +40,10 @@ class FoldSequencer(wiring.Component):
 
     With ``slices`` a beat holds so many elements of k; with ``passes`` a fold's beats come so
     often, and all that is said of a fold here holds for each pass, of 3 steps at least. Without
-    ``gaps`` a fold's first beat may follow the last one of the fold before. Products that reach their sum ``behind`` steps
-    after they are made make the flush as much longer. What is counted ``ahead`` is the same; flags
-    of the next step are then kept, so that paths from counters to enables are short.
+    ``gaps`` a fold's first beat may follow the last one of the fold before. Products that reach
+    their sum ``behind`` steps after they are made make the flush as much longer. What is counted
+    ``ahead`` is the same; flags of the next step are then kept, so that paths from counters to
+    enables are short.
 
     Members
     -------

@@ -12,7 +12,11 @@ from archsim.verify import check, run_cases
 from .mutants import engine_with
 
 SPEC = Matrix2dSpec(rows=3, cols=2, a_bits=4, b_bits=4, acc_bits=9)
-ARRAYS = {"mac": SPEC, "opt1": SPEC.model_copy(update={"pe": "opt1"})}
+ARRAYS = {
+    "mac": SPEC,
+    "opt1": SPEC.model_copy(update={"pe": "opt1"}),
+    "opt2": Matrix2dSpec(rows=3, cols=2, a_bits=5, b_bits=4, acc_bits=14, pe="opt2"),
+}
 SEED = 7
 MOST_CASES, FEW_CASES = 42, 7
 
@@ -149,9 +153,9 @@ RTL = {
 }
 MAC = {
     "sign of a product lost": (
-        "engines.matrix2d.rtl",
-        "adder.x.eq(product.product)",
-        "adder.x.eq(product.product.as_unsigned())",
+        "hdl.mac",
+        "adder.x.eq(product)",
+        "adder.x.eq(product.as_unsigned())",
         "result",
     ),
     "carry not made": ("hdl.adders", "self.x & self.y", "self.x & 0", "result"),
@@ -182,7 +186,105 @@ OPT1 = {
         "result",
     ),
 }
-BUGS = {"mac": {**MODEL, **RTL, **MAC}, "opt1": OPT1}
+OPT2 = {
+    "passes forgotten": (
+        "engines.gemm.folds",
+        "count=down * across * passes",
+        "count=down * across",
+        "cycles",
+    ),
+    "stage before the queue forgotten": (
+        "engines.gemm.timing",
+        "folds.last_rows + folds.staged",
+        "folds.last_rows",
+        "cycles",
+    ),
+    "every pass waits for the output": (
+        "engines.gemm.cycle_loop",
+        "waiting > 0 and result[out] and not",
+        "waiting > 0 and not",
+        "cycles",
+    ),
+    "row of a small fold does not wait for the bank": (
+        "engines.gemm.cycle_loop",
+        "h if f % passes else STAGED",
+        "STAGED",
+        "cycles",
+    ),
+    "lowest digit first": (
+        "engines.matrix2d.beats",
+        "for window in reversed(",
+        "for window in list(",
+        "result",
+    ),
+    "window a bit too high": (
+        "engines.matrix2d.beats",
+        "2 * a >> 2 * d & 7",
+        "a >> 2 * d & 7",
+        "result",
+    ),
+    "beat ends a group early": (
+        "hdl.gemm",
+        "held.eq(left < slices * beats)",
+        "held.eq(left < slices * beats + 1)",
+        "",
+    ),
+    "next fold before the last pass": (
+        "hdl.gemm",
+        "ends &= last_part",
+        "ends &= 1",
+        "",
+    ),
+    "sums not moved up": (
+        "hdl.passes",
+        "Cat(Const(0, DIGIT_BITS), before[j])",
+        "Cat(Const(0, 1), before[j])",
+        "result",
+    ),
+    "sum of a pass extended by zeros": (
+        "hdl.passes",
+        "total.eq(lower),",
+        "total.eq(lower.as_unsigned()),",
+        "result",
+    ),
+    "partial sum added in every pass": (
+        "hdl.passes",
+        "partial = Mux(needs_c,",
+        "partial = Mux(accumulate,",
+        "result",
+    ),
+    "fold before not forgotten": (
+        "hdl.passes",
+        "Mux(stage.begins, 0, Value.cast(bank.read_data))",
+        "Value.cast(bank.read_data)",
+        "result",
+    ),
+    "bank read before it is written": (
+        "hdl.passes",
+        "| (~self.row.p.one & ~self.row.p.two)",
+        "| 1",
+        "",
+    ),
+    "what inverted signs add left in": (
+        "hdl.passes",
+        "Const(-group >> 1,",
+        "Const(-group,",
+        "result",
+    ),
+    "opposite one too small": (
+        "hdl.passes",
+        "negated_where(wide, 1)",
+        "~wide",
+        "result",
+    ),
+    "job over with a row in the stage": (
+        "hdl.passes",
+        "queue.o.ready & ~staged)",
+        "queue.o.ready)",
+        "",
+    ),
+}
+BUGS = {"mac": {**MODEL, **RTL, **MAC}, "opt1": OPT1, "opt2": OPT2}
 
 
 @pytest.mark.parametrize("array", ARRAYS)

@@ -1,44 +1,44 @@
-"""Area, clock and energy of the 2D-matrix array: none, until its RTL has been synthesised.
+"""Area, clock and energy of the 2D-matrix array, from fits through syntheses of its RTL.
 
-A cost is measured or there is none. No technology has a table of this engine, and figures of other
-arrays' PEs would leave out what a broadcast array is about: the trees that carry an operand to a
-whole row or column.
+`archsim.engines.matrix2d.terms` says what fits are made of, `archsim.engines.matrix2d.study` how
+they were measured. The bank in which the passes of opt2 meet comes from the technology's SRAMs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
 
-from archsim.engines import Fmax, SpecBatch
+from archsim.engines import SpecBatch
+from archsim.engines.gemm.cost import BANKS, Choices, Pricing, Structure
+from archsim.engines.matrix2d import terms
 from archsim.engines.matrix2d.spec import Matrix2dSpec
-from archsim.errors import InfeasibleError
+from archsim.hdl import Adder, Multiplier
+from archsim.tech.sram import SramCost
 
 if TYPE_CHECKING:
     from archsim.tech import Tech
 
-Spec = Matrix2dSpec | SpecBatch
+
+def bank(spec: Matrix2dSpec | SpecBatch, tech: Tech) -> SramCost:
+    """Return one of the SRAMs that the bank of an opt2 array is made of: a row for each of PEs."""
+    row_bits = spec.cols * spec.acc_bits
+    return tech.sram(spec.rows * row_bits / 8 / BANKS, row_bits)
 
 
-def area_um2(spec: Spec, tech: Tech) -> dict[str, float]:
-    """Raise that the area is not measured."""
-    _unmeasured("area", tech)
-
-
-def energy_pj(spec: Spec, tech: Tech) -> dict[str, float]:
-    """Raise that the energy is not measured."""
-    _unmeasured("energy", tech)
-
-
-def fmax_mhz(spec: Spec, tech: Tech) -> Fmax:
-    """Raise that the clock is not measured."""
-    _unmeasured("clock", tech)
-
-
-def _unmeasured(what: str, tech: Tech) -> NoReturn:
-    raise InfeasibleError(
-        f"the {what} of a 2D-matrix array in node {tech.name}",
-        demand=1,
-        bound=0,
-        unit="synthesis table matrix2d.yaml",
-        levers=("use a systolic array", "take cycles and values only: archsim rtl check matrix2d"),
-    )
+STRUCTURES: Mapping[Choices, Structure] = {
+    ("mac", "booth", "prefix"): Structure("matrix2d", terms.MAC),
+    ("mac", "inferred", "inferred"): Structure("matrix2d", terms.MAC),
+    # the others have Booth digits whatever the multiplier
+    **{
+        (pe, multiplier, adder): its
+        for pe, its in (
+            ("opt1", Structure("matrix2d_opt1", terms.OPT1)),
+            ("opt2", Structure("matrix2d_opt2", terms.OPT2, bank)),
+        )
+        for multiplier in get_args(Multiplier)
+        for adder in get_args(Adder)
+    },
+}
+PRICING = Pricing("a 2D-matrix array", ("pe", "multiplier", "adder"), STRUCTURES)
+area_um2, fmax_mhz, energy_pj = PRICING.area_um2, PRICING.fmax_mhz, PRICING.energy_pj

@@ -105,6 +105,21 @@ class Matrix2dSpec(EngineSpec):
         return self.acc_bits - DIGIT_BITS * (self.passes - 1)
 
     @property
+    def sum_bits(self) -> int:
+        """Bits of what a PE keeps of its sum."""
+        return self.acc_bits if self.pe == "mac" else 2 * self.pair_bits
+
+    @property
+    def a_wires(self) -> int:
+        """Bits that reach a PE from its row."""
+        return self.slices * 3 if self.pe == "opt2" else self.a_bits
+
+    @property
+    def b_wires(self) -> int:
+        """Bits that reach a PE from its column."""
+        return self.slices * 2 * (self.b_bits + 1) if self.pe == "opt2" else self.b_bits
+
+    @property
     def longest_k(self) -> int:
         """The most elements of k in one command."""
         return self._longest_k(self.acc_bits)

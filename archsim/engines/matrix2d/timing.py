@@ -59,11 +59,15 @@ def actions(spec: Matrix2dSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> M
 
     ``mac`` counts products of real elements; ``resolve`` sums of real elements that leave the PEs;
     ``pe_clock`` PEs times occupied cycles; ``a_beat``, ``b_beat``, ``c_beat``, ``result_beat`` what
-    passes the ports, edge lanes included.
+    passes the ports, edge lanes included. ``acc_read`` and ``acc_write`` count rows of the bank in
+    which the passes of an opt2 array meet; others have none.
     """
+    rows = timing.beats["result"] * (spec.passes - 1)
     return {
         "mac": jobs.m * jobs.n * jobs.k,
         "resolve": jobs.m * jobs.n * spec.passes,
+        "acc_read": rows,
+        "acc_write": rows,
         "pe_clock": spec.rows * spec.cols * timing.occupied,
         **{f"{port}_beat": timing.beats[port] for port in PORTS},
     }

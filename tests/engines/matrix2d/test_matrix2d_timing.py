@@ -52,6 +52,34 @@ def test_ideal_cycles(rows: int, cols: int, m: int, n: int, k: int, cycles: int)
     assert (cycles, cycles + 1) == (timing.cycles[0], timing.occupied[0])
 
 
+@pytest.mark.parametrize(
+    ("rows", "cols", "m", "n", "k", "cycles"),
+    [
+        # four passes of four beats; rows leave, pass the stage, the queue and the port
+        (4, 4, 4, 4, 16, 3 * 4 + 4 + 4 + 2),
+        # a beat holds four slices of k, or what is left of it
+        (4, 4, 4, 4, 17, 3 * 5 + 5 + 4 + 2),
+        # short passes wait for the rows of the pass before, and the last fold is ragged
+        (4, 4, 5, 4, 3, 7 * 4 + 1 + 1 + 2),
+        # a row comes back from the bank after three steps
+        (1, 2, 1, 4, 4, 7 * 3 + 1 + 1 + 2),
+    ],
+)
+def test_ideal_cycles_of_passes(rows: int, cols: int, m: int, n: int, k: int, cycles: int) -> None:
+    timing = time(Matrix2dSpec(rows=rows, cols=cols, pe="opt2"), gemm(m, n, k))
+    assert cycles == timing.cycles[0]
+    assert not any(values[0] for name, values in timing.split.items() if "stall" in name)
+
+
+def test_bytes_take_as_long_digit_by_digit_as_whole() -> None:
+    mac, opt2 = (Matrix2dSpec(rows=32, cols=32, pe=pe) for pe in ("mac", "opt2"))
+    jobs = gemm(512, 768, 256)
+    assert time(mac, jobs).cycles[0] + 1 == time(opt2, jobs).cycles[0]
+    # operands come again: a word of three bits an element and digit, four slices a beat
+    assert time(mac, jobs).beats["b"][0] == time(opt2, jobs).beats["b"][0]
+    assert (32 * 4 * 3, 32 * 4 * 8) == tuple(ENGINE.lanes(opt2)[p].beat_bits for p in "ab")
+
+
 def test_deep_products_take_their_beats_and_a_constant() -> None:
     # the published model of a broadcast array: tiles of C times k, and a small constant
     spec = Matrix2dSpec(rows=32, cols=32)
@@ -155,7 +183,8 @@ def test_stalls_only_add_to_the_ideal_and_macs_bound_it(job: tuple[int, ...], en
 
 @given(st.lists(jobs, min_size=1, max_size=5), environments(rates()))
 def test_a_batch_of_specs_is_its_specs_one_by_one(rows: list[tuple[int, ...]], env: dict) -> None:
-    specs = [Matrix2dSpec(rows=row[0], cols=row[1]) for row in rows]
+    pes = ("opt2", "mac", "opt1")
+    specs = [Matrix2dSpec(rows=r[0], cols=r[1], pe=pes[i % 3]) for i, r in enumerate(rows)]
     _, _, m, n, k, accumulate = (np.array(column) for column in zip(*rows, strict=True))
     together = time(SpecBatch(specs), GemmJobs(m, n, k, accumulate.astype(bool)), env)
     for i, (spec, row) in enumerate(zip(specs, rows, strict=True)):
@@ -182,7 +211,8 @@ def test_actions_count_real_work_and_clocked_pes() -> None:
     spec, job = Matrix2dSpec(rows=4, cols=4), gemm(5, 4, 10, accumulate=1)
     timing = time(spec, job)
     assert {
-        "mac": 200, "resolve": 20, "pe_clock": 16 * (10 + 10 + 1 + 1 + 1), "a_beat": 20,
+        "mac": 200, "resolve": 20, "acc_read": 0, "acc_write": 0,
+        "pe_clock": 16 * (10 + 10 + 1 + 1 + 1), "a_beat": 20,
         "b_beat": 20, "c_beat": 5, "result_beat": 5,
     } == {name: x[0] for name, x in ENGINE.actions(spec, job, timing).items()}  # fmt: skip
     assert set(PORTS) == set(timing.beats)
