@@ -39,7 +39,7 @@ def html(paper: Paper, sections: Sequence[Section]) -> str:
         sections=[
             {"title": s.title, "short": s.title.split(":")[0], "notes": s.notes,
              "causes": any(row.cause for row in s.rows),
-             "rows": [_shown(row) for row in s.rows]}
+             "rows": _table(s.rows)}
             for s in sections
         ],
         not_found=paper.not_found,
@@ -66,6 +66,16 @@ def _facts(sections: Sequence[Section]) -> list[tuple[str, str]]:
     without = sum(row.ours is None for row in published)
     facts = [("Rows", f"{len(rows)}"), ("Without an answer", f"{without}")]
     return facts if without else facts[:1]
+
+
+def _table(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows as the page prints them; a cause that goes on stands once."""
+    causes = ["", *(row.cause for row in rows)]
+    shown = [_shown(row) for row in rows]
+    for row, before in zip(shown, causes[:-1], strict=True):
+        if row["cause"] and row["cause"] == before:
+            row["cause"] = "as above"
+    return shown
 
 
 def _shown(row: Row) -> dict[str, Any]:

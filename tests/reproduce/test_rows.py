@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,13 @@ def test_the_page_says_all_and_escapes_it(tmp_path: Path) -> None:
     rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
     assert [row["quantity"] for row in rows] == ["near", "far", "absent", "alone"]
     assert (rows[0]["section"], rows[2]["ours"]) == ("Toys: all of them", "")
+
+
+def test_a_cause_that_goes_on_stands_once() -> None:
+    rows = [Row(name, 1.0, "", 9.0, cause) for name, cause in zip("abcd", "xxyx", strict=True)]
+    text = html(PAPER, (Section("", tuple(rows)),))
+    causes = re.findall(r'<td class="cause">(.*?)</td>', text)
+    assert causes == ["x", "as above", "y", "x"]
 
 
 def test_a_mark_stands_where_the_ratio_is() -> None:

@@ -76,14 +76,21 @@ Pair = tuple[study.Result, study.Result] | tuple[Composed, Composed]
 def _both(library: str, convention: str | None, design: str, base: str) -> Pair | str:
     """Return what was found of two arrays, or why it was not."""
     if convention is None:
-        try:
-            return composed(library, design), composed(library, base)
-        except InfeasibleError as fault:
-            return str(fault)
+        if lacking := [name for name in (design, base) if not _has_table(library, name)]:
+            return f"no synthesis table of {' or '.join(lacking)} in {library}"
+        return composed(library, design), composed(library, base)
     results = {r.design: r for r in study.results(library, convention, STIMULUS, "arrays")}
     if lacking := [name for name in (design, base) if name not in results]:
         return f"not synthesised in {library}: {', '.join(lacking)}"
     return results[design], results[base]
+
+
+def _has_table(library: str, design: str) -> bool:
+    try:
+        composed(library, design)
+    except InfeasibleError:
+        return False
+    return True
 
 
 def words(found: study.Result | Composed) -> str:
