@@ -33,6 +33,7 @@ MORE = (  # of which not every node has one
     ("freepdk45", systolic.OPT1),
     ("freepdk45", adder_tree.STUDY),
     ("freepdk45", cube.STUDY),
+    ("freepdk45", cube.OPT1),
 )
 TABLES += [pytest.param(name, study, id=f"{name}-{study.engine}") for name, study in MORE]
 MAX_AREA_ERROR_PERCENT = 15.0

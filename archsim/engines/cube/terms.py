@@ -102,7 +102,11 @@ ENERGY_TERMS: Mapping[str, Terms] = {
     # an operand that comes by switches a multiplier, whatever the other one
     "a_hop": {"a_bits": lambda s: s.a_bits * one(s), "a_bits*b_bits": multiplier},
     "b_hop": {"b_bits": lambda s: s.b_bits * one(s), "a_bits*b_bits": multiplier},
-    "sum_hop": {"chain_bits": lambda s: s.chain_bits * one(s)},
+    "sum_hop": {
+        "1": one,
+        "chain_bits": lambda s: s.chain_bits * one(s),
+        "a_bits*b_bits": multiplier,
+    },
     "sum_add": {"acc_bits": lambda s: s.acc_bits * one(s)},
     "a_beat": {"line_bits": lambda s: beat_bits(s.rows, s, s.a_bits)},
     "b_beat": {"line_bits": lambda s: beat_bits(s.cols, s, s.b_bits)},
