@@ -16,6 +16,7 @@ from archsim.engines import Engine, Rtl
 
 REPLACED = (
     "archsim.engines.adder_tree",
+    "archsim.engines.bitslice",
     "archsim.engines.cube",
     "archsim.engines.gemm",
     "archsim.engines.matrix2d",
