@@ -17,7 +17,10 @@ import numpy as np
 
 from archsim import tech
 from archsim.engines import NO_STALLS, GemmJobs, discover
+from archsim.engines.bitslice.lockstep_digits import told
+from archsim.engines.bitslice.parts import with_shares
 from archsim.errors import InfeasibleError
+from archsim.formats.digits import tally
 from archsim.reproduce.tpe_study.operands import SEED, SIGMA
 
 PREFIX = {"multiplier": "inferred", "adder": "prefix"}
@@ -41,6 +44,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 MEMORIES = ("accumulators", "operand_banks", "digit_buffers")  # components of SRAM
 K = 1024
+OPERAND_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ def composed(library: str, design: str) -> Composed:
         for name, shape in (("a", (m, K)), ("b", (K, n)))
     }
     job = GemmJobs(*(np.array([x]) for x in (m, n, K, False)), refs=({"a": "a", "b": "b"},))
+    if engine.reads_values(spec):
+        counted = {port: tally(values, OPERAND_BITS) for port, values in data.items()}
+        job = with_shares(job, told(spec, counted))
     timing = engine.time(spec, job, NO_STALLS, data)
     price = engine.energy_pj(spec, node)
     counts = engine.actions(spec, job, timing)
