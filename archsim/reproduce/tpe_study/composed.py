@@ -31,7 +31,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "cube/mac": {"rows": 8, "cols": 8, "depth": 16},
         "cube/opt1": {"rows": 8, "cols": 8, "depth": 16, **PREFIX},
         "adder_tree/mac": {"depth": 32, "cols": 32},
-        "adder_tree/opt1": {"depth": 32, "cols": 32, **PREFIX},
+        "adder_tree/opt1": {"depth": 32, "cols": 32},
         "matrix2d/mac": {"rows": 32, "cols": 32},
         "matrix2d/opt1": {"rows": 32, "cols": 32},
         "matrix2d/opt2": {"rows": 32, "cols": 32},
