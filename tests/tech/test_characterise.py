@@ -32,6 +32,7 @@ TABLES = [
 MORE = (  # of which not every node has one
     ("freepdk45", systolic.OPT1),
     ("freepdk45", adder_tree.STUDY),
+    ("freepdk45", adder_tree.OPT1),
     ("freepdk45", cube.STUDY),
     ("freepdk45", cube.OPT1),
 )
