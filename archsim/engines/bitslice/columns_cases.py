@@ -17,12 +17,12 @@ from archsim.engines.gemm.cases import FOLDED, Shape
 from archsim.engines.gemm.integers import random_integers
 
 SPECS = (
-    BitsliceSpec(pe="opt4c", rows=3, cols=4, depth=32),
+    BitsliceSpec(pe="opt4c", rows=2, cols=4, depth=16),
     BitsliceSpec(
-        pe="opt3", rows=2, cols=4, depth=16, encoded="b", encoding="mbe", sync="pass", a_bits=5
+        pe="opt3", rows=1, cols=4, depth=16, encoded="b", encoding="mbe", sync="pass", a_bits=5
     ),
-    BitsliceSpec(pe="opt4e", rows=2, cols=2, depth=64, encoding="mbe", slack=2, acc_bits=20),
-    BitsliceSpec(pe="opt4e", rows=3, cols=2, depth=32, encoded="b", sync="pass", b_bits=4),
+    BitsliceSpec(pe="opt4e", rows=1, cols=2, depth=64, encoding="mbe", slack=2, acc_bits=20),
+    BitsliceSpec(pe="opt4e", rows=2, cols=2, depth=32, encoded="b", sync="pass", b_bits=4),
     BitsliceSpec(pe="opt4c", rows=1, cols=8, depth=64, group=2, slack=2, a_bits=3, acc_bits=16),
     BitsliceSpec(pe="opt3", rows=4, cols=1, depth=8, group=8, a_bits=12, b_bits=4, adder="ripple"),
 )
