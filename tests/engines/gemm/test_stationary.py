@@ -70,7 +70,9 @@ def test_recurrence_is_the_cycle_loop(job: Job, landing: int, env: dict) -> None
     assert stationary_loop.run(*run) == stationary_recurrence.run(*run)
 
 
-@pytest.mark.parametrize(("skewed", "stages", "landing"), [(True, 1, 7), (False, 1, 2), (0, 3, 4)])
+@pytest.mark.parametrize(
+    ("skewed", "stages", "landing"), [(True, 1, 7), (False, 1, 2), (False, 3, 4)]
+)
 def test_steps_from_feeding_to_landing(skewed: bool, stages: int, landing: int) -> None:
     folds, timing = times((4, 3, 8, 5, 3, 4, 0), skewed, stages)
     assert landing == folds.landing
