@@ -44,11 +44,21 @@ def _synthesised(study: Study, spec: Any, liberty: Liberty) -> SynthResult:
 
 def _counted(study: Study, result: SynthResult) -> Counter[str]:
     """Return the cells of a design by type, without the modules that are left out."""
-    counted = Counter(result.cells)
+    counted, netlist = Counter(result.cells), result.netlist or {}
+    instances = _instances(netlist, study.top)
     for module in study.left_out:
-        cells = (result.netlist or {})[module]["cells"].values()
-        counted.subtract(cell["type"] for cell in cells)
+        for cell in netlist[module]["cells"].values():
+            counted[cell["type"]] -= instances[module]
     return counted
+
+
+def _instances(netlist: Mapping[str, Any], module: str) -> Counter[str]:
+    """Return how often each module stands in one."""
+    found = Counter({module: 1})
+    for cell in netlist[module]["cells"].values():
+        if cell["type"] in netlist:
+            found += _instances(netlist, cell["type"])
+    return found
 
 
 def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
