@@ -191,14 +191,16 @@ def test_every_printed_assumption_is_explained() -> None:
     others |= set(discover()["cube"].assumptions(CubeSpec()))
     for pe in ("mac", "opt2"):
         others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
-    for spec in LOCKSTEP_ARRAYS:
+    for spec in BITSLICE_ARRAYS:
         others |= set(discover()["bitslice"].assumptions(spec))
     assert quoted == printed | others | {STREAM, PIPELINE}
 
 
-LOCKSTEP_ARRAYS = [
+BITSLICE_ARRAYS = [
     BitsliceSpec(pe="laconic", encoding="naf"),
     BitsliceSpec(pe="bitlet", encoding="twos_complement"),
+    BitsliceSpec(sync="chunk"),
+    BitsliceSpec(sync="pass"),
 ]
 OTHER_ARRAYS = [  # what no shipped design has
     SystolicSpec.model_validate({"kind": "systolic", **fields})

@@ -98,10 +98,8 @@ RESULT_LANE_TERMS: Terms = {
     "pairs_bits": pairs_bits,
     "rows*pair_bits": lambda s: s.rows * s.pair_bits,
     "result_bits*passes": lambda s: result_bits(s) * s.passes,
-    **where(
-        "adder", "prefix", {"result_bits*log2": lambda s: result_bits(s) * np.log2(s.acc_bits)}
-    ),
     "result_bits": result_bits,
+    "result_bits*log2": lambda s: result_bits(s) * np.log2(s.acc_bits),
 }
 CONTROL_TERMS: Terms = {"1": one, "log2 depth": log2_depth}
 
@@ -148,9 +146,7 @@ COLUMNS = CostTerms(
             "1": one,
             "log2 cols": lambda s: np.log2(s.cols) * one(s),
             "log2 result_bits": lambda s: np.log2(result_bits(s)),
-            **where("adder", "prefix", {"log2 acc_bits": lambda s: np.log2(s.acc_bits)}),
-            **where("adder", "ripple", {"acc_bits": lambda s: s.acc_bits * one(s)}),
-            **where("adder", "inferred", {"log2 acc_bits": lambda s: np.log2(s.acc_bits)}),
+            "log2 acc_bits": lambda s: np.log2(s.acc_bits) * one(s),
         },
         "control": {
             "1": one,
