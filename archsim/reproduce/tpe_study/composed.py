@@ -21,6 +21,7 @@ from archsim.engines.bitslice.lockstep_digits import told
 from archsim.engines.bitslice.parts import with_shares
 from archsim.errors import InfeasibleError
 from archsim.formats.digits import tally
+from archsim.reproduce.tpe_study.efficiency import Gain, baseline
 from archsim.reproduce.tpe_study.operands import SEED, SIGMA
 
 PREFIX = {"multiplier": "inferred", "adder": "prefix"}
@@ -128,3 +129,21 @@ def missing(library: str) -> tuple[str, ...]:
         except InfeasibleError:
             found.append(design)
     return tuple(found)
+
+
+def gains(library: str) -> Mapping[str, Gain]:
+    """Return the efficiencies of arrays over their baselines', of those that have tables."""
+    lacks = missing(library)
+    found = {}
+    for design in FIELDS:
+        over = baseline(design)
+        if over is None or {design, over} & set(lacks):
+            continue
+        ours, other = composed(library, design), composed(library, over)
+        found[design] = Gain(
+            design,
+            over,
+            ours.tops_per_mm2 / other.tops_per_mm2,
+            ours.tops_per_w / other.tops_per_w,
+        )
+    return found

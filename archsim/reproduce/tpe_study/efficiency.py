@@ -106,7 +106,13 @@ def _one_of(what: str, value: str, known: Iterable[str]) -> None:
 def _lines(library: str, level: str) -> tuple[dict[str, Any], ...]:
     _one_of("library", library, LIBRARIES)
     _one_of("level", level, LEVELS)
-    return tuple(data.lines(data.path(library, level)))
+    file = data.path(library, level)
+    if not file.exists():
+        raise InputError(
+            f"{level} in {library}", "must have been measured",
+            fix=f"python -m archsim.reproduce.tpe_study --part {level} --tech {library}",
+        )  # fmt: skip
+    return tuple(data.lines(file))
 
 
 def provenance(library: str, level: str = "pes") -> Mapping[str, Any]:
