@@ -1,4 +1,4 @@
-"""Values of engines that multiply matrices of integers, bit for bit: exact products, sums that wrap.
+"""Values of engines that multiply matrices of integers, bit for bit: exact products, wrapped sums.
 
 The same for every PE: a sum kept in parts is one number modulo ``2^acc_bits``.
 """
