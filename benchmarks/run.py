@@ -16,7 +16,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "calibrate", "mapping_search", "batch_points", "event_kernel", "scalesim", "zigzag",
+    "calibrate", "mapping_search", "digits", "batch_points", "event_kernel", "scalesim", "zigzag",
     "worker_memory", "sweep_scaling",
 )  # fmt: skip
 PEERS = ("scalesim", "zigzag")
