@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from archsim.reproduce import Row, Section, paper
-from archsim.reproduce.tpe import arrays, cycles, networks, num_pp, table_vii, throughput
+from archsim.reproduce.tpe import arrays, cycles, networks, num_pp, speed_ups, table_vii, throughput
 from archsim.reproduce.tpe.numbers import LANES, PUBLISHED, implied_num_pp
+
+ROOT = Path(__file__).parents[2]
 
 
 def rows_of(sections: list[Section]) -> dict[str, Row]:
@@ -124,3 +129,24 @@ def test_composed_arrays_name_their_evidence() -> None:
     row = Row("", 1.0, "", 9.0).because(arrays.words(found))
     for part in ("systolic/mac: 3", " MHz", "mm2 of logic (pe ", "pJ a MAC"):
         assert part in row.cause, part
+
+
+def test_networks_at_equal_area_are_explained_factor_by_factor(sections: list[Section]) -> None:
+    """The product of the factors is what was simulated, within 1 %."""
+    (section,) = (s for s in sections if "equal area" in s.title)
+    factors = [note for note in section.notes if "simulated" in note and " = " in note]
+    assert len(factors) == len(speed_ups.MODELS) + len(speed_ups.TRAINED)
+    for note in factors:
+        product, simulated = re.findall(r" = ([\d.]+); simulated ([\d.]+),", note)[0]
+        assert float(product) == pytest.approx(float(simulated), rel=0.01)
+    names = {row.quantity for row in section.rows}
+    for network in speed_ups.MODELS:
+        assert {f"{network}: speed-up", f"{network}: utilisation of OPT4E"} <= names
+
+
+def test_counts_are_those_of_the_workloads() -> None:
+    folder = ROOT / "workloads" / "traces"
+    for donor in (speed_ups.CNN, speed_ups.TRANSFORMER):
+        for suffix in ("jsonl", "npz"):
+            ours = (speed_ups.COUNTS / f"{donor}.{suffix}").read_bytes()
+            assert ours == (folder / f"{donor}.{suffix}").read_bytes()

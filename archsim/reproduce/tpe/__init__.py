@@ -10,6 +10,7 @@ from archsim.reproduce.tpe import (
     cycles,
     networks,
     num_pp,
+    speed_ups,
     synthesis,
     table_vii,
     throughput,
@@ -27,6 +28,7 @@ def sections() -> tuple[Section, ...]:
         *synthesis.sections(),
         cycles.section(),
         throughput.section(),
+        speed_ups.section(),
         networks.implied(),
     )
 
