@@ -32,14 +32,15 @@ class Recipe:
 
 
 _CLEAN = ("strash", "ifraig", "scorr", "strash")
-_SIZE = ("topo", "upsize {D}", "dnsize {D}")  # no `buffer`: it strings buffers into chains
-RECIPES = (
+_SIZE = ("topo", "upsize {D}", "dnsize {D}")
+RECIPES = (  # without `buffer`, which strings buffers into chains where many read a net
     Recipe("dch-nf", "kogge-stone", (*_CLEAN, "&get -n", "&dch -f", "&nf {D}", "&put", *_SIZE)),
     Recipe("dch-map", "kogge-stone", (*_CLEAN, "dch", "map {D}", *_SIZE)),
     Recipe("nf", "sklansky", (*_CLEAN, "&get -n", "&nf {D}", "&put", *_SIZE)),
 )
 _BALANCED = ("&get -n", "&dch -f", "&if -g -K 6", "&dch -f")  # shorter paths for more gates
 _CHOICES = ("&get -n", "&synch2")
+_BUFFERED = ("buffer -N 8", *_SIZE)  # shorter still, where few cells come in sizes
 SEARCHED = (  # what a study tries beside `RECIPES`: faster, between, smaller
     *RECIPES,
     Recipe("balanced-nf", "kogge-stone", (*_CLEAN, *_BALANCED, "&nf {D}", "&put", *_SIZE)),
@@ -47,4 +48,5 @@ SEARCHED = (  # what a study tries beside `RECIPES`: faster, between, smaller
     Recipe("synch-nf", "kogge-stone", (*_CLEAN, *_CHOICES, "&nf {D}", "&put", *_SIZE)),
     Recipe("synch-nf", "", (*_CLEAN, *_CHOICES, "&nf {D}", "&put", *_SIZE)),
     Recipe("amap", "", (*_CLEAN, "dch", "amap -m", *_SIZE)),
+    Recipe("buffered", "kogge-stone", (*_CLEAN, *_BALANCED, "&nf {D}", "&put", *_BUFFERED)),
 )
