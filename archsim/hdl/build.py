@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import inspect
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from archsim.hdl.emit import to_verilog
 from archsim.hdl.stream_top import AxiClocked, StreamTop, axes, command_layout, register_map
 from archsim.hdl.system_axi import REGISTERS, SystemAxi
 from archsim.hdl.system_geometry import engine_of, geometry_of
+from archsim.hdl.vectors import vectors
 
 if TYPE_CHECKING:
     from archsim.engines import Engine
@@ -41,7 +43,7 @@ _WAIVERS = {  # beside those that `to_verilog` writes
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Engines that share their ports, and so a bench: ``work`` makes its jobs."""
+    """Engines that share their ports, and so a bench: ``work`` has its jobs."""
 
     ports: tuple[str, ...]
     work: str
@@ -52,7 +54,7 @@ class _Family:
 
 _FAMILIES = (
     _Family(
-        ("a", "b", "c", "result"), "gemm", "test_engine", "README.md.jinja", TOPS
+        ("a", "b", "c", "result"), "jobs", "test_engine", "README.md.jinja", TOPS
     ),
     _Family(
         ("x", "parameters", "y"), "vector", "test_vector",
@@ -136,7 +138,8 @@ def build(
     manifest = {
         **_origin(design, engines, name, others),
         "files": {path: _digest(text) for path, text in files.items()},
-        **_interface(component, with_bus=top == "stream"),
+        **_interface(component, rtl.ports(spec), with_bus=top == "stream"),
+        "layout": (inspect.getdoc(rtl.ports) or "").removeprefix("Return the streams.").strip(),
         "ports": {Path(path).stem: _ports(text, Path(path).stem) for path, text in files.items()},
         "benches": _benches(list(files), family, top),
         **system,
@@ -145,6 +148,9 @@ def build(
     files["manifest.json"] = json.dumps(manifest, indent=1) + "\n"
     files[f"{manifest['module']}.core"] = _core(manifest)
     files["README.md"] = _readme(manifest, module, family)
+    if family.work == "jobs":
+        jobs = vectors(engines[spec.kind], rtl, spec)
+        files["jobs.json"] = "[\n" + ",\n".join(map(json.dumps, jobs)) + "\n]\n"
     if top == "axi":
         files["layers.json"] = json.dumps(layers) + "\n"
     more = ("memory",) if top == "axi" else ()
@@ -252,12 +258,15 @@ def _modelled(
         yield "fallback", design.fallback.reason
 
 
-def _interface(component: wiring.Component, *, with_bus: bool) -> dict[str, Any]:
+def _interface(
+    component: wiring.Component, ports: Mapping[str, Any], *, with_bus: bool
+) -> dict[str, Any]:
     streams = {
         port: {
             "direction": "in" if axis.into else "out",
             "lanes": axis.lanes,
             "bits": axis.bits,
+            "signed": ports[port].signed,
             **({"axis": axis.name, "tdata_bits": axis.tdata_bits} if with_bus else {}),
         }
         for port, axis in axes(component).items()

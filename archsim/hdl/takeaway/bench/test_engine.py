@@ -8,12 +8,12 @@ from typing import Any
 import cocotb
 from bus import Stream, stalls, start
 from cocotb.triggers import FallingEdge
-from gemm import PORTS, SEED, check, jobs
+from jobs import PORTS, SEED, check, jobs
 
 
-async def run(dut: Any, gaps: bool, count: int) -> None:
+async def run(dut: Any, gaps: bool) -> None:
     rng = random.Random(SEED)
-    todo = jobs(rng, count)
+    todo = jobs()
     streams = {
         name: Stream(
             dut.clk, *(getattr(dut, f"{name}__{x}") for x in ("payload", "valid", "ready"))
@@ -39,9 +39,9 @@ async def run(dut: Any, gaps: bool, count: int) -> None:
 
 @cocotb.test()
 async def products_at_full_rate(dut: Any) -> None:
-    await run(dut, gaps=False, count=12)
+    await run(dut, gaps=False)
 
 
 @cocotb.test()
 async def products_with_every_stream_stalling(dut: Any) -> None:
-    await run(dut, gaps=True, count=12)
+    await run(dut, gaps=True)
