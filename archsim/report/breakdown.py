@@ -12,6 +12,7 @@ from archsim.report.quantities import applies
 
 OTHER = "other"
 SMALLEST_SHARE = 0.002  # components below it in every bar are drawn as one, "other"
+MOST = 12  # components that are drawn, those with the largest share in some bar
 
 
 def components(rows: Sequence[Mapping[str, Any]], prefix: str) -> pd.DataFrame:
@@ -38,8 +39,9 @@ def components(rows: Sequence[Mapping[str, Any]], prefix: str) -> pd.DataFrame:
     if frame.empty:
         return frame
     share = (frame / frame.sum()).max(axis=1)
-    small = frame[share < SMALLEST_SHARE].sum()
-    frame = frame[share >= SMALLEST_SHARE]
+    least = max(SMALLEST_SHARE, float(share.nlargest(MOST).min()))
+    small = frame[share < least].sum()
+    frame = frame[share >= least]
     owner = pd.Series([str(name).split(".")[0] for name in frame.index], index=frame.index)
     size = pd.DataFrame(
         {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsim.report import palette
 from archsim.report.breakdown import OTHER, components
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 COLUMN_INCHES = 3.5  # a column of a two-column paper
 FORMATS = ("pdf", "svg")
+LEGEND_ROW_INCHES = 0.16  # of a legend below or above a figure
+LEGEND_ROWS = 4  # of a legend that a breakdown has room for
+SHORT_NAME = 16  # letters of a component, with which three fit beside each other
 LONG_SPAN = 1500.0
 
 STYLE: dict[Any, Any] = {
@@ -111,9 +115,11 @@ def pareto(report: Report) -> Figure:
     across, up = first_view(scales(study, decision), study, decision)
     x, y = (decision.designs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
     front = decision.designs["front"].to_numpy(bool)
-    figure, axes = _figure(COLUMN_INCHES, 2.6)
+    rows = range(len(decision.designs)) if study.groups else ()
+    group_of = [study.group(decision.row(row)) for row in rows]
+    figure, axes = _figure(COLUMN_INCHES, 2.6 + LEGEND_ROW_INCHES * len(set(group_of)) / 2)
     if study.groups:
-        _groups(axes, report, x, y)
+        _groups(axes, group_of, front, x, y)
     else:
         axes.scatter(
             *(x[~front], y[~front]), s=4, color=palette.DOMINATED, lw=0, alpha=0.5, rasterized=True
@@ -136,17 +142,19 @@ def pareto(report: Report) -> Figure:
         _log(axes, "x", x.max() / x.min())
     if up.log:
         _log(axes, "y", y.max() / y.min())
-    axes.legend()
+    if study.groups:
+        figure.legend(loc="outside lower center", ncols=2)
+    else:
+        axes.legend()
     return figure
 
 
-def _groups(axes: Axes, report: Report, x: Floats, y: Floats) -> None:
+def _groups(
+    axes: Axes, group_of: list[tuple[str, ...]], front: NDArray[np.bool_], x: Floats, y: Floats
+) -> None:
     """Draw the designs of each group in its colour and marker, those on the front ringed."""
-    study, decision = report.study, report.decision
-    of = [study.group(decision.row(row)) for row in range(len(decision.designs))]
-    front = decision.designs["front"].to_numpy(bool)
-    for group, (colour, shape) in palette.of_groups(sorted(set(of))).items():
-        mine = np.array([other == group for other in of])
+    for group, (colour, shape) in palette.of_groups(sorted(set(group_of))).items():
+        mine = np.array([other == group for other in group_of])
         style: Any = {"marker": palette.MARKERS[shape][1], "color": colour}
         axes.scatter(
             *(x[mine & ~front], y[mine & ~front]), s=9, lw=0, alpha=0.6, rasterized=True, **style
@@ -170,7 +178,11 @@ def breakdown(report: Report) -> Figure:
     names, rows = bar_designs(report.study, report.decision)
     frames = [components(rows, prefix) for prefix in (COMPONENT_AREA, COMPONENT_ENERGY)]
     colours = {**palette.of_components(*(frame.index for frame in frames)), OTHER: palette.GREY}
-    figure, axes = _figure(2 * COLUMN_INCHES, 1.0 + 0.2 * len(names), columns=2)
+    longest = max((len(str(part)) for frame in frames for part in frame.index), default=0)
+    across = 3 if longest <= SHORT_NAME else 2
+    legend_rows = max(-(-len(frame) // across) for frame in frames)
+    height = 1.0 + 0.2 * len(names) + LEGEND_ROW_INCHES * max(legend_rows - LEGEND_ROWS, 0)
+    figure, axes = _figure(2 * COLUMN_INCHES, height, columns=2)
     titles = (("Area", AREA_UM2), ("Energy", ENERGY_PJ))
     for ax, frame, (title, units) in zip(axes, frames, titles, strict=True):
         unit = Quantity("", title, units=units).unit_for(frame.sum())
@@ -186,7 +198,7 @@ def breakdown(report: Report) -> Figure:
         ax.grid(axis="y", visible=False)
         ax.set_xlabel(f"{title} ({unit.symbol})")
         if len(frame):
-            ax.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1)
+            ax.legend(ncols=across, loc="lower left", bbox_to_anchor=(0, 1), handlelength=1)
     return figure
 
 
