@@ -23,8 +23,8 @@ MOST_CASES, FEW_CASES = 42, 7
 MODEL = {
     "bubbles for the rows forgotten": (
         "engines.gemm.folds",
-        "np.maximum(rows, cols) if skewed else rows",
-        "np.maximum(rows, cols) if skewed else 1",
+        "least = np.maximum(rows, cols if skewed",
+        "least = np.maximum(1, cols if skewed",
         "cycles",
     ),
     "last fold's rows taken for full ones": (
@@ -35,7 +35,7 @@ MODEL = {
     ),
     "bubbles counted busy": (
         "engines.matrix2d.timing",
-        "folds.count * jobs.k, ports",
+        "folds.count * folds.beats, ports",
         "folds.count * folds.period, ports",
         "counter busy",
     ),
@@ -53,8 +53,8 @@ MODEL = {
     ),
     "capture without a place for its rows": (
         "engines.gemm.recurrence",
-        "self._step(True, self.left)",
-        "self._step(True, 0)",
+        "self._step(begin, self.left)",
+        "self._step(begin, 0 * self.left)",
         "cycles",
     ),
     "slow output reckoned as of a skewed array": (
@@ -140,8 +140,8 @@ RTL = {
     ),
     "a of the row below": (
         "engines.matrix2d.rtl",
-        "pe.a.eq(self.a.p[i])",
-        "pe.a.eq(self.a.p[i - 1])",
+        "pe.a.eq(a[i])",
+        "pe.a.eq(a[i - 1])",
         "result",
     ),
     "beat of b dropped while a is missing": (
@@ -154,8 +154,8 @@ RTL = {
 MAC = {
     "sign of a product lost": (
         "hdl.mac",
-        "adder.x.eq(product)",
-        "adder.x.eq(product.as_unsigned())",
+        "adder.x.eq(y), adder.y.eq(x)]\n    return adder.sum.as_signed()",
+        "adder.x.eq(y.as_unsigned()), adder.y.eq(x)]\n    return adder.sum.as_signed()",
         "result",
     ),
     "carry not made": ("hdl.adders", "self.x & self.y", "self.x & 0", "result"),
@@ -195,8 +195,8 @@ OPT2 = {
     ),
     "stage before the queue forgotten": (
         "engines.gemm.timing",
-        "folds.last_rows + folds.staged",
-        "folds.last_rows",
+        "folds.tail + folds.staged",
+        "folds.tail",
         "cycles",
     ),
     "every pass waits for the output": (

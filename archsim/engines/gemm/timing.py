@@ -27,7 +27,7 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
     if ports:
         cycles, stalls = _stalled(folds, jobs, ports)
     else:
-        last = folds.beats + folds.tail + folds.last_rows + folds.staged
+        last = folds.beats + folds.last_rows + folds.tail + folds.staged
         cycles = (folds.count - 1) * folds.period + last + 1
         stalls = dict.fromkeys(PORTS, np.zeros_like(cycles))
     split = {"busy": busy, "fill": np.ones_like(cycles)}
