@@ -127,7 +127,7 @@ def test_our_names_of_the_papers_arrays() -> None:
 def test_composed_arrays_name_their_evidence() -> None:
     found = arrays.composed("freepdk45", "systolic/mac")
     row = Row("", 1.0, "", 9.0).because(arrays.words(found))
-    for part in ("systolic/mac: 3", " MHz", "mm2 of logic (pe ", "pJ a MAC"):
+    for part in ("systolic/mac: 3", " MHz", "mm2 without memories (of all, pe ", "pJ a MAC"):
         assert part in row.cause, part
 
 

@@ -102,5 +102,6 @@ def words(found: study.Result | Composed) -> str:
     parts = ", ".join(f"{name} {100 * um2 / whole:.0f} %" for name, um2 in areas)
     return (
         f"{found.design}: {found.clock_mhz:,.0f} MHz, {found.macs_per_cycle:,.0f} MACs a cycle, "
-        f"{found.logic_um2 * 1e-6:.3f} mm2 of logic ({parts}), {found.pj_per_mac:.3g} pJ a MAC"
+        f"{found.logic_um2 * 1e-6:.3f} mm2 without memories (of all, {parts}), "
+        f"{found.pj_per_mac:.3g} pJ a MAC"
     )
