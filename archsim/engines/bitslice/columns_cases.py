@@ -30,10 +30,10 @@ SHAPES: Mapping[str, Shape] = {
     **FOLDED,
     "one_chunk": lambda rng, s: (upto(rng, 2 * s.cols), upto(rng, 2 * s.rows), upto(rng, s.depth)),
     "chunks": lambda rng, s: (
-        upto(rng, s.cols), upto(rng, s.rows), s.depth * upto(rng, 3) + upto(rng, s.depth),
+        upto(rng, s.cols), upto(rng, s.rows), s.depth * upto(rng, 2) + upto(rng, s.depth // 2),
     ),
     "many_folds": lambda rng, s: (
-        upto(rng, 6 * s.cols), upto(rng, 6 * s.rows), upto(rng, 2 * s.group * s.lanes),
+        upto(rng, 3 * s.cols), upto(rng, 3 * s.rows), upto(rng, 2 * s.group * s.lanes),
     ),
     "small_rings": lambda rng, s: (
         upto(rng, 2 * s.cols), upto(rng, 3 * s.rows),
