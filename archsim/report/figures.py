@@ -25,7 +25,6 @@ COLUMN_INCHES = 3.5  # a column of a two-column paper
 FORMATS = ("pdf", "svg")
 LEGEND_ROW_INCHES = 0.16  # of a legend below or above a figure
 LEGEND_ROWS = 4  # of a legend that a breakdown has room for
-SHORT_NAME = 16  # letters of a component, with which three fit beside each other
 LONG_SPAN = 1500.0
 
 STYLE: dict[Any, Any] = {
@@ -178,8 +177,7 @@ def breakdown(report: Report) -> Figure:
     names, rows = bar_designs(report.study, report.decision)
     frames = [components(rows, prefix) for prefix in (COMPONENT_AREA, COMPONENT_ENERGY)]
     colours = {**palette.of_components(*(frame.index for frame in frames)), OTHER: palette.GREY}
-    longest = max((len(str(part)) for frame in frames for part in frame.index), default=0)
-    across = 3 if longest <= SHORT_NAME else 2
+    across = 2 if report.study.groups else 3  # names of groups beside the bars take their room
     legend_rows = max(-(-len(frame) // across) for frame in frames)
     height = 1.0 + 0.2 * len(names) + LEGEND_ROW_INCHES * max(legend_rows - LEGEND_ROWS, 0)
     figure, axes = _figure(2 * COLUMN_INCHES, height, columns=2)
