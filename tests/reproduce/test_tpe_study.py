@@ -14,7 +14,7 @@ from archsim.errors import InputError
 from archsim.formats.digits import nonzero_digits
 from archsim.hdl.synth_recipes import SEARCHED
 from archsim.reproduce import tpe_study as study
-from archsim.reproduce.tpe_study import composed, data, drive, operands
+from archsim.reproduce.tpe_study import composed, data, drive, efficiency, operands
 from archsim.reproduce.tpe_study.arrays import arrays
 from archsim.reproduce.tpe_study.conventions import best, chosen, fastest, smallest_at
 from archsim.reproduce.tpe_study.elements import DESCRIPTIONS, elements
@@ -338,6 +338,36 @@ def test_small_arrays_are_of_every_engine_and_pe() -> None:
         assert design == f"{spec.kind}/{spec.pe}"
 
 
+MEASURED = [library for library in study.LIBRARIES if data.path(library, "arrays").exists()]
+
+
+@pytest.mark.parametrize("library", MEASURED)
+def test_small_arrays_stand_under_both_conventions(library: str) -> None:
+    for convention in study.CONVENTIONS:
+        found = {r.design: r for r in study.results(library, convention, level="arrays")}
+        assert {design.split("/")[0] for design in found} >= {"systolic", "cube", "adder_tree"}
+        gains = study.gains(library, convention, level="arrays")
+        assert gains["cube/opt1"].over == "cube/mac"
+        for name, gain in gains.items():
+            area = found[name].tops_per_mm2 / found[gain.over].tops_per_mm2
+            assert gain.area_efficiency == area
+        for result in found.values():
+            assert set(result.breakdown_um2) == {"pe", "edges and control"}
+    f_mhz = study.frequency_rule_mhz(library, "arrays")
+    assert found["systolic/mac"].clock_mhz >= f_mhz
+    assert "complete engines" in study.provenance(library, "arrays")["method"]
+
+
+def test_what_is_not_measured_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(data, "path", lambda node, part: tmp_path / "nothing.jsonl")
+    with pytest.raises(InputError) as refused:
+        efficiency._lines.__wrapped__("asap7", "arrays")  # past the cache
+    assert str(refused.value) == (
+        "arrays in asap7: must have been measured; "
+        "python -m archsim.reproduce.tpe_study --part arrays --tech asap7"
+    )
+
+
 @LIBRARIES
 def test_arrays_are_composed_where_there_are_tables(library: str) -> None:
     lacks = composed.missing(library)
@@ -353,3 +383,6 @@ def test_arrays_are_composed_where_there_are_tables(library: str) -> None:
         macs = ours.macs_per_cycle / over.macs_per_cycle
         area = ours.logic_um2 / over.logic_um2
         assert gain.area_efficiency == pytest.approx(clock * macs / area)
+    for promise in study.array_promises(library):
+        design = promise.name.split()[3]
+        assert promise.holds is (composed.gains(library)[design].area_efficiency > 1)

@@ -19,4 +19,5 @@ from archsim.reproduce.tpe_study.efficiency import results as results
 from archsim.reproduce.tpe_study.efficiency import runs_of as runs_of
 from archsim.reproduce.tpe_study.efficiency import shortest as shortest
 from archsim.reproduce.tpe_study.verdicts import Promise as Promise
+from archsim.reproduce.tpe_study.verdicts import array_promises as array_promises
 from archsim.reproduce.tpe_study.verdicts import promises as promises
