@@ -358,6 +358,14 @@ def test_small_arrays_stand_under_both_conventions(library: str) -> None:
     assert "complete engines" in study.provenance(library, "arrays")["method"]
 
 
+def test_composed_parts_are_near_a_flat_array() -> None:
+    (check,) = (x["check"] for x in data.lines(data.path("freepdk45", "flat")) if "check" in x)
+    assert check["design"] == "systolic/mac 8 x 8"
+    area, delay = (check["composed"][x] / check["flat"][x] for x in ("area_um2", "delay_ps"))
+    assert area == pytest.approx(1, abs=0.05)
+    assert delay == pytest.approx(1, abs=0.15)
+
+
 def test_what_is_not_measured_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(data, "path", lambda node, part: tmp_path / "nothing.jsonl")
     with pytest.raises(InputError) as refused:
