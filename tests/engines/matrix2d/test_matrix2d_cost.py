@@ -32,7 +32,7 @@ def test_fits_hold_on_what_was_not_fitted(name: str) -> None:
 def test_a_batch_is_its_specs_one_by_one(face: Callable[..., Any]) -> None:
     together = face(SpecBatch(SPECS), FREEPDK45)
     for i, spec in enumerate(SPECS):
-        alone = face(spec, FREEPDK45)
+        alone = dict.fromkeys(together, 0.0) | face(spec, FREEPDK45)  # some have no bank
         assert alone == pytest.approx({name: values[i] for name, values in together.items()})
 
 
