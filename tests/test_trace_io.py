@@ -73,7 +73,13 @@ def test_blocks_convolutions_and_declared_kinds_round_trip(tmp_path: Path) -> No
     tensors = {n: Tensor(n, (2,), role="input" if n == "a" else "activation") for n in "abc"}
     ops = (
         Op(
-            "conv", "conv", ("a", "a"), ("b",), attrs, block="stage", repeat=3,
+            "conv",
+            "conv",
+            ("a", "a"),
+            ("b",),
+            attrs,
+            block="stage",
+            repeat=3,
             layouts={"b": (((1, 2), (1, 0)), ((2,), (0,)))},
         ),
         Op(
