@@ -42,7 +42,7 @@ class Arithmetic:
     @classmethod
     def of(cls, spec: Any) -> Arithmetic:
         """Return the arithmetic that an engine's spec asks for."""
-        numbers = getattr(spec, "numbers", "int")
+        numbers: Numbers = getattr(spec, "numbers", "int")
         return cls(spec.pe, spec.multiplier, spec.adder, numbers)
 
     @property

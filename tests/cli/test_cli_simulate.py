@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from archsim.design import shipped
 from tests.cli.conftest import Archsim
 
 SWEEP = """\
@@ -152,7 +153,10 @@ def test_refuses_faulty_mappings(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("tpu_lik", "resnet50"), "design: must be a YAML file or one of tpu_like (did you mean "),
+        (
+            ("tpu_lik", "resnet50"),
+            f"design: must be a YAML file or one of {', '.join(shipped())} (did you mean ",
+        ),
         (("tpu_like", "none.onnx"), "none.onnx"),
         (("tpu_like", "resnet50", "--fidelity", "exact"), "fidelity: must be one of analytic, "),
         (("tpu_like", "resnet50", "--objective", "area"), "--objective: must be one of time, "),
