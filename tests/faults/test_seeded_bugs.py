@@ -33,11 +33,11 @@ TIMING = {
     ),
     "bubbles for the rows forgotten": (
         "folds",
-        "np.maximum(rows, cols) if skewed else rows",
-        "cols if skewed else rows",
+        "least = np.maximum(rows, cols if skewed",
+        "least = np.maximum(1, cols if skewed",
         "cycles",
     ),
-    "slow output reckoned from a cycle early": ("paced", "top + 2)", "top + 1)", "cycles"),
+    "slow output reckoned from a cycle early": ("paced", "top + 2 +", "top + 1 +", "cycles"),
     "late operand reckoned from the first fold alone": (
         "paced",
         "np.maximum(first, last)",
@@ -62,7 +62,7 @@ TIMING = {
         'elif feeding and not offered["b"]:\n            stalls["a"] += 1',
         "counter stall.a",
     ),
-    "output queue one place short": ("cycle_loop", "queued < 2", "queued < 1", "cycles"),
+    "output queue one place short": ("cycle_loop", "else waiting < 2", "else waiting < 1", "cycles"),
     "drain register free a cycle late": (
         "cycle_loop",
         "captures[step][0] >= left + leave",
@@ -281,8 +281,8 @@ STATIONARY_VALUES = {
 STATIONARY_RTL = {
     "stale accumulators": (
         "hdl.accumulator_bank",
-        "Mux(self.landing.first, 0, held)",
-        "held",
+        "Mux(self.landing.first, 0, held[j])",
+        "held[j]",
         "result",
     ),
     "sum read while it is written": (
