@@ -39,6 +39,7 @@ def directed(spec: BitsliceSpec) -> list[Case]:
         ("late", 4, 1, depth + spec.group, False, late),
         ("one row", 1, 3, 1, False, {"result": Rate(latency=60)}),
         ("short", 5, 2, depth // 2 - 1, False, {}),
+        ("small rings", 4, 2, spec.group, False, {}),
     )
     cases = []
     for (name, tall, wide, k, accumulate, env), rng in zip(
