@@ -62,7 +62,12 @@ TIMING = {
         'elif feeding and not offered["b"]:\n            stalls["a"] += 1',
         "counter stall.a",
     ),
-    "output queue one place short": ("cycle_loop", "else waiting < 2", "else waiting < 1", "cycles"),
+    "output queue one place short": (
+        "cycle_loop",
+        "else waiting < 2",
+        "else waiting < 1",
+        "cycles",
+    ),
     "drain register free a cycle late": (
         "cycle_loop",
         "captures[step][0] >= left + leave",

@@ -104,7 +104,7 @@ def test_the_manifest_says_what_is_generated_and_what_is_modelled(tmp_path: Path
         "memories.dram": "simulated: not part of the engine",
         "link": "simulated: not part of the engine",
     }
-    assert manifest["streams"]["a"] == {"direction": "in", "lanes": 3, "bits": 5}
+    assert manifest["streams"]["a"] == {"direction": "in", "lanes": 3, "bits": 5, "signed": True}
     assert manifest["registers"] == []
     alone = build(design("3x2", "4x4"), discover(), tmp_path, engine="3x2").manifest
     assert alone["modelled_only"]["engines.4x4"] == "not asked for: build it with --engine 4x4"
@@ -119,7 +119,8 @@ def test_every_engine_with_rtl_is_written(tmp_path: Path) -> None:
     assert all((tmp_path / name).is_file() for name in made.files)
     assert "`small_vpu/`: engine `vpu`" in (tmp_path / "README.md").read_text()
     vpu = json.loads((tmp_path / "small_vpu" / "manifest.json").read_text())
-    assert vpu["streams"]["parameters"] == {"direction": "in", "lanes": 2, "bits": 70}
+    parameters = {"direction": "in", "lanes": 2, "bits": 70, "signed": False}
+    assert vpu["streams"]["parameters"] == parameters
     text = (tmp_path / "small_vpu" / "small_vpu.v").read_text()
     check_rtl(text, "small_vpu")
     assert verilator.lint(text, "small_vpu") == ""

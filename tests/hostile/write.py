@@ -20,6 +20,7 @@ VARIES = (
     (r"(must be inlinable: ).*", r"\1..."),
     (r"(must be whole: ).*", r"\1..."),
     (r"(must be one of )[^(]*?, [^(]*?(, not| \(did)", r"\1...\2"),
+    (r"(must be a YAML file or one of )[^(]*?(, not| \(did)", r"\1...\2"),
     (r"(must end in one of )[^(]*?(, not| \(did)", r"\1...\2"),
     (r"(beauty must be one of ).*", r"\1..."),
     (r"(must be from 1 to )\d+", r"\1..."),

@@ -126,7 +126,8 @@ class Accumulator(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        accumulator = Signal.like(self.sum, reset_less=True)
+        # not called as the instance that it is in: names would hide each other
+        accumulator = Signal.like(self.sum, name="running", reset_less=True)
         finished = Signal.like(self.sum, reset_less=True)
         so_far, total, chain = (Signal.like(self.sum) for _ in range(3))
         how = Arithmetic.of(self._spec)
