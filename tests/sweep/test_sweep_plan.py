@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archsim.design import design_from, load_design
+from archsim.design import design_from, load_design, shipped
 from archsim.errors import InputError
 from archsim.frontends import load
 from archsim.sweep import make_plan
@@ -280,7 +280,7 @@ def test_the_version_names_the_models_source() -> None:
         (
             ("design: tpu_like", "design: tpu_lick"),
             (
-                "design: must be a YAML file or one of tpu_like (did you mean 'tpu_like'?), "
+                f"design: must be a YAML file or one of {', '.join(shipped())} (did you mean 'tpu_like'?), "
                 "not 'tpu_lick'"
             ),
         ),
