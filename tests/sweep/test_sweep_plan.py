@@ -280,8 +280,8 @@ def test_the_version_names_the_models_source() -> None:
         (
             ("design: tpu_like", "design: tpu_lick"),
             (
-                f"design: must be a YAML file or one of {', '.join(shipped())} (did you mean 'tpu_like'?), "
-                "not 'tpu_lick'"
+                f"design: must be a YAML file or one of {', '.join(shipped())} "
+                "(did you mean 'tpu_like'?), not 'tpu_lick'"
             ),
         ),
         (
