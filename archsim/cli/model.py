@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archsim.cli import arguments, show
-from archsim.cli.arguments import DesignName, Json, Output, Set
+from archsim.cli.arguments import DesignName, Json, Output, Set, writing
 
 if TYPE_CHECKING:
     from archsim.design import Design
@@ -79,7 +79,8 @@ def trace(
             typer.echo(line)
         return
     if output is not None:
-        _try_to_write(output, lambda: write_trace(loaded, output, operands))
+        with writing(output):
+            write_trace(loaded, output, operands)
     summary = _summary(loaded) | ({"operands": _statistics(loaded, operands)} if operands else {})
     if json:
         show.as_json(summary)
@@ -222,7 +223,8 @@ def simulate(
         batches=batches,
     )
     if output is not None:
-        _try_to_write(output, lambda: _save(result, output))
+        with writing(output):
+            _save(result, output)
     if json:
         show.as_json(result.to_dict())
     else:
@@ -240,12 +242,3 @@ def _save(result: Result, folder: Path) -> None:
     if result.spans:
         timeline = json.dumps(perfetto(result)) + "\n"
         (folder / "timeline.json").write_text(timeline, "utf-8")
-
-
-def _try_to_write(path: Path, write: Any) -> None:
-    from archsim.errors import ArchsimError  # noqa: PLC0415
-
-    try:
-        write()
-    except OSError as fault:
-        raise ArchsimError(f"{path}: cannot be written: {fault.strerror}") from None

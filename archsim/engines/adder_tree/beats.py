@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
 from archsim.engines.adder_tree.spec import AdderTreeSpec
-from archsim.engines.gemm.slices import result_beats, result_matrix, rows_and_tiles
+from archsim.engines.gemm.slices import (
+    command,
+    matrices,
+    partial_sums,
+    result_matrix,
+    rows_and_tiles,
+)
 
 
 def ports(spec: AdderTreeSpec) -> Mapping[str, Port]:
@@ -31,16 +36,11 @@ def ports(spec: AdderTreeSpec) -> Mapping[str, Port]:
 
 def pack(spec: AdderTreeSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
-    accumulate, refs = bool(jobs.accumulate[row]), jobs.refs[row]
-    a, b = (np.asarray(data[refs[port]]) for port in "ab")
-    c = np.asarray(data[refs["c"]]) if accumulate else np.zeros((0, n), np.int64)
+    found = matrices(jobs, row, data)
     return {
-        "cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)},
-        **rows_and_tiles(spec.depth, spec.cols, spec.acc_rows, a, b),
-        "c": result_beats(c, spec.cols, spec.acc_rows),
+        "cmd": command(jobs, row),
+        **rows_and_tiles(spec.depth, spec.cols, spec.acc_rows, found["a"], found["b"]),
+        "c": partial_sums(found, spec.cols, spec.acc_rows),
     }
 
 

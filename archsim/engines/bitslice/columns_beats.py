@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
 from archsim.engines.bitslice.spec import BitsliceSpec
-from archsim.engines.gemm.slices import k_slices, result_beats, result_matrix
-
-TRANSPOSED = {"a": "b", "b": "a", "c": "c"}  # operands of C^T = B^T A^T
+from archsim.engines.gemm.slices import (
+    TRANSPOSED,
+    command,
+    k_slices,
+    matrices,
+    partial_sums,
+    result_matrix,
+)
 
 
 def ports(spec: BitsliceSpec) -> Mapping[str, Port]:
@@ -50,21 +55,15 @@ def encoded_operand(spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data) ->
 
 def pack(spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    refs = jobs.refs[row]
-    named = "abc" if jobs.accumulate[row] else "ab"
-    found = {port: np.asarray(data[refs[port]]) for port in named}
+    found = matrices(jobs, row, data)
     if spec.encoded == "b":
         found = {TRANSPOSED[port]: matrix.T for port, matrix in found.items()}
-    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
-    beats = _merged(spec.lanes, k, k_slices(spec.cols, spec.rows, found["a"], found["b"]))
-    c = found.get("c", np.zeros((0, spec.rows), np.int64))
-    beats["c"] = result_beats(c, spec.rows, spec.cols)
+    slices = k_slices(spec.cols, spec.rows, found["a"], found["b"])
+    beats = _merged(spec.lanes, int(jobs.k[row]), slices)
+    beats["c"] = partial_sums(found, spec.rows, spec.cols)
     if spec.encoded == "b":
         beats = {TRANSPOSED[port]: x for port, x in beats.items()}
-    command = {"m": m, "n": n, "k": k, "accumulate": int(jobs.accumulate[row])}
-    return {"cmd": command, **beats}
+    return {"cmd": command(jobs, row), **beats}
 
 
 def unpack(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
 from archsim.engines.bitslice.spec import BitsliceSpec
-from archsim.engines.gemm.slices import k_slices, padded, result_beats, result_matrix
+from archsim.engines.gemm.slices import (
+    TRANSPOSED,
+    command,
+    k_slices,
+    matrices,
+    padded,
+    partial_sums,
+    result_matrix,
+)
 
 
 def ports(spec: BitsliceSpec) -> Mapping[str, Port]:
@@ -32,27 +39,20 @@ def ports(spec: BitsliceSpec) -> Mapping[str, Port]:
 
 def pack(spec: BitsliceSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
-    accumulate, refs = bool(jobs.accumulate[row]), jobs.refs[row]
-    a, b = (np.asarray(data[refs[port]]) for port in "ab")
-    c = np.asarray(data[refs["c"]]) if accumulate else np.zeros((0, n), np.int64)
-    if spec.encoded == "b":  # the transposed product
-        a, b = b.T, a.T
-        c = c.T if accumulate else np.zeros((0, m), np.int64)
-    whole = -(-k // spec.group) * spec.group
+    found = matrices(jobs, row, data)
+    if spec.encoded == "b":
+        found = {TRANSPOSED[port]: matrix.T for port, matrix in found.items()}
+    a, b = found["a"], found["b"]
+    whole = -(-len(b) // spec.group) * spec.group
     slices = k_slices(spec.cols, spec.rows, padded(a, len(a), whole), padded(b, whole, b.shape[1]))
-    encoded, other = (
-        slices["a"].reshape(-1, spec.group * spec.cols),
-        slices["b"].reshape(-1, spec.group * spec.rows),
-    )
-    return {
-        "cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)},
-        "a": encoded if spec.encoded == "a" else other,
-        "b": other if spec.encoded == "a" else encoded,
-        "c": result_beats(c, spec.rows, spec.cols),
+    beats = {
+        "a": slices["a"].reshape(-1, spec.group * spec.cols),
+        "b": slices["b"].reshape(-1, spec.group * spec.rows),
+        "c": partial_sums(found, spec.rows, spec.cols),
     }
+    if spec.encoded == "b":
+        beats = {TRANSPOSED[port]: x for port, x in beats.items()}
+    return {"cmd": command(jobs, row), **beats}
 
 
 def unpack(

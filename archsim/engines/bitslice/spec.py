@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
+from archsim.engines.gemm.choices import ActivationBits, SumBits, WeightBits, check_sum_bits
 from archsim.formats.digits import Scheme
 from archsim.hdl import Adder
 
@@ -68,9 +69,9 @@ class BitsliceSpec(EngineSpec):
         int,
         Field(ge=1, le=64, description="operand banks a column, to run ahead of the next one in"),
     ] = 1
-    a_bits: Annotated[int, Field(ge=2, le=16, description="bits of an activation")] = 8
-    b_bits: Annotated[int, Field(ge=2, le=16, description="bits of a weight")] = 8
-    acc_bits: Annotated[int, Field(ge=4, le=64, description="bits of a sum")] = 32
+    a_bits: ActivationBits = 8
+    b_bits: WeightBits = 8
+    acc_bits: SumBits = 32
     adder: Annotated[
         Adder, Field(description="carry-propagate adders: lanes that make numbers of pairs")
     ] = "prefix"
@@ -110,11 +111,7 @@ class BitsliceSpec(EngineSpec):
 
     @model_validator(mode="after")
     def _sum_holds_a_product(self) -> Self:
-        if self.acc_bits < self.a_bits + self.b_bits:
-            raise ValueError(
-                f"acc_bits must be at least a_bits + b_bits = {self.a_bits + self.b_bits}, "
-                f"not {self.acc_bits}"
-            )
+        check_sum_bits(self)
         return self
 
     @property

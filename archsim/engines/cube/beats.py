@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
 from archsim.engines.cube.spec import CubeSpec
-from archsim.engines.gemm.slices import k_slices, padded, result_beats, result_matrix
+from archsim.engines.gemm.slices import (
+    command,
+    k_slices,
+    matrices,
+    padded,
+    partial_sums,
+    result_matrix,
+)
 
 
 def ports(spec: CubeSpec) -> Mapping[str, Port]:
@@ -31,19 +37,15 @@ def ports(spec: CubeSpec) -> Mapping[str, Port]:
 
 def pack(spec: CubeSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
-    accumulate, refs = bool(jobs.accumulate[row]), jobs.refs[row]
-    a, b = (np.asarray(data[refs[port]]) for port in "ab")
-    c = np.asarray(data[refs["c"]]) if accumulate else np.zeros((0, n), np.int64)
-    whole = -(-k // spec.depth) * spec.depth
-    slices = k_slices(spec.rows, spec.cols, padded(a, m, whole), padded(b, whole, n))
+    found = matrices(jobs, row, data)
+    a, b = found["a"], found["b"]
+    whole = -(-len(b) // spec.depth) * spec.depth
+    slices = k_slices(spec.rows, spec.cols, padded(a, len(a), whole), padded(b, whole, b.shape[1]))
     return {
-        "cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)},
+        "cmd": command(jobs, row),
         "a": slices["a"].reshape(-1, spec.depth * spec.rows),
         "b": slices["b"].reshape(-1, spec.depth * spec.cols),
-        "c": result_beats(c, spec.cols, spec.rows),
+        "c": partial_sums(found, spec.cols, spec.rows),
     }
 
 

@@ -7,7 +7,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
-from archsim.engines.gemm.choices import AdderField, MultiplierField, PeField
+from archsim.engines.gemm.choices import (
+    ActivationBits,
+    AdderField,
+    MultiplierField,
+    PeField,
+    SumBits,
+    WeightBits,
+    check_sum_bits,
+)
 from archsim.hdl.trees import pair_top
 
 
@@ -33,20 +41,16 @@ class CubeSpec(EngineSpec):
     rows: Annotated[int, Field(ge=1, le=1024, description="PEs along m: rows of sums")] = 8
     cols: Annotated[int, Field(ge=1, le=1024, description="PEs along n: lanes of C")] = 8
     depth: Annotated[int, Field(ge=1, le=256, description="PEs along k: products of a chain")] = 8
-    a_bits: Annotated[int, Field(ge=2, le=16, description="bits of an activation")] = 8
-    b_bits: Annotated[int, Field(ge=2, le=16, description="bits of a weight")] = 8
-    acc_bits: Annotated[int, Field(ge=4, le=64, description="bits of a sum")] = 32
+    a_bits: ActivationBits = 8
+    b_bits: WeightBits = 8
+    acc_bits: SumBits = 32
     pe: PeField = "mac"
     multiplier: MultiplierField = "inferred"
     adder: AdderField = "inferred"
 
     @model_validator(mode="after")
     def _sum_holds_a_product(self) -> Self:
-        if self.acc_bits < self.a_bits + self.b_bits:
-            raise ValueError(
-                f"acc_bits must be at least a_bits + b_bits = {self.a_bits + self.b_bits}, "
-                f"not {self.acc_bits}"
-            )
+        check_sum_bits(self)
         return self
 
     @property

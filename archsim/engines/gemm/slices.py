@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import Ints
+from archsim.engines import Data, GemmJobs, Ints
+
+TRANSPOSED = {"a": "b", "b": "a", "c": "c"}  # operands of C^T = B^T A^T
+
+
+def command(jobs: GemmJobs, row: int) -> dict[str, int]:
+    """Return the fields of a job's command."""
+    fields = {name: int(getattr(jobs, name)[row]) for name in "mnk"}
+    return {**fields, "accumulate": int(jobs.accumulate[row])}
+
+
+def matrices(jobs: GemmJobs, row: int, data: Data) -> dict[str, NDArray[Any]]:
+    """Return a job's ``a`` [m, k] and ``b`` [k, n], and ``c`` [m, n] if it is read."""
+    if jobs.refs is None:
+        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
+    refs = jobs.refs[row]
+    return {
+        port: np.asarray(data[refs[port]]) for port in ("abc" if jobs.accumulate[row] else "ab")
+    }
+
+
+def partial_sums(found: Mapping[str, NDArray[Any]], cols: int, together: int) -> Ints:
+    """Return the beats of ``c`` of a job's matrices, none if it is not read; see `result_beats`."""
+    return result_beats(found.get("c", np.zeros((0, cols), np.int64)), cols, together)
 
 
 def k_slices(rows: int, cols: int, a: Ints, b: Ints) -> dict[str, Ints]:

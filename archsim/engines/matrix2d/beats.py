@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
-from archsim.engines.gemm.slices import k_slices, padded, result_beats, result_matrix
+from archsim.engines.gemm.slices import (
+    command,
+    k_slices,
+    matrices,
+    padded,
+    partial_sums,
+    result_matrix,
+)
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 
 WINDOW_BITS = 3  # of an element of A: what one of its radix-4 digits is made from
@@ -46,16 +53,11 @@ def pack(spec: Matrix2dSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[st
     ValueError
         If jobs name no operands, or k is longer than sums hold.
     """
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
-    accumulate, refs = bool(jobs.accumulate[row]), jobs.refs[row]
-    a, b = (np.asarray(data[refs[port]]) for port in "ab")
-    c = np.asarray(data[refs["c"]]) if accumulate else np.zeros((0, n), np.int64)
+    found = matrices(jobs, row, data)
     return {
-        "cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)},
-        **_operands(spec, a, b),
-        "c": result_beats(c, spec.cols, spec.rows),
+        "cmd": command(jobs, row),
+        **_operands(spec, found["a"], found["b"]),
+        "c": partial_sums(found, spec.cols, spec.rows),
     }
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
 from archsim.engines.gemm import MAX_EXTENT
+from archsim.engines.gemm.choices import ActivationBits, SumBits, WeightBits, check_sum_bits
 from archsim.hdl import Adder, Multiplier
 
 Pe = Literal["mac", "opt1", "opt2"]
@@ -46,9 +47,9 @@ class Matrix2dSpec(EngineSpec):
     kind: Literal["matrix2d"] = "matrix2d"
     rows: Annotated[int, Field(ge=1, le=1024, description="PEs down: lanes of A")] = 16
     cols: Annotated[int, Field(ge=1, le=1024, description="PEs across: lanes of B and C")] = 16
-    a_bits: Annotated[int, Field(ge=2, le=16, description="bits of an activation")] = 8
-    b_bits: Annotated[int, Field(ge=2, le=16, description="bits of a weight")] = 8
-    acc_bits: Annotated[int, Field(ge=4, le=64, description="bits of a sum")] = 32
+    a_bits: ActivationBits = 8
+    b_bits: WeightBits = 8
+    acc_bits: SumBits = 32
     pe: Annotated[
         Pe,
         Field(
@@ -65,11 +66,7 @@ class Matrix2dSpec(EngineSpec):
 
     @model_validator(mode="after")
     def _sum_holds_a_product(self) -> Self:
-        if self.acc_bits < self.a_bits + self.b_bits:
-            raise ValueError(
-                f"acc_bits must be at least a_bits + b_bits = {self.a_bits + self.b_bits}, "
-                f"not {self.acc_bits}"
-            )
+        check_sum_bits(self)
         return self
 
     @model_validator(mode="after")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, GemmJobs, Ints, Port
 from archsim.engines.gemm.slices import (
+    TRANSPOSED,
+    command,
     k_slices,
-    result_beats,
+    matrices,
+    partial_sums,
     result_matrix,
     rows_and_tiles,
 )
 from archsim.engines.systolic.spec import SystolicSpec
-
-TRANSPOSED = {"a": "b", "b": "a", "c": "c"}  # operands of C^T = B^T A^T
 
 
 def ports(spec: SystolicSpec) -> Mapping[str, Port]:
@@ -52,23 +52,17 @@ def ports(spec: SystolicSpec) -> Mapping[str, Port]:
 
 def pack(spec: SystolicSpec, jobs: GemmJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the beats [beats, lanes] of every input port."""
-    if jobs.refs is None:
-        raise ValueError("jobs name no operands: beats need refs a, b (and c)")
-    m, n, k = (int(x[row]) for x in (jobs.m, jobs.n, jobs.k))
-    accumulate = bool(jobs.accumulate[row])
-    refs = jobs.refs[row]
-    operands = {port: np.asarray(data[refs[port]]) for port in "abc" if port != "c" or accumulate}
+    operands = matrices(jobs, row, data)
     if spec.dataflow == "is":
         operands = {TRANSPOSED[port]: x.T for port, x in operands.items()}
     if spec.dataflow == "os":
         beats = k_slices(spec.rows, spec.cols, operands["a"], operands["b"])
     else:
         beats = rows_and_tiles(spec.rows, spec.cols, spec.acc_rows, operands["a"], operands["b"])
-    c = operands.get("c", np.zeros((0, spec.cols), np.int64))
-    beats["c"] = result_beats(c, spec.cols, _together(spec))
+    beats["c"] = partial_sums(operands, spec.cols, _together(spec))
     if spec.dataflow == "is":
         beats = {TRANSPOSED[port]: x for port, x in beats.items()}
-    return {"cmd": {"m": m, "n": n, "k": k, "accumulate": int(accumulate)}, **beats}
+    return {"cmd": command(jobs, row), **beats}
 
 
 def unpack(

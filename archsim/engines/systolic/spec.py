@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
-from archsim.engines.gemm.choices import AdderField, MultiplierField, PeField
+from archsim.engines.gemm.choices import (
+    ActivationBits,
+    AdderField,
+    MultiplierField,
+    PeField,
+    SumBits,
+    WeightBits,
+    check_sum_bits,
+)
 from archsim.formats import Numbers
 
 Dataflow = Literal["os", "ws", "is"]
@@ -50,9 +58,9 @@ class SystolicSpec(EngineSpec):
     acc_rows: Annotated[
         int, Field(ge=2, le=65536, description="rows of the accumulator bank; os has none")
     ] = 256
-    a_bits: Annotated[int, Field(ge=2, le=16, description="bits of an activation")] = 8
-    b_bits: Annotated[int, Field(ge=2, le=16, description="bits of a weight")] = 8
-    acc_bits: Annotated[int, Field(ge=4, le=64, description="bits of a sum")] = 32
+    a_bits: ActivationBits = 8
+    b_bits: WeightBits = 8
+    acc_bits: SumBits = 32
 
     numbers: Annotated[
         Numbers, Field(description="int = two's complement; bf16 = bfloat16, summed in fp32")
@@ -80,17 +88,8 @@ class SystolicSpec(EngineSpec):
 
     @model_validator(mode="after")
     def _sum_holds_a_product(self) -> Self:
-        if self.acc_bits < self.product_bits:
-            raise ValueError(
-                f"acc_bits must be at least a_bits + b_bits = {self.product_bits}, "
-                f"not {self.acc_bits}"
-            )
+        check_sum_bits(self)
         return self
-
-    @property
-    def product_bits(self) -> int:
-        """Bits of an exact product of two operands."""
-        return self.a_bits + self.b_bits
 
     @property
     def pes(self) -> int:
