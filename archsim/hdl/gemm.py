@@ -7,7 +7,7 @@ and PE (i, j) works ``i + j`` steps behind PE (0, 0); `archsim.hdl.row_drain` is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -29,6 +29,26 @@ COUNTERS = ("busy", "fill", "drain", "stall_a", "stall_b", "stall_c", "stall_res
 
 COMMAND = data.StructLayout({"m": EXTENT_BITS, "n": EXTENT_BITS, "k": EXTENT_BITS, "accumulate": 1})
 COUNTERS_SIGNATURE = counters_signature(COUNTERS)
+
+
+def array_members(ports: Mapping[str, Any], counters: Sequence[str] = COUNTERS) -> dict[str, Any]:
+    """Return the members of an array: ``cmd``, a stream for each port, and ``counters``.
+
+    Parameters
+    ----------
+    ports
+        `archsim.engines.Port` by name: a beat is an array of its lanes.
+    """
+    streams = {}
+    for name, port in ports.items():
+        lane = signed(port.bits) if port.signed else unsigned(port.bits)
+        beat = stream.Signature(data.ArrayLayout(lane, port.lanes))
+        streams[name] = In(beat) if port.direction == "in" else Out(beat)
+    return {
+        "cmd": In(stream.Signature(COMMAND)),
+        **streams,
+        "counters": Out(counters_signature(counters)),
+    }
 
 
 class FoldSequencer(wiring.Component):

@@ -52,8 +52,8 @@ MODEL = {
     ),
     "partial sums in chunks of a tile": (
         "engines.adder_tree.beats",
-        "result_beats(c, spec.cols, spec.acc_rows)",
-        "result_beats(c, spec.cols, spec.depth)",
+        "partial_sums(found, spec.cols, spec.acc_rows)",
+        "partial_sums(found, spec.cols, spec.depth)",
         "result",
     ),
 }

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.engines.adder_tree.beats import ports
 from archsim.engines.adder_tree.spec import AdderTreeSpec
 from archsim.hdl.dot_product import DotProduct
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, delayed
+from archsim.hdl.gemm import array_members, delayed
 from archsim.hdl.mac import Arithmetic
 from archsim.hdl.stationary import StationaryShape, add_control
 
@@ -91,17 +92,7 @@ class AdderTrees(wiring.Component):
 
     def __init__(self, spec: AdderTreeSpec) -> None:
         self.spec = spec
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(data.ArrayLayout(signed(spec.a_bits), spec.depth))),
-                "b": In(stream.Signature(data.ArrayLayout(signed(spec.b_bits), spec.cols))),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(COUNTERS_SIGNATURE),
-            }
-        )
+        super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -11,16 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import wiring
 
+from archsim.engines.bitslice.lockstep_beats import ports
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.hdl import interleave, term_pairs
 from archsim.hdl.accounts import charges, tally
 from archsim.hdl.digit_terms import TermSerialiser
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COMMAND, COUNTERS, COUNTERS_SIGNATURE, FoldSequencer, ResultPort, pick
+from archsim.hdl.gemm import COUNTERS, FoldSequencer, ResultPort, array_members, pick
 from archsim.hdl.interleave import InterleavedElement, Interleaver
 from archsim.hdl.term_pairs import TermPairElement
 from archsim.hdl.tile_drain import TileDrain
@@ -52,19 +52,7 @@ class Lockstep(wiring.Component):
     def __init__(self, spec: BitsliceSpec) -> None:
         self.spec = spec
         self.across = "n" if spec.encoded == "a" else "m"
-        a_lanes, b_lanes = (spec.cols, spec.rows)[:: 1 if spec.encoded == "a" else -1]
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.rows))
-        slices = spec.group
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(data.ArrayLayout(signed(spec.a_bits), a_lanes * slices))),
-                "b": In(stream.Signature(data.ArrayLayout(signed(spec.b_bits), b_lanes * slices))),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(COUNTERS_SIGNATURE),
-            }
-        )
+        super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

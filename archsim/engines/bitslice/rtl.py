@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, wiring
 
+from archsim.engines.bitslice.columns_beats import ports
 from archsim.engines.bitslice.spec import BitsliceSpec
-from archsim.hdl.accounts import charges, counters_signature, tally
+from archsim.hdl.accounts import charges, tally
 from archsim.hdl.chunk_loader import BankShape, ChunkLoader, bits_for
 from archsim.hdl.digit_column import ColumnShape, DigitColumn
 from archsim.hdl.digits import EnTEncoder
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COMMAND, COUNTERS, ResultPort, pick
+from archsim.hdl.gemm import COUNTERS, ResultPort, array_members, pick
 from archsim.hdl.pass_lanes import PassLanes
 from archsim.hdl.row_memory import RowMemory
 
@@ -65,20 +65,7 @@ class ColumnArray(wiring.Component):
     def __init__(self, spec: BitsliceSpec) -> None:
         self.spec = spec
         self.across = "n" if spec.encoded == "a" else "m"  # the extent across a result's lanes
-        encoded = data.ArrayLayout(signed(spec.encoded_bits), spec.cols * spec.lanes)
-        other = data.ArrayLayout(signed(spec.other_bits), spec.rows * spec.lanes)
-        a, b = (encoded, other) if spec.encoded == "a" else (other, encoded)
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.rows))
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(a)),
-                "b": In(stream.Signature(b)),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(counters_signature((*COUNTERS, *COUNTS))),
-            }
-        )
+        super().__init__(array_members(ports(spec), (*COUNTERS, *COUNTS)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -12,16 +12,17 @@ from functools import partial
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.engines.cube.beats import ports
 from archsim.engines.cube.spec import CubeSpec
 from archsim.hdl.bitweight import extended, offset_start
 from archsim.hdl.booth import offset_products
 from archsim.hdl.compress import compressed
 from archsim.hdl.emit import place
 from archsim.hdl.folded import FoldControl, FoldShape, add_control, begin_rows
-from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, delayed
+from archsim.hdl.gemm import array_members, delayed
 from archsim.hdl.mac import Arithmetic, add_sums, multiply_add
 
 
@@ -273,19 +274,7 @@ class Cube(wiring.Component):
 
     def __init__(self, spec: CubeSpec) -> None:
         self.spec = spec
-        a_lanes = data.ArrayLayout(signed(spec.a_bits), spec.rows * spec.depth)
-        b_lanes = data.ArrayLayout(signed(spec.b_bits), spec.cols * spec.depth)
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(a_lanes)),
-                "b": In(stream.Signature(b_lanes)),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(COUNTERS_SIGNATURE),
-            }
-        )
+        super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

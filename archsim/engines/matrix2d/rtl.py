@@ -10,23 +10,22 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.engines.matrix2d.beats import ports
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.hdl.digits import DIGIT, BoothCell
 from archsim.hdl.emit import place
 from archsim.hdl.gemm import (
-    COMMAND,
-    COUNTERS_SIGNATURE,
     CycleAccounts,
     FoldSequencer,
     ResultPort,
+    array_members,
     pick,
 )
 from archsim.hdl.mac import Arithmetic, multiply_add
 from archsim.hdl.passes import (
-    WINDOW_BITS,
     DigitMultiplyAdd,
     PassPort,
     multiples,
@@ -124,20 +123,7 @@ class Matrix2d(wiring.Component):
 
     def __init__(self, spec: Matrix2dSpec) -> None:
         self.spec = spec
-        a = unsigned(WINDOW_BITS) if spec.pe == "opt2" else signed(spec.a_bits)
-        a_lanes = data.ArrayLayout(a, spec.rows * spec.slices)
-        b_lanes = data.ArrayLayout(signed(spec.b_bits), spec.cols * spec.slices)
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(a_lanes)),
-                "b": In(stream.Signature(b_lanes)),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(COUNTERS_SIGNATURE),
-            }
-        )
+        super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

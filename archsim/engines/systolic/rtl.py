@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.engines.systolic.beats import ports
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.hdl.emit import place
 from archsim.hdl.folded import FoldControl, FoldShape, add_control, begin_rows
-from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, delayed
+from archsim.hdl.gemm import array_members, delayed
 from archsim.hdl.mac import Arithmetic, multiply_add
 
 
@@ -158,17 +159,7 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, spec: SystolicSpec) -> None:
         self.spec = spec
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(data.ArrayLayout(signed(spec.a_bits), spec.rows))),
-                "b": In(stream.Signature(data.ArrayLayout(signed(spec.b_bits), spec.cols))),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(COUNTERS_SIGNATURE),
-            }
-        )
+        super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from archsim.engines.systolic.beats import ports
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COMMAND, COUNTERS_SIGNATURE, delayed
+from archsim.hdl.gemm import array_members, delayed
 from archsim.hdl.mac import Arithmetic, multiply_add
 from archsim.hdl.stationary import StationaryShape, WindowSequencer, add_control
 
@@ -166,22 +167,7 @@ class StationaryArray(wiring.Component):
         self.spec = spec
         # the extent of the result that lies across the lanes of a beat
         self.across = "n" if spec.dataflow == "ws" else "m"
-        row = stream.Signature(data.ArrayLayout(signed(spec.acc_bits), spec.cols))
-        streamed, stationary = operand_bits(spec)
-        lanes = {
-            STREAMED[spec.dataflow]: data.ArrayLayout(signed(streamed), spec.rows),
-            STATIONARY[spec.dataflow]: data.ArrayLayout(signed(stationary), spec.cols),
-        }
-        super().__init__(
-            {
-                "cmd": In(stream.Signature(COMMAND)),
-                "a": In(stream.Signature(lanes["a"])),
-                "b": In(stream.Signature(lanes["b"])),
-                "c": In(row),
-                "result": Out(row),
-                "counters": Out(COUNTERS_SIGNATURE),
-            }
-        )
+        super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
