@@ -12,7 +12,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from archsim.engines import Engine, Rtl
+from archsim.verify import run_cases
 
 REPLACED = (
     "archsim.engines.adder_tree",
@@ -25,6 +28,8 @@ REPLACED = (
     "archsim.hdl.",
     "archsim.formats.",
 )
+
+FEW_CASES = 7  # run before it is looked whether they suffice
 
 
 class Mutation:
@@ -111,3 +116,12 @@ def engine_with(kind: str, component: str, module: str, old: str, new: str) -> E
         assert module in sys.modules, f"the engine does not use {module}"
     assert isinstance(engine.rtl, Rtl)
     return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=built))
+
+
+def is_caught(engine: Engine, spec: Any, most_cases: int, seed: int, symptom: str) -> bool:
+    """Return whether cases of an engine disagree in a way; most bugs need few of them."""
+    assert engine.cases is not None
+    cases = engine.cases(np.random.default_rng(seed), spec, most_cases)
+    some = (cases[first : first + FEW_CASES] for first in range(0, most_cases, FEW_CASES))
+    rows = (row for few in some for row in run_cases(engine, few, seed, "amaranth"))
+    return any(symptom in text for row in rows for text in row.disagreements)
