@@ -44,6 +44,26 @@ NUMBERS = (
     "--set spec.numbers=bf16",
 )
 
+SMALL = (  # arrays that are quick to build, with every PE that each admits
+    ("systolic", "rows=4 cols=3", ("mac", "opt1")),
+    ("cube", "rows=3 cols=2 depth=3", ("mac", "opt1")),
+    ("adder_tree", "cols=3 depth=4", ("mac", "opt1")),
+    ("matrix2d", "rows=3 cols=4", ("mac", "opt1", "opt2")),
+    ("bitslice", "rows=3 cols=2", ("opt3", "opt4c", "opt4e", "laconic")),
+    ("bitslice", "rows=3 cols=2 encoding=sign_magnitude", ("bitlet",)),
+)
+
+
+def pe_checks() -> tuple[str, ...]:
+    """Return a check of every PE of every tensor engine."""
+    return tuple(
+        f"archsim rtl check {kind} --cases 200 --seed 11 "
+        + " ".join(f"--set spec.{field}" for field in (*fields.split(), f"pe={pe}"))
+        for kind, fields, pes in SMALL
+        for pe in pes
+    )
+
+
 CHECKS = (
     Check("every test passes, none is skipped", ("python -m pytest -n auto",)),
     Check(
@@ -69,6 +89,7 @@ CHECKS = (
             "archsim rtl check vector --cases 200 --seed 11",
         ),
     ),
+    Check("... and 200 of every PE of every tensor engine", pe_checks()),
     Check(
         "... and one as large as the shipped design's",
         ("archsim rtl check systolic --cases 30 --seed 1 --set spec.rows=32 --set spec.cols=32",),
