@@ -1,0 +1,1 @@
+"""RF neural networks: interferometer meshes, tensor trains on them, and their digital control."""
