@@ -162,7 +162,7 @@ def _raise(what: str, refused: list[str]) -> None:
 
 
 class _Acceptance:
-    """What engines say of ops, dtypes included."""
+    """What engines say of ops, types of operands and what must be a weight included."""
 
     def __init__(self, units: tuple[Unit, ...], trace: Trace) -> None:
         self.trace = trace
@@ -174,10 +174,15 @@ class _Acceptance:
         verdict = unit.engine.accepts(unit.spec, op)
         if isinstance(verdict, Reason):
             return f"{unit.name}: {verdict.text}"
+        is_product = self.kinds[op.kind].tiling == "gemm"
+        if is_product and unit.engine.weight_bytes is not None:
+            b = self.trace.tensors[op.inputs[1]]
+            if b.role != "weight":
+                return f"{unit.name}: is programmed with B, so it must be a weight, not {b.name!r}"
         known = self.dtypes[unit.name]
         if known is None:
             return ""
-        operands = op.inputs[:2] if self.kinds[op.kind].tiling == "gemm" else op.inputs
+        operands = op.inputs[:2] if is_product else op.inputs
         wrong = ", ".join(sorted({self.trace.tensors[n].dtype for n in operands} - known))
         return f"{unit.name}: computes on {', '.join(sorted(known))}, not {wrong}" if wrong else ""
 

@@ -156,8 +156,9 @@ def _groups(
     """Return some designs in groups that differ in numbers only, not in which engine runs what."""
     distinct: dict[Any, Op] = {}
     for op in trace.ops:
-        dtypes = tuple(trace.tensors[name].dtype for name in (*op.inputs, *op.outputs))
-        distinct[op.kind, tuple(op.attrs.items()), op.epilogue, dtypes] = op
+        operands = [trace.tensors[name] for name in (*op.inputs, *op.outputs)]
+        types = tuple((tensor.dtype, tensor.role == "weight") for tensor in operands)
+        distinct[op.kind, tuple(op.attrs.items()), op.epilogue, types] = op
     ops = replace(trace, ops=tuple(distinct.values()))
     runs: dict[Any, tuple[str, ...]] = {}
     groups: dict[Any, list[int]] = {}

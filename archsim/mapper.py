@@ -24,10 +24,9 @@ from archsim.mapping import (
     STREAM_TILES,
     GemmMapping,
     GemmMappings,
-    ceil_bytes,
     tile_extents,
 )
-from archsim.product import Product
+from archsim.product import Product, ceil_bytes, tile_kinds
 from archsim.trace import Gemm
 
 Objective = Literal["time", "energy", "dram_bytes", "edp"]
@@ -100,9 +99,8 @@ def _compute_cycles(product: Product, machine: Machine, m: Ints, n: Ints, k: Int
     g = product.gemm
 
     def kinds(extent: int, size: Ints) -> tuple[Ints, Ints]:
-        full = extent // size
-        ragged = extent - full * size
-        return np.stack([full, ragged > 0]), np.stack([size, ragged])  # how many, how large: [2, t]
+        counts, sizes = zip(*tile_kinds(extent, size), strict=True)
+        return np.stack(counts), np.stack(sizes)  # how many, how large: [2, t]
 
     trips = -(-g.k // k)
     last = g.k - (trips - 1) * k
@@ -135,7 +133,7 @@ def evaluate(
 
     rows, columns = product.a_rows(m), product.a_columns(k)
     a_total = ceil_bytes(rows.total * columns.total * g.groups, product.a_bits)
-    b_total = ceil_bytes(g.k * g.n * g.groups, product.b_bits)
+    b_total = product.b_total(k, n, g.groups)
     c_total = ceil_bytes(g.m * g.n * g.groups, product.c_bits)
     c_partial = ceil_bytes(g.m * g.n * g.groups, product.acc_bits)
 
@@ -145,7 +143,9 @@ def evaluate(
     more = np.stack([tm, tn, tk], axis=-1) - 1  # trips after the first: [t, axis]
     again = np.tensordot((more > 0).astype(np.int64), inside, axes=(1, 2)) > 0
     repeats = again * more[:, None]  # [t, orders, reusing axis]
-    once = np.stack([np.full_like(m, b_total), a_total, np.full_like(m, 2 * c_partial)], axis=-1)
+    once = np.stack(
+        [np.broadcast_to(b_total, m.shape), a_total, np.full_like(m, 2 * c_partial)], axis=-1
+    )
     streamed = ~HELD[[RESIDENT.index(resident) for resident in residents]]
     by_axis = streamed[:, [1, 0, 2]].astype(np.int64)  # m reuses B, n reuses A, k reuses C
     passes = (repeats * once[:, None]) @ by_axis.T  # [t, orders, residents]
@@ -158,7 +158,7 @@ def evaluate(
     last_g = g.groups - (tg - 1) * groups
     first = dma_ps(
         ceil_bytes(rows.first * columns.first * groups, product.a_bits)
-        + ceil_bytes(k * n * groups, product.b_bits)
+        + product.b_bytes(k, n, groups)
     )
     last = dma_ps(ceil_bytes(last_m * last_n * last_g, product.c_bits))
     ends = (first + last)[:, None, None]
@@ -192,13 +192,14 @@ def _room(
     c_bits = np.where(k < g.k, product.acc_bits, product.c_bits)
     a_whole = _largest(product, np.array([g.m]), np.array([g.k])).item()
 
-    def room(elements: tuple[Any, Any, Any], copies: Any) -> Ints:
-        bits = (product.a_bits, product.b_bits, c_bits)
-        sizes = (ceil_bytes(x * groups, b) for x, b in zip(elements, bits, strict=True))
+    def room(a: Any, b_bytes: Any, c: Any, copies: Any) -> Ints:
+        sizes = (
+            ceil_bytes(a * groups, product.a_bits), b_bytes, ceil_bytes(c * groups, c_bits)
+        )  # fmt: skip
         return np.stack([size * copies for size in sizes], axis=-1)  # [t, operands]
 
-    whole = room((a_whole, g.k * g.n, g.m * g.n), slots)
-    tile = room((a_max, k * n, m * n), STREAM_TILES)
+    whole = room(a_whole, product.b_total(k, n, groups), g.m * g.n, slots)
+    tile = room(a_max, product.b_bytes(k, n, groups), m * n, STREAM_TILES)
     return np.asarray(whole @ held.T.astype(np.int64) + tile @ (~held.T).astype(np.int64))
 
 

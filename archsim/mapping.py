@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from archsim.engines import Ints
 from archsim.operands import Places
-from archsim.product import Product
+from archsim.product import Product, ceil_bytes
 from archsim.trace import Gemm
 
 ORDERS = tuple("".join(p) for p in permutations("mnk"))  # outermost first
@@ -157,10 +157,6 @@ class GemmSteps:
     final: NDArray[np.bool_]  # the store is of finished results, not of partial sums
 
 
-def ceil_bytes(elements: Any, bits: Any) -> Any:
-    return -(-elements * bits // 8)
-
-
 @dataclass(frozen=True, slots=True)
 class Loops:
     """The loops over tiles that mappings of one product make: numbers, or arrays, one a mapping.
@@ -293,7 +289,7 @@ def steps_at(product: Product, loops: Loops, step: Ints) -> GemmSteps:
     depths = loops.column_table
     columns = k if depths is None else depths[loops.column_start + ki]
     a_bytes = ceil_bytes(rows * columns * repeat, product.a_bits)
-    b_bytes = ceil_bytes(k * n * repeat, product.b_bits)
+    b_bytes = product.b_bytes(k, n, repeat)
     c_elements = m * n * repeat
     partial = ceil_bytes(c_elements, product.acc_bits)
     result = ceil_bytes(c_elements, product.c_bits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -79,7 +80,9 @@ def _values(unit: Unit, op: Op, operands: Operands) -> Values | None:
     return operands.of(op, ports) if ports and is_product(unit, op) else None
 
 
-def product_of(op: Op, tensors: Tensors, acc_bits: Any) -> Product:
+def product_of(
+    op: Op, tensors: Tensors, acc_bits: Any, stored: Callable[[Ints, Ints], Ints] | None = None
+) -> Product:
     """Return an op as the mapper sees it; ``acc_bits``: what `Engine.sum_bits` says."""
     a, b = (tensors[name] for name in op.inputs[:2])
     conv = None
@@ -90,7 +93,12 @@ def product_of(op: Op, tensors: Tensors, acc_bits: Any) -> Product:
             op.ints_attr("stride")[0], op.ints_attr("dilation")[0], op.ints_attr("pad")[0],
         )  # fmt: skip
     a_bits, b_bits, c_bits = (DTYPE_BITS[x.dtype] for x in (a, b, tensors[op.outputs[0]]))
-    return Product(as_gemm(op), a_bits, b_bits, c_bits, acc_bits, conv)
+    return Product(as_gemm(op), a_bits, b_bits, c_bits, acc_bits, conv, stored)
+
+
+def stored_by(engine: Engine, spec: Any, op: Op) -> Callable[[Ints, Ints], Ints] | None:
+    """Return the bytes that an engine reads for tiles of B; None where it reads B as it is."""
+    return None if engine.weight_bytes is None else partial(engine.weight_bytes, spec, op)
 
 
 def machine_of(site: Site, lowered: Callable[[GemmJobs], Any] = lambda jobs: jobs) -> Machine:
@@ -132,7 +140,7 @@ def _plan_product(
 ) -> Plan:
     engine, spec = site.unit.engine, site.unit.spec
     assert engine.sum_bits is not None
-    product = product_of(op, tensors, engine.sum_bits(spec))
+    product = product_of(op, tensors, engine.sum_bits(spec), stored_by(engine, spec, op))
     machine = (
         machine_of(site)
         if values is None

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product as pairs
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Ints
 from archsim.trace import Gemm
+
+
+def ceil_bytes(elements: Any, bits: Any) -> Any:
+    return -(-elements * bits // 8)
+
+
+def tile_kinds(extent: int, size: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Yield how many tiles of each size are full, and how large those are; then the ragged."""
+    full = extent // size
+    ragged = extent - full * size
+    yield full, size
+    yield (ragged > 0).astype(np.int64), ragged
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +38,9 @@ class Product:
     a_bits, b_bits, c_bits, acc_bits
         Bits an element: operands, result as stored, partial sum as stored (for many mappings at
         once, of each).
+    stored
+        ``(k, n) -> bytes`` of tiles of B in memory, where the engine reads them in a form of its
+        own (`Engine.weight_bytes`); None: ``b_bits`` an element.
     """
 
     gemm: Gemm
@@ -32,6 +49,25 @@ class Product:
     c_bits: int
     acc_bits: int | Ints
     conv: ConvShape | None = None
+    stored: Callable[[Ints, Ints], Ints] | None = None
+
+    def b_bytes(self, k: Any, n: Any, groups: Any) -> Any:
+        """Return the bytes of tiles of B: k by n elements of so many groups each."""
+        if self.stored is None:
+            return ceil_bytes(k * n * groups, self.b_bits)
+        return self.stored(k, n) * groups
+
+    def b_total(self, k: Ints, n: Ints, groups: Any) -> Ints:
+        """Return the bytes of all tiles of B of so many groups, by size of tile."""
+        if self.stored is None:
+            return np.asarray(ceil_bytes(self.gemm.k * self.gemm.n * groups, self.b_bits))
+        total = np.zeros_like(k)
+        for (down, size_k), (across, size_n) in pairs(
+            tile_kinds(self.gemm.k, k), tile_kinds(self.gemm.n, n)
+        ):
+            some = np.maximum(size_k, 1), np.maximum(size_n, 1)  # of none, the size is nobody's
+            total += down * across * self.stored(*some)
+        return np.asarray(total * groups)
 
     def a_rows(self, m: Ints) -> Touched:
         """Return the raw rows of A, of the matrix or of images, that tiles of each m touch."""

@@ -15,7 +15,8 @@ from archsim.mapping import GemmMapping, GemmMappings, Loops, SliceMapping
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramBatch
 from archsim.plan import Tiles, Unit
-from archsim.planner import extra_bytes, is_product, product_of, product_tiles
+from archsim.planner import extra_bytes, is_product, product_of, product_tiles, stored_by
+from archsim.product import Product
 from archsim.slices import MAX_SLICES, Whole, slice_tiles
 from archsim.trace import Op, Tensor
 
@@ -99,6 +100,11 @@ def _product(
     assert sum_bits is not None
     chosen = [x for x in mappings if isinstance(x, GemmMapping)]
     product = product_of(op, tensors, 0)
+
+    def of(specs: SpecBatch) -> Product:
+        stored = stored_by(unit.engine, specs, op)
+        return replace(product, acc_bits=sum_bits(specs), stored=stored)
+
     many = GemmMappings.of(chosen)
     if len(chosen) < len(mappings) or not many.cut(product.gemm).all():
         return None
@@ -106,10 +112,9 @@ def _product(
 
     def tiles(variants: Ints, step: Ints) -> Tiles:
         mine = specs.take(variants)
-        own = replace(product, acc_bits=sum_bits(mine))
-        return product_tiles(unit.engine, mine, op, own, loops.take(variants), extra, step)
+        return product_tiles(unit.engine, mine, op, of(mine), loops.take(variants), extra, step)
 
-    room_bytes = footprints_bytes(replace(product, acc_bits=sum_bits(specs)), many)
+    room_bytes = footprints_bytes(of(specs), many)
     return np.asarray(loops.count), room_bytes, tiles
 
 

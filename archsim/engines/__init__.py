@@ -261,6 +261,10 @@ class Engine:
         ``(spec) -> bits`` of a partial sum in the buffer. It makes the engine one that takes
         products (`OpKind.tiling` ``gemm``) as tiles of m, n and k; `lower` then gets the steps of a
         mapping, and their jobs are of GEMM engines. None: it takes every op in even slices.
+    weight_bytes
+        ``(spec, op, k, n) -> bytes``: of tiles of B in memory, for arrays of their extents, where
+        the engine reads B in a form of its own: phases of a mesh, a compressed matrix. That form is
+        made before the run, so B must then be a weight.
     reads_values
         ``(spec) -> ports``: operands of products, of ``a`` and ``b``, whose values decide how long
         a job takes. Without them time is ``expected`` or a ``bound``.
@@ -310,6 +314,7 @@ class Engine:
     dtypes: Callable[[Any], frozenset[str]] | None = None
     peak_macs: Callable[[Any], int] = lambda spec: 0
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
+    weight_bytes: Callable[[Any, Op, Ints, Ints], Ints] | None = None
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None

@@ -23,9 +23,11 @@ from archsim.engines import (
     Jobs,
     NoRtl,
     Port,
+    SpecBatch,
     Timing,
     op_kinds,
 )
+from archsim.errors import ArchsimError
 from archsim.mapping import GemmMapping, SliceMapping
 from archsim.result import Result
 from archsim.simulate import simulate
@@ -178,3 +180,48 @@ def test_a_process_faster_than_time_is_a_bug_of_the_engine(install: Any) -> None
 def test_a_kind_tiled_as_a_product_needs_its_extents() -> None:
     with pytest.raises(ValueError, match="'half' is tiled as a product: it needs m, n and k"):
         OpKind("half", {"m": int, "n": int}, tiling="gemm")
+
+
+# --------------------------------------------------------------- weights in a form of their own
+
+
+def packed(spec: GridSpec | SpecBatch, op: Op, k: Ints, n: Ints) -> Ints:
+    """A form of weights that depends on the spec: a word a column and one a row of the array."""
+    assert op.kind == "boolean_product"
+    return np.asarray(4 * n + -(-k // spec.side))
+
+
+def test_bytes_of_weights_are_those_of_their_form(install: Any) -> None:
+    install(replace(GRID, weight_bytes=packed))
+    design = design_from({"engines": {"one": {"kind": "grid", "side": 16, "clock_mhz": 1000}}})
+    whole, cut = (
+        simulate(design, trace(), mappings={"product": GemmMapping(40, n, 64)}).per_op[0]
+        for n in (48, 20)
+    )
+    assert whole.dram_read_bytes == 40 * 64 + (4 * 48 + 4)
+    assert cut.dram_read_bytes == 40 * 64 + 2 * (4 * 20 + 4) + (4 * 8 + 4)
+    assert run("event").per_op == run().per_op
+
+
+def test_designs_go_together_with_weights_of_any_form(install: Any) -> None:
+    install(replace(GRID, weight_bytes=packed))
+    buffer = {"capacity_bytes": 4096}
+    trees = [{"engines": {"one": {"kind": "grid", "side": s}}} for s in (4, 8, 16)]
+    designs = [design_from(tree | {"memories": {"buffer": buffer}}) for tree in trees]
+    results = [simulate(design, trace()) for design in designs]
+    together = batch.evaluate(designs, trace(), [result.mappings for result in results])
+    assert together.cycles.tolist() == [result.metrics.cycles for result in results]
+    assert together.dram_bytes.tolist() == [result.metrics.dram_bytes for result in results]
+
+
+def test_what_an_engine_is_programmed_with_is_a_weight(install: Any) -> None:
+    install(replace(GRID, weight_bytes=packed))
+    given = trace()
+    cached = replace(given, tensors={**given.tensors, "w": Tensor("w", (64, 48), "bool", "input")})
+    design = design_from({"engines": {"one": {"kind": "grid", "clock_mhz": 1000}}})
+    with pytest.raises(ArchsimError) as refused:
+        simulate(design, cached)
+    assert str(refused.value) == (
+        "1 of 2 ops has no engine that accepts it, and the design names no fallback:\n"
+        "  product (boolean_product): one: is programmed with B, so it must be a weight, not 'w'"
+    )
