@@ -26,6 +26,7 @@ BLOCK_STEPS = 1 << 13  # that are in memory at a time
 MAX_SITES = 1024  # engines in surroundings that a memo tells apart at a time
 MAX_FLOWS = 16  # traces
 MAX_COSTS = 4096
+LEAK = "leak_ps"  # the reserved action
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,13 @@ class Unit:
     engine: Engine
     spec: Any
     clock: Clock
+
+
+def standing_pj(energy_pj: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a picosecond costs an engine whatever it does, by part: its leakage, and more."""
+    found = {"leakage": energy_pj.get(LEAK, 0.0)}
+    named = {n: pj for n, pj in energy_pj.items() if n.startswith(f"{LEAK}.")}
+    return found | {name.removeprefix(f"{LEAK}."): pj for name, pj in named.items()}
 
 
 def env_of(unit: Unit, buffer: Sram) -> Env:

@@ -18,7 +18,17 @@ from archsim.mapping import GemmMapping, Loops, SliceMapping, places_at, steps_a
 from archsim.mapping import Mapping as OpMapping
 from archsim.operands import Operands, Values
 from archsim.operands import Tiles as OperandTiles
-from archsim.plan import BLOCK_STEPS, Block, Memo, Plan, Site, Tiles, Unit, env_of
+from archsim.plan import (
+    BLOCK_STEPS,
+    Block,
+    Memo,
+    Plan,
+    Site,
+    Tiles,
+    Unit,
+    env_of,
+    standing_pj,
+)
 from archsim.product import ConvShape, Product
 from archsim.slices import MAX_SLICES, Whole, search_slices, slice_tiles
 from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
@@ -128,7 +138,7 @@ def machine_of(site: Site, lowered: Callable[[GemmJobs], Any] = lambda jobs: job
         tech = load(site.node)
         energy = unit.engine.energy_pj(unit.spec, tech)
         byte_pj = 8 * tech.dram().pj_per_bit + tech.link().pj_per_byte
-        prices = (byte_pj, energy.get("mac", 0.0), energy.get("leak_ps", 0.0))
+        prices = (byte_pj, energy.get("mac", 0.0), sum(standing_pj(energy).values()))
     return Machine(
         unit.engine.blocks(unit.spec), site.room_bytes, occupied, site.dram.ps_per_byte,
         site.dram.latency_ps, unit.clock.period_ps, *prices,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archsim.design import Design, Sram
 from archsim.engines import Rtl
 from archsim.epilogue import results_of, row_of
-from archsim.plan import Memo, Unit
+from archsim.plan import LEAK, Memo, Unit, standing_pj
 from archsim.result import OpRow, ResourceRow
 from archsim.schedule import Placed, Program
 from archsim.timeline import Execution, Folded
@@ -108,7 +108,7 @@ def _price(unit: Unit, tech: Tech) -> _Price:
         area["epilogue"] = row.area_um2
         energy[RESULT], energy[CYCLE] = row.result_pj, row.clock_pj
         energy["idle_cycle"] = energy.get("idle_cycle", 0.0) + row.clock_pj
-        energy["leak_ps"] = energy.get("leak_ps", 0.0) + row.leakage_uw * PJ_PER_UW_PS
+        energy[LEAK] = energy.get(LEAK, 0.0) + row.leakage_uw * PJ_PER_UW_PS
     return _Price(energy, area)
 
 
@@ -126,11 +126,13 @@ def _memory_price(buffer: Sram, tech: Tech) -> _MemoryPrice:
 def _standing_energy(
     unit: Unit, price: _Price, total_ps: int, occupied_ps: int
 ) -> dict[str, float]:
-    """Return what time itself costs an engine: leakage, and its clock while it is idle."""
+    """Return what time itself costs an engine: power that always flows, its clock while idle."""
     idle_cycles = (total_ps - occupied_ps) / float(unit.clock.period_ps)
+    idle_pj = price.energy_pj.get("idle_cycle", 0.0) * idle_cycles
+    standing = standing_pj(price.energy_pj)
     return {
-        f"{unit.name}.idle": price.energy_pj.get("idle_cycle", 0.0) * idle_cycles,
-        f"{unit.name}.leakage": price.energy_pj.get("leak_ps", 0.0) * total_ps,
+        f"{unit.name}.idle": idle_pj,
+        **{f"{unit.name}.{part}": pj * total_ps for part, pj in standing.items()},
     }
 
 

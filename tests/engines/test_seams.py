@@ -225,3 +225,17 @@ def test_what_an_engine_is_programmed_with_is_a_weight(install: Any) -> None:
         "1 of 2 ops has no engine that accepts it, and the design names no fallback:\n"
         "  product (boolean_product): one: is programmed with B, so it must be a weight, not 'w'"
     )
+
+
+# ------------------------------------------------------------------------- power that always flows
+
+
+def test_standing_power_is_shown_by_part_and_charged_for_the_whole_run(install: Any) -> None:
+    prices = {"step": 2.0, "leak_ps": 0.5, "leak_ps.readout": 3.0}
+    install(replace(GRID, energy_pj=lambda spec, tech: prices))
+    result, event = run(), run("event")
+    assert result.energy_pj == event.energy_pj
+    total_ps = result.per_resource[0].total_ps
+    assert result.energy_pj["one.readout"] == 3.0 * total_ps
+    assert result.energy_pj["one.leakage"] == 0.5 * total_ps
+    assert sum(result.energy_pj.values()) == pytest.approx(result.metrics.energy_pj)
