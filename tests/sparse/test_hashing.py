@@ -1,0 +1,175 @@
+"""Windows, sub-tables and probes, against a plain hash table and the counts of known matrices."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from archsim.sparse import Csr
+from archsim.sparse.hashing import (
+    HashRule,
+    Scheme,
+    Sizes,
+    count_probes,
+    first_alike,
+    sub_tables,
+    windows_of,
+)
+from archsim.sparse.product import SparseProduct
+from tests.sparse.matrices import lookalike
+
+
+def plain(product: SparseProduct, rule: HashRule) -> tuple[list[Any], list[Any], int]:
+    """Return windows, (products, inserts, probes) of each visit, and the longest search of all.
+
+    By the words of the module: a table, one product after another.
+    """
+    a, b, cols = product.a, product.b, product.n
+    assert b is not None
+
+    def of(m: Csr, row: int) -> list[int]:
+        return m.indices[m.indptr[row] : m.indptr[row + 1]].tolist()
+
+    loads = [sum(len(of(b, k)) for k in of(a, row)) for row in range(product.m)]
+    exact = rule.sizes == "exact"
+    windows: list[tuple[list[int], int, int]] = []
+    for row, load in enumerate(loads):
+        if load > rule.cap:
+            width = max(1, min(-(-cols // -(-load // rule.cap)), rule.slots))
+            width = width if exact else 2 ** (width.bit_length() - 1)
+            windows += [([row], x, min(x + width, cols)) for x in range(0, cols, width)]
+        elif (
+            windows
+            and sum(loads[r] for r in windows[-1][0]) + load <= rule.cap
+            and windows[-1][1:] == (0, cols)
+            and loads[windows[-1][0][-1]] <= rule.cap
+        ):
+            windows[-1][0].append(row)
+        else:
+            windows.append(([row], 0, cols))
+    visits, longest = [], 0
+    for rows, left, right in windows:
+        table: dict[int, tuple[int, int]] = {}
+        total = max(1, sum(loads[r] for r in rows)) if exact else rule.cap
+        before = 0
+        for row in rows:
+            base, size = before * rule.slots // total, max(1, loads[row] * rule.slots // total)
+            if loads[row] > rule.cap:
+                base, size = 0, rule.slots
+            size = size if exact else 2 ** (size.bit_length() - 1)
+            span = right - left if exact else 2 ** (right - left - 1).bit_length()
+            before += loads[row]
+            for k in of(a, row):
+                mine = [j for j in of(b, k) if left <= j < right]
+                probes = inserts = 0
+                for j in mine:
+                    x = j - left
+                    slot = base + (x * size // span if rule.scheme == "high" else x % size)
+                    slot, search = min(slot, rule.slots - 1), 1
+                    while table.get(slot, (row, j)) != (row, j):
+                        slot, search = (slot + 1) % rule.slots, search + 1
+                    inserts += slot not in table
+                    table[slot] = (row, j)
+                    probes += search
+                    longest = max(longest, search)
+                visits.append((row, len(of(b, k)), len(mine), inserts, probes))
+    return [(r[0], r[-1] + 1, x, y) for r, x, y in windows], visits, longest
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    rows=st.integers(1, 12),
+    inner=st.integers(1, 12),
+    cols=st.integers(1, 40),
+    density=st.floats(0.02, 0.9),
+    bits=st.tuples(st.integers(0, 6), st.integers(0, 3)),
+    odd=st.integers(0, 3),
+    scheme=st.sampled_from(get_args(Scheme)),
+    sizes=st.sampled_from(get_args(Sizes)),
+)
+@settings(max_examples=100, deadline=None)
+def test_counts_are_those_of_a_plain_table(
+    seed: int, rows: int, inner: int, cols: int, density: float,
+    bits: tuple[int, int], odd: int, scheme: Scheme, sizes: Sizes,
+) -> None:  # fmt: skip
+    rng = np.random.default_rng(seed)
+    a = Csr.of(sparse.csr_array(rng.random((rows, inner)) < density), pattern=True)
+    b = Csr.of(sparse.csr_array(rng.random((inner, cols)) < density), pattern=True)
+    cap = 1 << bits[0]
+    slots = cap << bits[1]
+    slots += odd if sizes == "exact" else 0
+    product, rule = SparseProduct(a, b, cols), HashRule(slots, cap, scheme, sizes)
+    windows, visits, longest = plain(product, rule)
+    found = count_probes(product, rule)
+    w = found.windows
+    assert list(zip(w.first, w.last, w.left, w.right, strict=True)) == windows
+    columns = (found.row, found.walked, found.products, found.inserts, found.probes)
+    assert [tuple(map(int, visit)) for visit in zip(*columns, strict=True)] == visits
+    assert found.longest.max(initial=0) == longest
+
+
+@pytest.mark.parametrize(
+    ("slots", "fill", "windows", "scanned", "high", "low"),
+    [
+        (262144, 0.25, 91, 23_855_104, (2.63, 246), (1.16, 167)),
+        pytest.param(
+            262144, 0.50, 45, 11_796_480, (10.83, 646), (1.69, 551), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            131072, 0.50, 91, 11_927_552, (10.76, 646), (1.65, 391), marks=pytest.mark.slow
+        ),
+        pytest.param(262144, 0.10, 228, 59_768_832, (1.19, 63), (1.03, 43), marks=pytest.mark.slow),
+    ],
+)
+def test_counts_of_the_lookalike(
+    slots: int, fill: float, windows: int, scanned: int,
+    high: tuple[float, int], low: tuple[float, int],
+) -> None:  # fmt: skip
+    product = lookalike()
+    for scheme, expected in (("high", high), ("low", low)):
+        found = count_probes(product, HashRule(slots, int(slots * fill), scheme))
+        assert len(found.windows) == windows
+        assert len(found.windows) * slots == scanned
+        assert found.products.sum() == 5_863_978
+        assert found.inserts.sum() == 5_193_135
+        per_product = found.probes.sum() / found.products.sum()
+        assert (round(per_product, 2), found.longest.max()) == expected
+
+
+def test_alike_products_by_look_up_and_by_sorting() -> None:
+    rng = np.random.default_rng(3)
+    of_row = rng.integers(0, 300, 40)
+    col = rng.integers(0, 50, of_row.sum()).astype(np.int32)
+    by_look_up = first_alike(col, of_row, 50)
+    by_sorting = first_alike(col, of_row, 1 << 25)  # more columns than a look-up has
+    assert (by_look_up == by_sorting).all()
+    assert (by_look_up <= np.arange(len(col))).all()
+
+
+def test_powers_of_two_stay_within_the_table() -> None:
+    products = np.array([3, 0, 17, 60, 5, 64, 65, 1])
+    rule = HashRule(256, 64, "low", "power_of_two")
+    windows = windows_of(products, 1000, rule)
+    base, size = sub_tables(products, windows, rule)
+    assert (size & (size - 1) == 0).all()
+    assert (base + size <= 256).all()
+    ranges = windows.right - windows.left
+    assert set(ranges[windows.first == 6].tolist()) == {256, 1000 - 3 * 256}
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ((16, 17), "a window holds 1 to 16 products, not 17"),
+        ((16, 0), "a window holds 1 to 16 products, not 0"),
+        ((24, 8, "low", "power_of_two"), "slots and cap must be powers of two, not 24, 8"),
+    ],
+)
+def test_rules_that_no_table_has(rule: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        HashRule(*rule)
