@@ -26,6 +26,9 @@ class RfnnJobs(GemmJobs):
         (`tensor_train.Stage`) [jobs, stages, 4]; rows of zeros have no stage, and are last.
     shift
         Bits by which a stage's inputs are moved down to be amplitudes [jobs, stages].
+    route
+        With a switch matrix: log2 of the stride by which it orders a matrix's inputs
+        [jobs, stages].
     program
         Whether meshes are programmed; else they are as the job before left them.
     calibrate
@@ -41,10 +44,17 @@ class RfnnJobs(GemmJobs):
 
     stages: NDArray[np.int64]
     shift: Ints
+    route: Ints
     program: NDArray[np.bool_]
     calibrate: NDArray[np.bool_]
     analog_cycles: Ints
     activation: Ints
+
+
+def words(jobs: RfnnJobs) -> Ints:
+    """Return by stage the words in the buffer that holds more of one vector of A [jobs, stages]."""
+    around = jobs.stages[..., BEFORE] * jobs.stages[..., AFTER]
+    return np.asarray(around * np.maximum(jobs.stages[..., OUTPUTS], jobs.stages[..., INPUTS]))
 
 
 def tiles(modes: Any, jobs: RfnnJobs) -> Ints:
@@ -56,6 +66,4 @@ def tiles(modes: Any, jobs: RfnnJobs) -> Ints:
 
 def vectors_at_once(buffer_words: Any, jobs: RfnnJobs) -> Ints:
     """Return how many vectors of A pass together through a job's stages, as buffers allow."""
-    around = jobs.stages[..., BEFORE] * jobs.stages[..., AFTER]
-    words = around * np.maximum(jobs.stages[..., OUTPUTS], jobs.stages[..., INPUTS])
-    return np.asarray(np.clip(np.asarray(buffer_words) // words.max(axis=1), 1, jobs.m))
+    return np.asarray(np.clip(np.asarray(buffer_words) // words(jobs).max(axis=1), 1, jobs.m))

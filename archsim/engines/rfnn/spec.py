@@ -80,6 +80,9 @@ class RfnnSpec(EngineSpec):
     sclk_div: Annotated[
         int, Field(ge=1, le=256, description="cycles of half a period of the serial clock")
     ] = 2
+    profiles: Annotated[
+        int, Field(ge=1, le=4096, description="settings of meshes that the control keeps")
+    ] = 1
     samples_log2: Annotated[
         int, Field(ge=0, le=8, description="samples of an output that are averaged, as log2")
     ] = 0
@@ -140,6 +143,12 @@ class RfnnSpec(EngineSpec):
                 f"chains must be at most the {self.devices} phase shifters of a mesh of "
                 f"{self.modes} modes, not {self.chains}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _switches_are_a_benes_network(self) -> Self:
+        if self.switches and self.modes & (self.modes - 1):
+            raise ValueError(f"modes must be a power of two with switches, not {self.modes}")
         return self
 
     @model_validator(mode="after")
