@@ -185,15 +185,16 @@ def _stacked(units: Sequence[Unit], design: Design) -> UnitBatch:
     """Return one engine of many designs, one of which is given for what they have in common."""
     periods = [unit.clock.period_ps for unit in units]
     num, den = np.array([(p.numerator, p.denominator) for p in periods], np.int64).T.copy()
+    clocked = units[0].engine.reads_clock
     numbers: dict[Any, int] = {}
     specs: list[Any] = []
     spec_of: list[int] = []
     for spec in (unit.spec for unit in units):
-        timeless = tuple(x for x in vars(spec).items() if x[0] != "clock_mhz")
-        if timeless not in numbers:
-            numbers[timeless] = len(specs)
+        timing = tuple(x for x in vars(spec).items() if x[0] != "clock_mhz" or clocked)
+        if timing not in numbers:
+            numbers[timing] = len(specs)
             specs.append(spec)
-        spec_of.append(numbers[timeless])
+        spec_of.append(numbers[timing])
     env = env_of(units[0], design.memories.buffer)
     return UnitBatch(units[0], env, SpecBatch(specs), spec_of, num, den)
 

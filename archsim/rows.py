@@ -36,7 +36,7 @@ class UnitBatch:
     env
         The same for all.
     specs, spec_of
-        The specs that differ in more than the clock, and the number of each design's.
+        The specs that differ in what cycles depend on, and the number of each design's.
     num, den
         The clocks' periods in ps, as fractions: [designs].
     """

@@ -266,6 +266,8 @@ class Engine:
         ``(spec, op, k, n) -> bytes``: of tiles of B in memory, for arrays of their extents, where
         the engine reads B in a form of its own: phases of a mesh, a compressed matrix. That form is
         made before the run, so B must then be a weight.
+    reads_clock
+        Whether cycles depend on the clock: some part keeps a time of its own.
     reads_values
         ``(spec) -> ports``: operands of products, of ``a`` and ``b``, whose values decide how long
         a job takes. Without them time is ``expected`` or a ``bound``.
@@ -316,6 +318,7 @@ class Engine:
     peak_macs: Callable[[Any], int] = lambda spec: 0
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
     weight_bytes: Callable[[Any, Op, Ints, Ints], Ints] | None = None
+    reads_clock: bool = False
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None

@@ -182,6 +182,27 @@ def test_a_kind_tiled_as_a_product_needs_its_extents() -> None:
         OpKind("half", {"m": int, "n": int}, tiling="gemm")
 
 
+def clocked(
+    spec: GridSpec | SpecBatch, jobs: Any, env: Env = NO_STALLS, data: Data | None = None
+) -> Timing:
+    """A job takes the time of one grid step in ps, whatever the clock."""
+    cycles = (np.asarray(spec.clock_mhz, float) // 100).astype(np.int64) + 0 * jobs.k
+    beats = {"left": jobs.k, "above": jobs.k, "sums": jobs.m}
+    return Timing(cycles, cycles + 1, {"busy": cycles + 1}, beats)
+
+
+def test_designs_go_together_where_cycles_depend_on_the_clock(install: Any) -> None:
+    install(replace(GRID, accepts=lambda spec, op: True, time=clocked, reads_clock=True))
+    tensors = trace().tensors
+    small = Trace("s", tensors, trace().ops[:1])
+    designs = [
+        design_from({"engines": {"one": {"kind": "grid", "clock_mhz": mhz}}}) for mhz in (100, 900)
+    ]
+    results = [simulate(design, small) for design in designs]
+    together = batch.evaluate(designs, small, [result.mappings for result in results])
+    assert together.time_ps.tolist() == [round(r.metrics.time_us * 1e6) for r in results]
+
+
 # --------------------------------------------------------------- weights in a form of their own
 
 

@@ -19,15 +19,7 @@ def lower(spec: Any, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs
         If a tile is larger than a command can say, or longer in k than ``spec.longest_k``, where
         an engine has such a bound.
     """
-    longest = int(max(extent.max() for extent in (mapping.m, mapping.n, mapping.k)))
-    if longest > MAX_EXTENT:
-        raise InfeasibleError(
-            f"a tile of op {op.name!r}",
-            demand=longest,
-            bound=MAX_EXTENT,
-            unit="rows or columns in one command",
-            levers=("map it with a smaller tile",),
-        )
+    check_command(op, mapping)
     if mapping.k.max() > (bound := getattr(spec, "longest_k", MAX_EXTENT)):
         raise InfeasibleError(
             f"a tile of op {op.name!r}",
@@ -37,6 +29,19 @@ def lower(spec: Any, op: Op, mapping: Any, data: Data | None = None) -> GemmJobs
             levers=("map it with a tile shorter in k", "raise acc_bits"),
         )
     return GemmJobs(mapping.m, mapping.n, mapping.k, mapping.accumulate)
+
+
+def check_command(op: Op, mapping: Any) -> None:
+    """Raise `InfeasibleError` if a tile of a mapping is larger than a command can say."""
+    longest = int(max(extent.max() for extent in (mapping.m, mapping.n, mapping.k)))
+    if longest > MAX_EXTENT:
+        raise InfeasibleError(
+            f"a tile of op {op.name!r}",
+            demand=longest,
+            bound=MAX_EXTENT,
+            unit="rows or columns in one command",
+            levers=("map it with a smaller tile",),
+        )
 
 
 def integer_dtypes(spec: Any) -> frozenset[str]:
