@@ -15,7 +15,7 @@ from archsim.engines.rfnn import counts
 from archsim.engines.rfnn.jobs import MAX_STAGES, PASS, RELU, RfnnJobs, tiles
 from archsim.engines.rfnn.spec import RfnnSpec
 from archsim.engines.rfnn.tensor_train import Form, Stage, factors, stages
-from archsim.trace import DTYPE_BITS, Gemm, Op, as_gemm
+from archsim.trace import DTYPE_BITS, Op, as_gemm
 
 PHASE_BYTES = 2  # a turn in 16 bits
 FACTOR = 4  # about what the factors of a train's extents are
@@ -44,15 +44,10 @@ def accepts(spec: RfnnSpec, op: Op) -> Literal[True] | Reason:
             f"readout: mag has no signs to add parts of a sum by: k of {gemm.k:,} must be at most "
             f"the {spec.modes:,} modes"
         )
-    return _of_a_whole_layer(spec, gemm)
-
-
-def _of_a_whole_layer(spec: RfnnSpec, gemm: Gemm) -> Literal[True] | Reason:
-    """Return whether a layer that is never cut along n and k fits a command and the buffers."""
-    if not is_whole(spec):
-        return True
-    if max(gemm.n, gemm.k) > MAX_EXTENT:
-        return Reason(f"a command says at most {MAX_EXTENT:,} of n and k, not {gemm.n, gemm.k}")
+    if is_whole(spec) and widest > MAX_EXTENT:
+        return Reason(
+            f"a command says at most {MAX_EXTENT:,} of n and k, not {gemm.n:,} and {gemm.k:,}"
+        )
     steps = layer_stages(spec.form, spec.cores, spec.rank, gemm.n, gemm.k)
     words = max(step.vectors * max(step.outputs, step.inputs) for step in steps)
     if words > spec.buffer_words:
