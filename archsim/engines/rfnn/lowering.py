@@ -44,10 +44,6 @@ def accepts(spec: RfnnSpec, op: Op) -> Literal[True] | Reason:
             f"readout: mag has no signs to add parts of a sum by: k of {gemm.k:,} must be at most "
             f"the {spec.modes:,} modes"
         )
-    if is_whole(spec) and widest > MAX_EXTENT:
-        return Reason(
-            f"a command says at most {MAX_EXTENT:,} of n and k, not {gemm.n:,} and {gemm.k:,}"
-        )
     steps = layer_stages(spec.form, spec.cores, spec.rank, gemm.n, gemm.k)
     words = max(step.vectors * max(step.outputs, step.inputs) for step in steps)
     if words > spec.buffer_words:
