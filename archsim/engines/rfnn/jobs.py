@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,40 @@ def tiles(modes: Any, jobs: RfnnJobs) -> Ints:
     return np.asarray(-(-outputs // size) * -(-inputs // size))
 
 
-def vectors_at_once(buffer_words: Any, jobs: RfnnJobs) -> Ints:
-    """Return how many vectors of A pass together through a job's stages, as buffers allow."""
-    return np.asarray(np.clip(np.asarray(buffer_words) // words(jobs).max(axis=1), 1, jobs.m))
+class Chunks(NamedTuple):
+    """The vectors of jobs by how many pass together, each [jobs].
+
+    Parameters
+    ----------
+    vectors, count, last
+        How many pass together, how often, and how many the last time.
+    again
+        Whether every time programs the meshes again: one mesh, and several matrices for it.
+    """
+
+    vectors: Ints
+    count: Ints
+    last: Ints
+    again: NDArray[np.bool_]
+
+
+def chunks(spec: Any, jobs: RfnnJobs) -> Chunks:
+    """Return how a job's vectors pass, as many together as the buffers hold."""
+    vectors = np.clip(np.asarray(spec.buffer_words) // words(jobs).max(axis=1), 1, jobs.m)
+    count = -(-jobs.m // vectors)
+    several = tiles(spec.modes, jobs).sum(axis=1) > 1
+    again = jobs.program & several & (np.asarray(spec.cores) == "shared")
+    return Chunks(vectors, count, jobs.m - (count - 1) * vectors, again)
+
+
+def reloads(spec: Any, jobs: RfnnJobs) -> Ints:
+    """Return how often the meshes of a job's tiles are programmed [jobs]."""
+    parts = chunks(spec, jobs)
+    return np.asarray(jobs.program + (parts.count - 1) * parts.again)
+
+
+def fetches(spec: Any, jobs: RfnnJobs) -> Ints:
+    """Return how often the phases of a job's tiles come in [jobs]: once, if they are kept."""
+    parts = chunks(spec, jobs)
+    kept = tiles(spec.modes, jobs).sum(axis=1) <= np.asarray(spec.profiles)
+    return np.asarray(jobs.program + (parts.count - 1) * (parts.again & ~kept))

@@ -15,6 +15,9 @@ Drive = Literal["one_arm", "differential"]
 Readout = Literal["iq", "mag"]
 Circuit = Literal["unitary", "svd"]
 
+PHASE_BITS = 16  # of a phase as it comes: unsigned, in turns
+TABLE_ENTRIES = 256  # of a shifter's calibration, by a phase's high byte
+
 Picoseconds = Annotated[int, Field(ge=0, le=10**9)]
 Loss = Annotated[float, Field(ge=0, le=60)]
 
