@@ -1,0 +1,189 @@
+"""Windows of a sparse product as the block runs them: a job a window, in tokens that threads take.
+
+What a token takes is counted, not guessed: its products, the slots that they look at and the
+entries that they make, from the patterns (`archsim.sparse.hashing`), each times what the spec's
+budget says it costs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import Ints, Jobs
+from archsim.engines.piuma.spec import ENTRY_BYTES, WORD_BYTES, PiumaSpec
+from archsim.engines.piuma.threads import by_number, least_loaded, of_cores
+from archsim.sparse.hashing import Probed, count_probes
+from archsim.sparse.product import SparseProduct, by_row
+
+OUTSIDE_INSTRUCTIONS = (
+    3  # of an entry of B that is not in the window's columns: load, compare, loop
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the threads take in one window, in order.
+
+    Parameters
+    ----------
+    instructions, atomics
+        Of each token: [tokens].
+    thread
+        That does each; None where whoever is free takes the next.
+    """
+
+    instructions: Ints
+    atomics: Ints
+    thread: Ints | None
+
+
+@dataclass(frozen=True, slots=True)
+class PiumaJobs(Jobs):
+    """Windows, one a job.
+
+    Parameters
+    ----------
+    rows, nonzeros
+        Of A that the window visits.
+    products, inserts, probes, longest
+        See `archsim.sparse.hashing.Probed`.
+    tokens
+        That threads take.
+    instructions, thread_instructions, core_instructions
+        Of hashing: in all, the most of one thread, and of one core.
+    read_bytes, write_bytes
+        Through DRAM, reads rounded to the spec's grain.
+    least_bytes
+        The window's share of A, of the rows of B that some nonzero meets, and of C, each once.
+    drained
+        Entries of the window before, which DMA stores while this one is hashed.
+    work
+        The tokens: an object a window.
+    """
+
+    rows: Ints
+    nonzeros: Ints
+    products: Ints
+    inserts: Ints
+    probes: Ints
+    longest: Ints
+    tokens: Ints
+    instructions: Ints
+    thread_instructions: Ints
+    core_instructions: Ints
+    read_bytes: Ints
+    write_bytes: Ints
+    least_bytes: Ints
+    drained: Ints
+    work: NDArray[Any]
+
+
+def jobs_of(spec: PiumaSpec, product: SparseProduct) -> PiumaJobs:
+    """Return the windows of a product of two patterns."""
+    found = count_probes(product, spec.rule)
+    start, window, row, visits = _tokens(spec, found)
+
+    def of_token(amounts: Ints) -> Ints:
+        return amounts if visits is None else by_row(amounts, visits)
+
+    instructions = of_token(_instructions(spec, found))
+    if spec.grain != "static":
+        instructions = instructions + spec.token_instructions
+    atomics = of_token(found.products + found.probes)
+    of_thread, of_core = _most(spec, found, instructions, start, window, row)
+    work = np.empty(len(found.windows), object)
+    for number, first, last in zip(range(len(work)), start[:-1], start[1:], strict=True):
+        mine = slice(int(first), int(last))
+        thread = row[mine] % spec.all_threads if spec.grain == "static" else None
+        work[number] = Tokens(instructions[mine], atomics[mine], thread)
+    inserts = found.by_window(found.inserts)
+    rows = found.windows.last - found.windows.first
+    nonzeros = np.diff(found.start)
+    return PiumaJobs(
+        rows=rows, nonzeros=nonzeros, products=found.by_window(found.products), inserts=inserts,
+        probes=found.by_window(found.probes), longest=found.longest, tokens=np.diff(start),
+        instructions=by_row(instructions, start), thread_instructions=of_thread,
+        core_instructions=of_core,
+        read_bytes=_read_bytes(spec, product, found),
+        write_bytes=inserts * ENTRY_BYTES + rows * WORD_BYTES,
+        least_bytes=_least_bytes(product, nonzeros, inserts),
+        drained=np.concatenate([[0], inserts[:-1]])[: len(inserts)], work=work,
+    )  # fmt: skip
+
+
+def _instructions(spec: PiumaSpec, found: Probed) -> Ints:
+    """Return the instructions of each visit of a nonzero."""
+    per_entry = spec.entry_instructions
+    if spec.eviction == "rolling":  # whoever completes an entry stores it
+        per_entry += spec.emit_instructions
+    return np.asarray(
+        spec.product_instructions * found.products
+        + spec.probe_instructions * found.probes
+        + per_entry * found.inserts
+        + OUTSIDE_INSTRUCTIONS * (found.walked - found.products)
+    )
+
+
+def _tokens(spec: PiumaSpec, found: Probed) -> tuple[Ints, Ints, Ints, Ints | None]:
+    """Return where each window's tokens start, each one's window and row, and where its visits do.
+
+    Rows are numbered from the window's first on. Visits is None where each is a token.
+    """
+    windows = len(found.windows)
+    window = np.repeat(np.arange(windows), np.diff(found.start))
+    row = found.row - found.windows.first[window]
+    if spec.grain == "nonzero":
+        return found.start, window, row, None
+    new = np.ones(len(row), bool)
+    new[1:] = (window[1:] != window[:-1]) | (row[1:] != row[:-1])
+    first = np.flatnonzero(new)
+    start = np.searchsorted(window[first], np.arange(windows + 1))
+    return start, window[first], row[first], np.append(first, len(row))
+
+
+def _most(
+    spec: PiumaSpec, found: Probed, instructions: Ints, start: Ints, window: Ints, row: Ints
+) -> tuple[Ints, Ints]:
+    """Return the most instructions of a thread, and of a core, in each window.
+
+    Without barriers a window's are what it adds to the most that any has done up to it.
+    """
+    barriers = spec.eviction == "window"
+    threads, windows = spec.all_threads, len(found.windows)
+    if spec.grain == "static":
+        loads = by_number(instructions, row, window, windows, threads)
+        loads = loads if barriers else np.cumsum(loads, axis=0)
+    else:
+        loads = least_loaded(instructions, start, threads, barriers=barriers)
+    most = loads.max(axis=1), of_cores(loads, spec.mtcs)
+    return most if barriers else (np.diff(most[0], prepend=0), np.diff(most[1], prepend=0))
+
+
+def _read_bytes(spec: PiumaSpec, product: SparseProduct, found: Probed) -> Ints:
+    """Return what each window reads: A twice, pointers of B for each nonzero twice, B's rows.
+
+    Windows are made from A's columns and pointers alone. A streams; rows of B do not, so each of
+    their two arrays, indices and values, is rounded to the grain where it begins and ends.
+    """
+    a, b = product.a, product.b
+    assert b is not None
+
+    def rounded(first: Ints, last: Ints) -> Ints:
+        spans = -(-last * WORD_BYTES // spec.grain_bytes) - first * WORD_BYTES // spec.grain_bytes
+        return np.asarray(np.where(last > first, spans * spec.grain_bytes, 0))
+
+    k = a.indices[found.nonzero].astype(np.int64)
+    pointers = rounded(k, k + 2)
+    rows = rounded(b.indptr[k], b.indptr[k + 1])
+    return found.by_window(2 * pointers + 2 * rows + (2 * WORD_BYTES + WORD_BYTES))
+
+
+def _least_bytes(product: SparseProduct, nonzeros: Ints, inserts: Ints) -> Ints:
+    """Return each window's share of the bytes that any machine moves: A, what is used of B, C."""
+    total = max(int(nonzeros.sum()), 1)
+    ends = np.cumsum(nonzeros) * product.used_b_entries // total
+    return np.asarray(np.diff(ends, prepend=0) + nonzeros + inserts) * ENTRY_BYTES
