@@ -94,7 +94,8 @@ def evaluate(
 
 def _goes_together(design: Design) -> bool:
     engines = [(discover()[getattr(x, "kind", "")], x) for x in design.engines.values()]
-    return design.policy == "first" and not any(e.reads_values(spec) for e, spec in engines)
+    by_values = (e.windows or e.reads_values(spec) for e, spec in engines)
+    return design.policy == "first" and not any(by_values)
 
 
 def _alone(design: Design, trace: Trace, mappings: Mapping[str, OpMapping]) -> Ints:

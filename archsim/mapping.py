@@ -118,7 +118,17 @@ class SliceMapping:
         return f"{self.slices} slice" + "s" * (self.slices != 1)
 
 
-Mapping = GemmMapping | SliceMapping
+@dataclass(frozen=True, slots=True)
+class WindowMapping:
+    """A product of sparse matrices, cut by its engine: nothing that could be chosen by hand."""
+
+    windows: int
+
+    def __str__(self) -> str:
+        return f"{self.windows} window" + "s" * (self.windows != 1)
+
+
+Mapping = GemmMapping | SliceMapping | WindowMapping
 
 
 def tile_extents(extent: int, block: int | None) -> tuple[int, ...]:

@@ -27,7 +27,17 @@ from numpy.typing import NDArray
 
 from archsim.errors import InputError
 from archsim.formats.digits import MAX_BITS, tally
-from archsim.trace import DTYPE_BITS, Gemm, Histogram, Op, Tensor, Trace, as_gemm, conv_output
+from archsim.trace import (
+    DTYPE_BITS,
+    Gemm,
+    Histogram,
+    Op,
+    Sampled,
+    Tensor,
+    Trace,
+    as_gemm,
+    conv_output,
+)
 
 Level = Literal["whole", "counts", "sample", "assumed"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the last of several counts
@@ -279,7 +289,9 @@ class Operands:
         """Return the array of a tensor of integers whose digits can be told; None of others."""
         tensor = self.trace.tensors[name]
         bits = DTYPE_BITS[tensor.dtype]
-        if tensor.data is None or not tensor.dtype.startswith("int") or bits > MAX_BITS:
+        if not isinstance(tensor.data, str | Sampled | Histogram):
+            return None
+        if not tensor.dtype.startswith("int") or bits > MAX_BITS:
             return None
         ref = tensor.data if isinstance(tensor.data, str) else tensor.data.ref
         return _checked(self.trace, tensor, ref, bits)

@@ -20,6 +20,7 @@ from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
 from archsim.memory import DramTiming, port_env
 from archsim.operands import Level, Operands
+from archsim.patterns import Patterns
 from archsim.trace import Trace
 
 BLOCK_STEPS = 1 << 13  # that are in memory at a time
@@ -273,7 +274,7 @@ class Memo:
         self._steps = 0
         self._sites: OrderedDict[Hashable, int] = OrderedDict()
         self._numbers = count()
-        self._flows: OrderedDict[int, tuple[Flow, Operands]] = OrderedDict()
+        self._flows: OrderedDict[int, tuple[Flow, Operands, Patterns]] = OrderedDict()
         self._costs: OrderedDict[Hashable, Any] = OrderedDict()
 
     def site(self, site: Site) -> int:
@@ -300,10 +301,14 @@ class Memo:
         """Return what a trace knows of its products' operands."""
         return self._of_trace(trace)[1]
 
-    def _of_trace(self, trace: Trace) -> tuple[Flow, Operands]:
+    def patterns(self, trace: Trace) -> Patterns:
+        """Return what a trace knows of its sparse matrices."""
+        return self._of_trace(trace)[2]
+
+    def _of_trace(self, trace: Trace) -> tuple[Flow, Operands, Patterns]:
         found = self._flows.get(id(trace))
         if found is None:  # an entry keeps its trace alive, so that no other gets its id
-            found = self._flows[id(trace)] = Flow.of(trace), Operands(trace)
+            found = self._flows[id(trace)] = Flow.of(trace), Operands(trace), Patterns(trace)
             if len(self._flows) > MAX_FLOWS:
                 self._flows.popitem(last=False)
         return found

@@ -14,10 +14,10 @@ from archsim.engines import Engine, GemmJobs, Ints, Rate, Timing, op_kinds
 from archsim.errors import ArchsimError, InfeasibleError, InputError
 from archsim.flow import Flow
 from archsim.mapper import Machine, footprint_bytes, search
-from archsim.mapping import GemmMapping, Loops, SliceMapping, places_at, steps_at
+from archsim.mapping import GemmMapping, Loops, SliceMapping, WindowMapping, places_at, steps_at
 from archsim.mapping import Mapping as OpMapping
-from archsim.operands import Operands, Values
 from archsim.operands import Tiles as OperandTiles
+from archsim.operands import Values
 from archsim.plan import (
     BLOCK_STEPS,
     Block,
@@ -31,7 +31,8 @@ from archsim.plan import (
 )
 from archsim.product import ConvShape, Product
 from archsim.slices import MAX_SLICES, Whole, search_slices, slice_tiles
-from archsim.trace import DTYPE_BITS, Op, Tensor, as_gemm, conv_output
+from archsim.sparse.product import SparseProduct
+from archsim.trace import DTYPE_BITS, Op, Tensor, Trace, as_gemm, conv_output
 
 MAX_STEPS = 50_000_000  # of an op: half a minute
 KINDS_OF_TIME = ("exact", "expected", "bound")  # the last counts
@@ -60,13 +61,16 @@ def plan_op(
     """
     op, shapes = flow.trace.ops[index], flow.links[index].shapes
     mapping = given.get(f"{op.name}@{site.unit.name}", given.get(op.name)) if given else None
-    values = _values(site.unit, op, memo.operands(flow.trace))
+    values = _values(site.unit, op, flow.trace, memo)
     key = (number, op.kind, tuple(op.attrs.items()), shapes, mapping, values and values.key)
     plan = memo.get(key)
     if plan is None:
-        make = _plan_product if is_product(site.unit, op) else _plan_slices
         try:
-            plan = make(site, op, flow.trace.tensors, mapping, values)
+            if isinstance(values, SparseProduct):
+                plan = _plan_windows(site, op, mapping, values)
+            else:
+                make = _plan_product if is_product(site.unit, op) else _plan_slices
+                plan = make(site, op, flow.trace.tensors, mapping, values)
         except InfeasibleError as fault:
             raise InfeasibleError(
                 f"op {op.name!r}: {fault.what}", demand=fault.demand, bound=fault.bound,
@@ -84,10 +88,12 @@ def is_product(unit: Unit, op: Op) -> bool:
     return unit.engine.sum_bits is not None and op_kinds()[op.kind].tiling == "gemm"
 
 
-def _values(unit: Unit, op: Op, operands: Operands) -> Values | None:
+def _values(unit: Unit, op: Op, trace: Trace, memo: Memo) -> Values | SparseProduct | None:
     """Return what is known of the operands that an engine's time depends on; None if on none."""
+    if unit.engine.windows is not None and op_kinds()[op.kind].tiling == "windows":
+        return memo.patterns(trace).product(op)
     ports = unit.engine.reads_values(unit.spec)
-    return operands.of(op, ports) if ports and is_product(unit, op) else None
+    return memo.operands(trace).of(op, ports) if ports and is_product(unit, op) else None
 
 
 def product_of(
@@ -226,6 +232,30 @@ def _plan_slices(
         op, site, mapping, count, lambda step: slice_tiles(engine, spec, op, whole, count, step),
         whole.room_bytes(count), op_kinds()[op.kind].macs(op), None, whole.element_bits,
     )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------- windows
+
+
+def _plan_windows(site: Site, op: Op, given: OpMapping | None, product: SparseProduct) -> Plan:
+    engine, spec = site.unit.engine, site.unit.spec
+    assert engine.windows is not None
+    windows = engine.windows(spec, op, product, site.room_bytes)
+    mapping = WindowMapping(len(windows))
+    if given not in (None, mapping):
+        raise InputError(
+            f"mapping of {op.name!r}", "must be left out: its engine cuts it by its patterns",
+            str(given),
+        )  # fmt: skip
+    jobs, data = engine.lower(spec, op, windows, product), product.arrays
+
+    def tiles(step: Ints) -> Tiles:
+        return Tiles(
+            jobs.take(step), np.ones_like(step), tuple(x[step] for x in windows.load_bytes),
+            windows.partial_bytes[step], windows.store_bytes[step], windows.final[step], data=data,
+        )  # fmt: skip
+
+    return _plan(op, site, mapping, len(windows), tiles, windows.room_bytes, product.products, None)
 
 
 # --------------------------------------------------------------------------------------- both

@@ -72,12 +72,13 @@ def trace() -> dict[str, Any]:
     )  # fmt: skip
     sampled = _record({"ref": text, "scale": {"type": "number"}}, {})
     histogram = _record({"histogram": text}, {})
+    sparse = _record({"entries": natural}, {"sparse": text})
     tensor = _record(
         {"tensor": text, "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}}},
         {
             "dtype": {"enum": list(DTYPE_BITS)},
             "role": {"enum": list(get_args(Role))},
-            "data": {"oneOf": [text, sampled, histogram]},
+            "data": {"oneOf": [text, sampled, histogram, sparse]},
         },
     )
     ops = [_op(kind) for kind in op_kinds().values()]

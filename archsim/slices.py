@@ -68,7 +68,7 @@ class Whole:
         most = output if op.kind == "move" else None
         sizes = {n: min(tensors[n].size_bytes, most or tensors[n].size_bytes) for n in op.inputs}
         inputs = tuple(sizes.pop(name, 0) for name in op.inputs)
-        asked = op.attrs.get("work")
+        asked = op.attrs.get("work", op.attrs.get("products"))
         elements = max(sum(tensors[name].elements for name in op.outputs), 1)
         firsts = {"in": op.inputs[:1], "out": op.outputs[:1]}
         return cls(

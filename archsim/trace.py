@@ -17,11 +17,12 @@ from archsim.errors import InputError
 SCHEMA_VERSION = 1
 MAX_NAME = 1024  # characters of an op's or tensor's name
 MAX_MACS = 1 << 48  # of one run of an op, so that its times fit 64 bits
+INDEX_BITS, POINTER_BITS = 32, 64  # of a sparse matrix in memory, beside an entry and a row
 
 DTYPE_BITS: Mapping[str, int] = MappingProxyType(
     {
         "int4": 4, "int8": 8, "uint8": 8, "int16": 16, "int32": 32, "int64": 64, "bool": 8,
-        "fp8": 8, "bf16": 16, "fp16": 16, "fp32": 32, "fp64": 64,
+        "fp8": 8, "bf16": 16, "fp16": 16, "fp32": 32, "fp64": 64, "complex128": 128,
     }
 )  # fmt: skip
 
@@ -51,6 +52,17 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class Sparse:
+    """A matrix of which only some elements are stored: so many entries.
+
+    ``ref`` names the matrix in the side file, where its pattern is known: see `archsim.sparse`.
+    """
+
+    entries: int
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """A value that flows between ops.
 
@@ -61,7 +73,7 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str = "int8"
     role: Role = "activation"
-    data: str | Sampled | Histogram | None = None
+    data: str | Sampled | Histogram | Sparse | None = None
 
     @property
     def elements(self) -> int:
@@ -69,8 +81,15 @@ class Tensor:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes in memory, packed: ten int4 values take five bytes."""
-        return -(-self.elements * DTYPE_BITS[self.dtype] // 8)
+        """Bytes in memory, packed: ten int4 values take five bytes.
+
+        A sparse matrix has a column index beside each entry and a pointer to each row and its end.
+        """
+        bits = DTYPE_BITS[self.dtype]
+        if isinstance(self.data, Sparse):
+            rows = (self.shape[0] + 1) * POINTER_BITS
+            return -(-(self.data.entries * (bits + INDEX_BITS) + rows) // 8)
+        return -(-self.elements * bits // 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +99,12 @@ class Op:
     Parameters
     ----------
     kind
-        Name of an `OpKind`: ``gemm``, ``conv``, ``vector``, ``move``, ``unsupported``, or one that
-        an engine declares.
+        Name of an `OpKind`: ``gemm``, ``conv``, ``spgemm``, ``spmm``, ``vector``, ``move``,
+        ``unsupported``, or one that an engine declares.
     inputs, outputs
         Tensor names. For ``gemm`` and ``conv``: ``(a, b)``, A being activations, B weights or a
-        second activation; further inputs (bias) belong to the epilogue.
+        second activation; further inputs (bias) belong to the epilogue. For ``spgemm`` and
+        ``spmm``: ``(a, b)`` of ``C = A B``, A sparse, and B too in ``spgemm``.
     attrs
         What the kind declares: see `OpKind.attrs`.
     epilogue
@@ -139,16 +159,22 @@ class OpKind:
         Multiply-accumulates of one execution.
     tiling
         How mapping cuts it: ``gemm`` (m, n, k tiles of A B = C: attributes m, n, k and, if any,
-        groups; the first two inputs are A and B) or ``slice`` (even slices of all).
+        groups; the first two inputs are A and B), ``windows`` (its engine does, by the patterns of
+        its sparse operands: `Engine.windows`; attributes m, n, k) or ``slice`` (even slices of
+        all).
+    sparse
+        How many of the first inputs are sparse matrices.
     """
 
     name: str
     attrs: Mapping[str, type]
     macs: Callable[[Op], int] = lambda op: 0
-    tiling: Literal["gemm", "slice"] = "slice"
+    tiling: Literal["gemm", "windows", "slice"] = "slice"
+    sparse: int = 0
 
     def __post_init__(self) -> None:
-        if self.tiling == "gemm" and self.name != "conv" and not {"m", "n", "k"} <= set(self.attrs):
+        product = self.tiling != "slice" and self.name != "conv"
+        if product and not {"m", "n", "k"} <= set(self.attrs):
             raise ValueError(f"op kind {self.name!r} is tiled as a product: it needs m, n and k")
 
 
@@ -204,6 +230,8 @@ def _product_macs(op: Op) -> int:
     return as_gemm(op).macs
 
 
+_SPARSE: Mapping[str, type] = {"m": int, "n": int, "k": int, "products": int}
+
 BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
     {
         kind.name: kind
@@ -219,6 +247,9 @@ BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
                 _product_macs,
                 "gemm",
             ),
+            # C = A B with sparse A and B or B dense; `products` counts the pairs of entries
+            OpKind("spgemm", _SPARSE, lambda op: op.int_attr("products"), "windows", sparse=2),
+            OpKind("spmm", _SPARSE, lambda op: op.int_attr("products"), "windows", sparse=1),
             # `work` counts lane operations: elements x `VECTOR_PASSES` of the function
             OpKind("vector", {"function": str, "work": int}),
             # writes its outputs, and reads no more of an input than that: a gather picks rows

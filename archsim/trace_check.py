@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archsim.errors import InputError
-from archsim.trace import MAX_MACS, MAX_NAME, Layout, Op, OpKind, Tensor, Trace, conv_output
+from archsim.trace import (
+    MAX_MACS,
+    MAX_NAME,
+    Layout,
+    Op,
+    OpKind,
+    Sparse,
+    Tensor,
+    Trace,
+    conv_output,
+)
 
 
 def check_trace(
@@ -74,13 +84,15 @@ def check_op(
     for name in (*op.inputs, *op.outputs):
         if name not in tensors:
             raise InputError(where, "inputs and outputs must be declared tensors", name)
-    if kind.tiling == "gemm" and (len(op.inputs) < 2 or not op.outputs):
+    if kind.tiling != "slice" and (len(op.inputs) < 2 or not op.outputs):
         got = (len(op.inputs), len(op.outputs))
         raise InputError(where, "a product must read A and B and write C", got)
     if op.repeat < 1:
         raise InputError(f"{where}: repeat", "must be a positive integer", op.repeat)
     if op.kind == "conv":
         _check_conv(op, where)
+    if kind.tiling == "windows":
+        _check_sparse(op, tensors, kind, where)
     for name, turns in op.layouts.items():
         _check_layout(op, tensors, kind, name, turns, f"{where}: layouts: {name}")
     if kind.macs(op) > MAX_MACS:
@@ -110,6 +122,20 @@ _ATTR_WORDS = {
     int: "positive integer", tuple: "list of non-negative integers", float: "number",
     str: "text", bool: "true or false",
 }  # fmt: skip
+
+
+def _check_sparse(op: Op, tensors: Mapping[str, Tensor], kind: OpKind, where: str) -> None:
+    """Refuse products whose matrices are not of the op's extents, or dense and should not be."""
+    m, n, k = (op.int_attr(axis) for axis in "mnk")
+    names = (*op.inputs[:2], op.outputs[0])
+    for name, shape in zip(names, ((m, k), (k, n), (m, n)), strict=True):
+        if tensors[name].shape != shape:
+            raise InputError(
+                f"{where}: {name}", f"must be {list(shape)}", list(tensors[name].shape)
+            )
+    for name in op.inputs[: kind.sparse]:
+        if not isinstance(tensors[name].data, Sparse):
+            raise InputError(f"{where}: {name}", "must be a sparse matrix", tensors[name].data)
 
 
 def _check_conv(op: Op, where: str) -> None:

@@ -30,6 +30,7 @@ from archsim.trace import (
     Op,
     OpKind,
     Sampled,
+    Sparse,
     Tensor,
     Trace,
     Turn,
@@ -81,6 +82,8 @@ def trace_lines(trace: Trace, side_file: str = "") -> Iterator[str]:
             line["data"] = {"ref": t.data.ref, "scale": float(t.data.scale)}
         elif isinstance(t.data, Histogram):
             line["data"] = {"histogram": t.data.ref}
+        elif isinstance(t.data, Sparse):
+            line["data"] = {"entries": t.data.entries} | _given(sparse=t.data.ref)
         elif t.data is not None:
             line["data"] = t.data
         yield _dumps(line)
@@ -317,15 +320,22 @@ def _tensor(line: Line, place: str) -> Tensor:
         raise InputError(f"{place}: dtype", f"must be one of {', '.join(DTYPE_BITS)}", dtype)
     if role not in ("input", "weight", "activation", "output"):
         raise InputError(f"{place}: role", "must be input, weight, activation or output", role)
-    return Tensor(name, tuple(shape), dtype, role, _data(data, f"{place}: data"))  # type: ignore[arg-type]
+    found = _data(data, f"{place}: data")
+    if isinstance(found, Sparse) and (len(shape) != 2 or found.entries > math.prod(shape)):
+        raise InputError(f"{place}: data", "entries must be those of a matrix", (shape, data))
+    return Tensor(name, tuple(shape), dtype, role, found)  # type: ignore[arg-type]
 
 
-def _data(value: Any, place: str) -> str | Sampled | Histogram | None:
+def _data(value: Any, place: str) -> str | Sampled | Histogram | Sparse | None:
     if value is None or (isinstance(value, str) and value):
         return value
     if not isinstance(value, dict):
-        raise InputError(place, "must be an array's name, ref and scale, or histogram", value)
+        raise InputError(place, "must be a name, ref and scale, histogram or entries", value)
     fields = _Fields(value, place)
+    if "entries" in value:
+        matrix = Sparse(fields.count("entries", 0), fields.text("sparse", ""))
+        fields.done("a sparse matrix takes entries, sparse")
+        return matrix
     if "histogram" in value:
         counts = Histogram(fields.name("histogram"))
         fields.done("a histogram takes histogram")

@@ -118,7 +118,10 @@ def test_a_good_trace_passes() -> None:
         ),
         (
             (replace(PRODUCT, kind="fft"),),
-            "product: op kind must be one of conv, gemm, move, unsupported, vector, not 'fft'",
+            (
+                "product: op kind must be one of conv, gemm, move, spgemm, spmm, unsupported, "
+                "vector, not 'fft'"
+            ),
         ),
         (
             (replace(PRODUCT, attrs={"m": 4}),),

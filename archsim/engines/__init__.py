@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from archsim.engines.jobs import GemmJobs as GemmJobs
 from archsim.engines.jobs import Jobs as Jobs
+from archsim.engines.jobs import Windows as Windows
 from archsim.engines.spec import AssumedClock as AssumedClock
 from archsim.engines.spec import EngineSpec as EngineSpec
 from archsim.engines.spec import SpecBatch as SpecBatch
@@ -28,6 +29,7 @@ from archsim.metric import COMMON, EDP, Metric, Panel, installed
 from archsim.trace import BASE_OP_KINDS, Op, OpKind
 
 if TYPE_CHECKING:
+    from archsim.sparse.product import SparseProduct
     from archsim.tech import Tech
 
 Ints = NDArray[np.int64]
@@ -278,6 +280,11 @@ class Engine:
     figures
         ``(spec, jobs) -> {name: value[n]}``: what tables show of an op beside counts, as means over
         its occupied cycles.
+    windows
+        ``(spec, op, product, room_bytes) -> Windows``: how the engine cuts products of sparse
+        matrices (`OpKind.tiling` ``windows``), by their patterns, into a buffer of so many bytes.
+        ``product`` is a `SparseProduct`. `lower` then gets the windows, with the product as
+        ``data``, and makes a job of each; `time` gets `SparseProduct.arrays` as its ``data``.
     blocks
         ``(spec) -> (m, n, k)``: the extents that the engine itself cuts a product into, for tiles
         to be multiples of; None along an axis that streams, where any extent suits it.
@@ -322,6 +329,7 @@ class Engine:
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None
+    windows: Callable[[Any, Op, SparseProduct, int], Windows] | None = None
     blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     op_kinds: tuple[OpKind, ...] = ()

@@ -56,3 +56,40 @@ class GemmJobs(Jobs):
     n: Ints
     k: Ints
     accumulate: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """A product as its engine cuts it, by patterns; arrays of shape [steps], in their order.
+
+    Parameters
+    ----------
+    phase
+        Number of the engine's phase that a step belongs to.
+    first, stop
+        Rows of the step: of C, or of what the phase goes through.
+    left, right
+        Its columns.
+    load_bytes
+        By input of the op: loaded from DRAM before the step.
+    partial_bytes
+        Partial results loaded again before it.
+    store_bytes, final
+        Stored after it, and whether that is results rather than partial ones.
+    room_bytes
+        Buffer that all of this takes.
+    """
+
+    phase: Ints
+    first: Ints
+    stop: Ints
+    left: Ints
+    right: Ints
+    load_bytes: tuple[Ints, ...]
+    partial_bytes: Ints
+    store_bytes: Ints
+    final: NDArray[np.bool_]
+    room_bytes: int
+
+    def __len__(self) -> int:
+        return len(self.phase)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.formats.digits import nonzero_shares, tally
-from archsim.trace import DTYPE_BITS, Histogram, Trace
+from archsim.trace import DTYPE_BITS, Histogram, Sampled, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ def statistics(trace: Trace, operands: Mapping[str, NDArray[Any]]) -> dict[str, 
     found = {}
     for tensor in trace.tensors.values():
         bits = DTYPE_BITS[tensor.dtype]
-        if tensor.data is None or not tensor.dtype.startswith("int") or bits > 16:
+        if not isinstance(tensor.data, str | Sampled | Histogram):
+            continue
+        if not tensor.dtype.startswith("int") or bits > 16:
             continue
         if isinstance(tensor.data, Histogram):
             counts = operands[tensor.data.ref].astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 
 from archsim.errors import InputError
@@ -46,6 +47,19 @@ class Options:
         if not least <= number <= most:
             raise InputError(f"{self.where}: {key}", words, value)
         self.taken[key] = number
+        return number
+
+    def number(self, key: str, default: float, *, least: float = 0.0, most: float = 1.0) -> float:
+        """Take a decimal number."""
+        value = self._left.pop(key, str(default))
+        words = f"must be a number from {least:g} to {most:g}"
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise InputError(f"{self.where}: {key}", words, value)
+        self.taken[key] = str(number)
         return number
 
     def choice(self, key: str, choices: Iterable[str], default: str) -> str:
