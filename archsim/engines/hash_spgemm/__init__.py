@@ -1,0 +1,1 @@
+"""Hash SpGEMM engine: spec, reference, timing, cost and RTL."""

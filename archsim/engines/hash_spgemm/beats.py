@@ -1,0 +1,97 @@
+"""A window as words of memory, and what is written there as entries of C.
+
+A word has 64 bits. In the order of their addresses memory holds, for a job:
+
+- a word a row: nonzeros of A, first slot and size of its sub-table (`ROW_FIELDS`);
+- a word a nonzero of A, row by row: column and value;
+- a word a row of B: where it begins, counted from B's first entry, and its entries;
+- a word an entry of B: column and value;
+- room for C: how many entries, then a word each: row and column as a tag, and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import Data, Ints, MemoryPort, Port
+from archsim.engines.hash_spgemm.spec import (
+    ADDRESS_BITS,
+    WORD_BITS,
+    HashSpgemmSpec,
+    WindowJobs,
+)
+from archsim.engines.hash_spgemm.window import Window, window
+
+HALF = 32  # where the second half of a word begins
+SIZE_AT = 56  # and the size in a row's word
+
+
+def ports(spec: HashSpgemmSpec) -> Mapping[str, MemoryPort]:
+    """Return the one port, to memory in words of 64 bits."""
+    return {"mem": MemoryPort(ADDRESS_BITS, WORD_BITS)}
+
+
+def lanes(spec: HashSpgemmSpec) -> Mapping[str, Port]:
+    """Return the port's streams as the buffer sees them: words read and words written."""
+    return {
+        "mem_rsp": Port("in", 1, WORD_BITS),
+        "mem_write": Port("out", 1, WORD_BITS),
+    }
+
+
+def pack(spec: HashSpgemmSpec, jobs: WindowJobs, row: int, data: Data) -> Mapping[str, Any]:
+    """Return the command and the words of memory [words]."""
+    w = window(spec, jobs, row, data)
+    parts = {
+        "rows": w.counts | w.base << HALF | _log2(w.size) << SIZE_AT,
+        "a": _entries(w.a_col, w.a_val),
+        "bounds": w.b_ptr[:-1] | np.diff(w.b_ptr) << HALF,
+        "b": _entries(w.b_col, w.b_val),
+        "c": np.zeros(int(jobs.results[row]) + 1, np.int64),
+    }
+    starts = np.cumsum([0, *(len(part) for part in parts.values())]).tolist()
+    return {
+        "cmd": {
+            "rows": len(w.counts),
+            "entries": len(w.a_col),
+            **{f"{name}_at": at for name, at in zip(parts, starts, strict=False)},
+            **_columns(w),
+        },
+        "mem": np.concatenate(list(parts.values())),
+    }
+
+
+def _columns(w: Window) -> Mapping[str, int]:
+    return {"left": w.left, "width": w.width, "span_log2": (w.span - 1).bit_length()}
+
+
+def _entries(column: Ints, value: Ints) -> Ints:
+    return np.asarray(column | value << HALF)
+
+
+def _log2(size: Ints) -> Ints:
+    """Return the logarithms of powers of two."""
+    return np.frexp(size.astype(np.float64))[1].astype(np.int64) - 1
+
+
+def unpack(
+    spec: HashSpgemmSpec, jobs: WindowJobs, row: int, beats: Mapping[str, Ints]
+) -> Mapping[str, NDArray[Any]]:
+    """Return what `reference` does, of the writes [writes, 2]: entries sorted, then their number.
+
+    Entries come in the order of slots or of arrival, and the next after them has to sort them.
+    """
+    words = beats["mem"][:, 1]
+    entries, count = words[:-1], words[-1:]
+    order = beats["mem"][:-1, 0].argsort(kind="stable")
+    tag = entries[order] & (1 << HALF) - 1
+    c = np.stack([tag >> spec.col_bits, tag & (1 << spec.col_bits) - 1, entries[order] >> HALF], 1)
+    c = c[np.lexsort((c[:, 1], c[:, 0]))]
+    wanted = int(jobs.results[row])
+    padded = np.full((wanted, 3), -1, np.int64)  # a run that lost entries is compared all the same
+    padded[: len(c)] = c[:wanted]
+    return {"c": padded, "entries": count}

@@ -1,0 +1,85 @@
+"""Cycles of the hash SpGEMM engine: the rules that its RTL follows, too.
+
+**Registers decide.** What happens in a cycle follows from what queues and registers hold when it
+begins, and is there from the next cycle on. All queues hold ``queue`` words.
+
+**Memory.** One request a cycle moves into the port's register, if that is empty or being emptied.
+First come reads of fetch: bounds of a row of B, then nonzeros of A, then rows; then lanes, the
+first that asks from the one after the last granted on; write-back comes when all of them are done.
+A read is only asked for if there is room for its word, so a word is always taken when it comes.
+
+**Fetch.** Rows and nonzeros of A are read ahead, each into a queue. A row is taken in a cycle, once
+the one before it has given all its nonzeros. A nonzero leaves with the read of its bounds; both
+together make a token.
+
+**Tokens.** One a cycle, to the first lane that is free, from the one after the last served on; or,
+``static``, to lane ``row mod lanes``, which the others wait for. A lane is free when all words of
+its token are asked for.
+
+**Lanes.** A lane reads its token's row of B, a word a request, and may then take the next token.
+Words wait in order; one a cycle is multiplied, into the empty product register or one that is just
+emptied. A word outside the window's columns leaves it empty. An operation that goes again has the
+way, in the order they came back; then comes the product register's.
+
+**Banks.** Slot s is in bank ``s mod banks``. A bank begins an operation a cycle, that of the first
+lane that wants it from the one after the last granted on. It has the slot in the next cycle,
+compares, writes, and in the cycle after that an operation may go again: on the next slot if it
+found another entry, or, ``cas_add``, on the same slot to add.
+
+**Write-back** begins two cycles after the cycle in which the last operation ended at a bank: one
+sees that all is done. ``scan`` spends a cycle to read the first slot and one for each slot;
+``dense`` two to fill its pipeline, one for each entry and one between banks. A cycle that has an
+entry waits for the port's register. One more writes how many entries there were, and the job ends
+when that word is accepted.
+
+**Accounts.** Until write-back a cycle is ``busy`` if a bank begins an operation, else it is charged
+to ``mem`` if reads are in flight, else it is ``fill``, as the command's own is. From then on it is
+``drain``, or charged to ``mem`` if a write is refused.
+
+**Exactness.** These rules run cycle by cycle for jobs up to ``exact_limit`` products whose patterns
+are known. Others are ``bound``: see `archsim.engines.hash_spgemm.estimate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from archsim.engines import NO_STALLS, Data, Env, Ints, SpecBatch, Timing
+from archsim.engines.hash_spgemm.cycle_loop import Tally, WindowLoop
+from archsim.engines.hash_spgemm.spec import HashSpgemmSpec, WindowJobs
+from archsim.engines.hash_spgemm.window import window
+from archsim.engines.memory_side import check_memory_ports
+
+
+def time(
+    spec: HashSpgemmSpec | SpecBatch,
+    jobs: WindowJobs,
+    env: Env = NO_STALLS,
+    data: Data | None = None,
+) -> Timing:
+    """Return the cycles of each window."""
+    check_memory_ports(env)
+    assert isinstance(spec, HashSpgemmSpec)
+    assert data is not None
+    return _exact(
+        [WindowLoop(spec, window(spec, jobs, i, data), env).run() for i in range(len(jobs))]
+    )
+
+
+def _exact(tallies: list[Tally]) -> Timing:
+    def columns(name: str) -> Mapping[str, Ints]:
+        rows = [getattr(tally, name) for tally in tallies]
+        return {key: np.array([row[key] for row in rows], np.int64) for key in rows[0]}
+
+    cycles = np.array([tally.cycles for tally in tallies], np.int64)
+    requests = np.array([tally.requests for tally in tallies], np.int64)
+    responses = np.array([tally.responses for tally in tallies], np.int64)
+    return Timing(
+        cycles=cycles,
+        occupied=cycles + 1,
+        split=columns("split"),
+        beats={"mem_req": requests, "mem_rsp": responses, "mem_write": requests - responses},
+        counts=columns("counts"),
+    )
