@@ -179,6 +179,10 @@ def span_of(width: int, rule: HashRule) -> int:
 
 def count_probes(product: SparseProduct, rule: HashRule) -> Probed:
     """Return what a product of two patterns does to the hash tables, in the order of one thread."""
+    return product.once(rule, lambda: _count_probes(product, rule))
+
+
+def _count_probes(product: SparseProduct, rule: HashRule) -> Probed:
     a, b = product.a, product.b
     assert b is not None
     windows = windows_of(product.row_products, product.n, rule)

@@ -7,10 +7,10 @@ it meets, and a result for every place where a product lands, even if values can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +18,8 @@ from scipy import sparse
 from archsim.sparse import Csr, Ints
 
 CHUNK_PRODUCTS = 1 << 23  # worked on at a time, so that memory does not grow with the product
+MAX_FOUND = 8
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,20 @@ class SparseProduct:
     b: Csr | None
     n: int
     bits: tuple[int, int, int] = (64, 64, 64)
-    _found: dict[int, Merging] = field(default_factory=dict, repr=False, compare=False)
+    _found: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.b is not None and self.b.shape != (self.a.shape[1], self.n):
             raise ValueError(f"B must be {(self.a.shape[1], self.n)}, not {self.b.shape}")
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return what ``find`` does, which is called once a key; the last few finds are kept."""
+        if key not in self._found:
+            self._found[key] = find()
+            if len(self._found) > MAX_FOUND:
+                del self._found[next(iter(self._found))]
+        found: T = self._found[key]
+        return found
 
     @property
     def m(self) -> int:
@@ -119,9 +130,7 @@ class SparseProduct:
         row of A with more entries, consecutive ones go together, and what comes out of a pass is
         merged in the next one.
         """
-        if ways not in self._found:
-            self._found[ways] = self._merging(ways)
-        return self._found[ways]
+        return self.once(("merging", ways), lambda: self._merging(ways))
 
     def _merging(self, ways: int) -> Merging:
         entries, chain, partial = (
