@@ -44,6 +44,8 @@ class Row:
     @property
     def is_explained(self) -> bool:
         """Return whether the row says why, where it has to."""
+        if self.published is None and self.ours is not None:
+            return bool(self.tag or self.cause)  # ours stands alone
         deviation = self.deviation_percent
         if deviation is None:
             return bool(self.cause) or (self.ours is not None and self.ours == self.published)
