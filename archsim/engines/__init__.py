@@ -178,12 +178,16 @@ class Rtl:
         fields under ``cmd`` as a mapping.
     unpack
         Return the arrays that `Engine.reference` promises from the output beats of a job.
+    bench
+        Return what verification runs in place of `build`, where a component has pins beyond its
+        streams: the component with a model of their far side, and the same streams.
     """
 
     build: Callable[[Any], Any]
     ports: Callable[[Any], Mapping[str, Port | MemoryPort]]
     pack: Callable[[Any, Any, int, Data], Mapping[str, Any]]
     unpack: Callable[[Any, Any, int, Mapping[str, Ints]], Mapping[str, NDArray[Any]]]
+    bench: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

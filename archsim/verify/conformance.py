@@ -133,7 +133,7 @@ def run_cases(
     runs: list[Run] = []
     places = [[i for i, case in enumerate(cases) if case.spec == spec] for spec in specs]
     for spec, indices in zip(specs, places, strict=True):
-        component = engine.rtl.build(spec)
+        component = (engine.rtl.bench or engine.rtl.build)(spec)
         plans = [plan_case(engine.rtl, component, cases[i], timings[i]) for i in indices]
         runs.append(prepare(component, engine.kind, plans, simulator))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
