@@ -21,7 +21,7 @@ ModelName = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A trace, .onnx, .csv, package.module:factory or zoo name; then @key=value,...",
+        help="A trace, .onnx, .csv, .mtx, package.module:factory or zoo name; then @key=value,...",
     ),
 ]
 
@@ -31,6 +31,10 @@ def trace(
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Trace to write; - is stdout."),
+    ] = None,
+    times: Annotated[
+        str | None,
+        typer.Option("--times", metavar="B.mtx", help="Multiply MODEL, a matrix, by this one."),
     ] = None,
     with_data: Annotated[
         bool,
@@ -67,14 +71,17 @@ def trace(
     from archsim.trace_io import trace_lines, write_trace  # noqa: PLC0415
 
     operands: dict[str, Any] = {}
+    options = {} if times is None else {"times": times}
     if with_data:
-        loaded, operands = _recorded(model, output, inputs, keep, sample, seed, weights)
+        loaded, operands = _recorded(model, output, inputs, keep, sample, seed, weights, options)
     else:
-        loaded = _load(model)
+        loaded = _load(model, **options)
+        operands = dict(loaded.values) if output is not None else {}
     if values_of is not None:
         loaded = _borrowed(loaded, output, values_of)
         operands = dict(loaded.values)
     if output == Path("-"):
+        _check_lines(operands)
         for line in trace_lines(loaded):
             typer.echo(line)
         return
@@ -88,6 +95,14 @@ def trace(
         _print_summary(loaded, summary)
 
 
+def _check_lines(operands: dict[str, Any]) -> None:
+    from archsim.errors import InputError  # noqa: PLC0415
+
+    if operands:
+        words = "must be a file: the trace has arrays to be written beside it"
+        raise InputError("--output", words, "-", fix="say -o FILE.jsonl")
+
+
 def _statistics(trace: Trace, operands: dict[str, Any]) -> dict[str, dict[str, float]]:
     from dataclasses import asdict  # noqa: PLC0415
 
@@ -96,14 +111,14 @@ def _statistics(trace: Trace, operands: dict[str, Any]) -> dict[str, dict[str, f
     return {name: asdict(found) for name, found in statistics(trace, operands).items()}
 
 
-def _load(model: str, design: Design | None = None) -> Trace:
+def _load(model: str, design: Design | None = None, **options: str) -> Trace:
     """Return a model's trace, in number formats that the design takes where none are asked for."""
     from archsim import frontends  # noqa: PLC0415
     from archsim.engines import op_kinds  # noqa: PLC0415
     from archsim.frontends.policy import native_dtype, product_formats  # noqa: PLC0415
 
     formats = product_formats(design).values() if design else ()
-    return frontends.load(model, op_kinds(), native_dtype(formats))
+    return frontends.load(model, op_kinds(), native_dtype(formats), **options)
 
 
 def _recorded(
@@ -114,6 +129,7 @@ def _recorded(
     sample: int,
     seed: int,
     weights: str,
+    options: dict[str, str],
 ) -> tuple[Trace, dict[str, Any]]:
     """Return a model's trace and its operands' values."""
     from archsim.arrays import read_arrays  # noqa: PLC0415
@@ -131,7 +147,7 @@ def _recorded(
         raise InputError("--inputs", "must not be the file that operands go to", str(inputs))
     given = read_arrays(inputs) if inputs is not None else {}
     recording = Recording(keep, given, seed, sample, weights)  # type: ignore[arg-type]
-    return load_with_data(model, op_kinds(), recording)
+    return load_with_data(model, op_kinds(), recording, **options)
 
 
 def _borrowed(trace: Trace, output: Path | None, donor: str) -> Trace:

@@ -113,6 +113,9 @@ def load_with_data(
     recording = recording or Recording()
     frontend, name, given = frontends.find(model, options)
     if frontend.run is None:
+        trace = frontends.load(model, kinds, **dict[str, Any](options))
+        if trace.values:  # it came with them
+            return trace, dict(trace.values)
         raise InputError(
             name,
             "must be a model with values to run",
