@@ -7,8 +7,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import tensorly.decomposition
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorly.tt_matrix import tt_matrix_to_tensor
+from tensorly.tt_tensor import tt_to_tensor
 
 from archsim.engines.rfnn.tensor_train import (
     Cores,
@@ -227,3 +230,25 @@ def test_modes_of_accounting_agree_where_there_is_one_vector(form: Form) -> None
     steps = stages(form, (3,), (5,), 2)
     found = {cores: count(steps, cores) for cores in get_args(Cores)}
     assert found["instance"][:2] == found["spatial"][:2]
+
+
+# ---------------------------------------------------------------------------------------- a peer
+
+
+@pytest.mark.parametrize("rank", [1, 3, 6])
+def test_a_peer_cuts_to_the_same_matrix(rank: int) -> None:
+    outputs, inputs = (4, 3, 2), (3, 4, 5)
+    weights = np.random.default_rng(rank).normal(size=(24, 60))
+    tensor = weights.reshape(*outputs, *inputs)
+    for form, peer in (
+        ("tt3", lambda ranks: tt_to_tensor(tensorly.decomposition.tensor_train(tensor, ranks))),
+        (
+            "ttm",
+            lambda ranks: tt_matrix_to_tensor(
+                tensorly.decomposition.tensor_train_matrix(tensor, ranks)
+            ),
+        ),
+    ):
+        train, _ = decompose(weights, form, outputs, inputs, rank)
+        theirs = peer([1, *train.ranks, 1]).reshape(weights.shape)
+        assert np.abs(train.dense() - theirs).max() < 1e-12
