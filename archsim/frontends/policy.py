@@ -64,7 +64,7 @@ class Policy:
 
 def product_formats(design: Design) -> dict[str, frozenset[str] | None]:
     """Return the number formats of each engine that multiplies matrices; None is any."""
-    product = Op("product", "gemm", (), ())
+    product = Op("product", "gemm", (), (), {"m": 1, "n": 1, "k": 1, "groups": 1})
     found = {}
     for name, spec in design.engines.items():
         engine = discover()[getattr(spec, "kind", "")]

@@ -92,7 +92,7 @@ def test_a_file_with_a_fault(tmp_path: Path, old: str, new: str, message: str) -
 
 
 def test_papers_are_found_by_listing_the_folder() -> None:
-    assert {name: p.name for name, p in discover().items()} == {"tpe": "tpe"}
+    assert {name: p.name for name, p in discover().items()} == {"rfnn": "rfnn", "tpe": "tpe"}
     assert paper("tpe") is discover()["tpe"]
 
 
