@@ -21,6 +21,7 @@ from archsim.engines.adder_tree.spec import AdderTreeSpec
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.cube.spec import CubeSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
+from archsim.engines.rfnn.spec import RfnnSpec
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.frontends import load
 from archsim.simulate import CONVENTIONS, CONVOLUTION, PIPELINE, STREAM, simulate
@@ -150,7 +151,9 @@ def test_the_guide_has_every_field_of_a_design_and_its_default(prefix: str) -> N
         if field == "kind":
             continue
         written = table[f"{prefix}{field}"][0].strip("`").replace(",", "")
-        if isinstance(default, int | float):
+        if isinstance(default, bool):
+            assert written == str(default).lower(), field
+        elif isinstance(default, int | float):
             assert float(written) == default, field
         else:
             assert written == str(default), field
@@ -193,6 +196,8 @@ def test_every_printed_assumption_is_explained() -> None:
         others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
     for spec in BITSLICE_ARRAYS:
         others |= set(discover()["bitslice"].assumptions(spec))
+    for mesh in MESHES:
+        others |= set(discover()["rfnn"].assumptions(mesh))
     assert quoted == printed | others | {STREAM, PIPELINE}
 
 
@@ -201,6 +206,11 @@ BITSLICE_ARRAYS = [
     BitsliceSpec(pe="bitlet", encoding="twos_complement"),
     BitsliceSpec(sync="chunk"),
     BitsliceSpec(sync="pass"),
+]
+MESHES = [
+    RfnnSpec(),
+    RfnnSpec(form="tt3", cores="instance", circuit="unitary"),
+    RfnnSpec(form="ttm", cores="spatial"),
 ]
 OTHER_ARRAYS = [  # what no shipped design has
     SystolicSpec.model_validate({"kind": "systolic", **fields})
