@@ -10,7 +10,9 @@ so rows are taken in *windows* that fit:
 - In a window of S products a row of f products that follows p others has a sub-table of its own:
   slots ``floor(p slots / S)`` on, ``max(1, floor(f slots / S))`` of them.
 - ``high`` puts column j of N at ``base + floor(j size / N)``, in order; ``low`` at
-  ``base + j mod size``. Slots beyond the last are the last. In a range, j counts from its left.
+  ``base + j mod size``; ``multiplicative`` mixes all bits of j first: it is ``high`` of ``j G mod
+  2^32`` out of 2^32, G being 2^32 over the golden ratio (Fibonacci hashing). Slots beyond the last
+  are the last. In a range, j counts from its left.
 - A slot that holds another entry sends a product on to the next slot, round the table.
 
 ``sizes: power_of_two`` needs no division: S is replaced by ``cap``, sizes are rounded down to
@@ -33,8 +35,9 @@ from numpy.typing import NDArray
 from archsim.sparse import Ints
 from archsim.sparse.product import SparseProduct, by_row
 
-Scheme = Literal["high", "low"]
+Scheme = Literal["high", "low", "multiplicative"]
 Sizes = Literal["exact", "power_of_two"]
+GOLDEN, WORD = 2654435769, 1 << 32  # an odd number, so that all columns stay apart
 
 GROUP_PRODUCTS = 1 << 18  # that are counted at a time: they and their tables stay in a cache
 GROUP_SLOTS = 1 << 21
@@ -168,7 +171,12 @@ def home_slots(cols: Ints, base: Ints, size: Ints, span: Ints | int, rule: HashR
     span
         Columns that the scheme ``high`` spreads over a sub-table: see `span_of`.
     """
-    inside = cols * size // span if rule.scheme == "high" else cols % size
+    if rule.scheme == "low":
+        inside = cols % size
+    elif rule.scheme == "high":
+        inside = cols * size // span
+    else:
+        inside = cols * GOLDEN % WORD * size // WORD
     return np.minimum(base + inside, rule.slots - 1)
 
 
