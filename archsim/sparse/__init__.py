@@ -135,10 +135,11 @@ def read_csr(arrays: Mapping[str, Array], ref: str, shape: tuple[int, int], wher
             )
     indptr, indices = found["indptr"], found["indices"]
     if len(indptr) != rows + 1 or indptr[0] != 0 or indptr[-1] != len(indices):
+        ends = f" from {indptr[0]} to {indptr[-1]}" if len(indptr) else ""
         raise InputError(
             f"{where}: indptr",
-            f"must be {rows + 1:,} integers from 0 to the number of entries, {len(indices):,}",
-            f"{len(indptr):,} of them",
+            f"must be {rows + 1:,} integers from 0 to {len(indices):,}, the number of entries",
+            f"{len(indptr):,}{ends}",
         )
     indptr = indptr.astype(np.int64)
     if (np.diff(indptr) < 0).any():

@@ -1,7 +1,7 @@
 """Matrix Market files that nobody vouches for, plain or in gzip: bounded, then read by scipy.
 
-The text is inflated up to a bound, the size line is checked against what the text can hold before
-anything is allocated, and what scipy lets through is looked at again: indices beyond the edge that
+The text is inflated as far as its size line asks for, and checked against it before anything is
+allocated; and what scipy lets through is looked at again: indices beyond the edge that
 mirroring makes, numbers that are not finite. Entries that stand twice are added up, as scipy does;
 stored zeros stay entries, but those of a dense (``array``) file do not.
 """
@@ -27,7 +27,8 @@ from archsim.sparse import Csr
 MAX_TEXT_BYTES = 1 << 29  # inflated
 MAX_ENTRIES = 1 << 25  # once mirrored; of a dense file, elements
 MAX_EXTENT = 1 << 24  # rows or columns
-MAX_HEAD_BYTES = 1 << 20  # banner, comments and size line
+MAX_HEAD_BYTES = 1 << 20  # banner, comments and size line; all bytes of a small file
+MAX_LINE_BYTES = 256  # of an entry, on average
 SUFFIXES = (".mtx", ".mtx.gz")
 _BANNER = ("%%matrixmarket", "matrix")
 _FORMATS = ("coordinate", "array")
@@ -68,6 +69,8 @@ class _Head:
     rows: int
     columns: int
     entries: int  # in the file: not yet mirrored
+    line: int  # of the sizes
+    size_bytes: int  # of all this
 
 
 def read_matrix(path: Path | str) -> Matrix:
@@ -78,34 +81,28 @@ def read_matrix(path: Path | str) -> Matrix:
     InputError
         If it cannot be read, is too large, or is not what its banner and size line say.
     """
-    path = Path(path)
-    text = _text(path)
-    head = _head(text, str(path))
+    path, where = Path(path), str(path)
+    try:
+        check_file(path, MAX_TEXT_BYTES)
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as stream:
+            begin = stream.read(MAX_HEAD_BYTES)
+            head = _head(begin, where)
+            most = min(MAX_TEXT_BYTES, MAX_HEAD_BYTES + MAX_LINE_BYTES * head.entries)
+            text = begin + stream.read(most + 1 - len(begin))
+    except (OSError, EOFError, zlib.error) as fault:
+        raise InputError(where, f"must be a readable file: {fault}") from None
+    _check_length(text, head, most, where)
     try:
         found = mmread(io.BytesIO(text))
     except (ValueError, OverflowError) as fault:
-        raise InputError(str(path), f"must be a whole Matrix Market file: {fault}") from None
+        raise InputError(where, f"must be a whole Matrix Market file: {fault}") from None
     del text
-    return _matrix(found, head, str(path))
+    return _matrix(found, head, where)
 
 
-def _text(path: Path) -> bytes:
-    """Return a file's text, inflated no further than `MAX_TEXT_BYTES`."""
-    try:
-        check_file(path, MAX_TEXT_BYTES)
-        opened = gzip.open(path) if path.name.endswith(".gz") else path.open("rb")
-        with opened as stream:
-            text = stream.read(MAX_TEXT_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as fault:
-        raise InputError(str(path), f"must be a readable file: {fault}") from None
-    if len(text) > MAX_TEXT_BYTES:
-        raise InputError(str(path), f"must inflate to at most {MAX_TEXT_BYTES:,} bytes")
-    return text
-
-
-def _head(text: bytes, where: str) -> _Head:
-    """Return banner and size line, if the rest of the text can be what they say."""
-    stream = io.BytesIO(text[:MAX_HEAD_BYTES])
+def _head(begin: bytes, where: str) -> _Head:
+    """Return what banner and size line say, if it is within bounds."""
+    stream = io.BytesIO(begin)
     banner = stream.readline().decode("utf-8", "replace").lower().split()
     choices = (_FORMATS, _FIELDS, _SYMMETRIES)
     good = tuple(banner[:2]) == _BANNER and len(banner) == 5
@@ -129,21 +126,26 @@ def _head(text: bytes, where: str) -> _Head:
     mirrored = entries * (1 + (form == "coordinate" and symmetry != "general"))
     if mirrored > MAX_ENTRIES:
         raise InputError(place, f"must be at most {MAX_ENTRIES:,} entries", mirrored)
-    shortest = _shortest(form, field)
-    stored = entries if symmetry == "general" or form == "coordinate" else rows * (rows - 1) // 2
-    if stored * shortest > len(text) - stream.tell() + 1:  # the last line may lack its end
+    return _Head(form, field, symmetry, rows, columns, entries, number, stream.tell())
+
+
+def _check_length(text: bytes, head: _Head, most: int, where: str) -> None:
+    """Refuse a text that cannot hold the entries that it promises, or could hold many more."""
+    if len(text) > most:
         raise InputError(
-            place, f"must be followed by {stored:,} entries of {shortest} bytes or more each",
-            f"{len(text) - stream.tell():,} bytes",
-            fix="the file is cut short, or its size line is wrong",
+            where, f"must have at most {most:,} bytes of text, for {head.entries:,} entries"
+        )
+    numbers = {"pattern": 0, "complex": 2}.get(head.field, 1) + 2 * (head.form == "coordinate")
+    shortest = 2 * numbers  # bytes of a line: each number a digit and what parts it from the next
+    triangle = head.rows * (head.rows - 1) // 2
+    whole = head.form == "coordinate" or head.symmetry == "general"
+    stored, left = head.entries if whole else triangle, len(text) - head.size_bytes
+    if stored * shortest > left + 1:  # the last line may lack its end
+        raise InputError(
+            f"{where}:{head.line}",
+            f"must be followed by {stored:,} entries of {shortest} bytes or more each",
+            f"{left:,} bytes", fix="the file is cut short, or its size line is wrong",
         )  # fmt: skip
-    return _Head(form, field, symmetry, rows, columns, entries)
-
-
-def _shortest(form: str, field: str) -> int:
-    """Return the bytes of the shortest line: each number a digit and what parts it."""
-    numbers = {"pattern": 0, "complex": 2}.get(field, 1) + 2 * (form == "coordinate")
-    return 2 * numbers
 
 
 def _sizes(line: bytes, count: int, place: str) -> list[int]:

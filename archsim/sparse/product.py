@@ -216,6 +216,12 @@ def chunks(sums: Ints, most: int) -> Iterator[tuple[int, int]]:
         first = stop
 
 
+def ranges(weights: Ints, most: int) -> Ints:
+    """Return where ranges of consecutive rows begin, and the last ends; see `chunks`."""
+    sums = np.concatenate([[0], np.cumsum(weights)])
+    return np.array([0, *(stop for _, stop in chunks(sums, most))], np.int64)
+
+
 def _groups(counts: Ints, size: int) -> tuple[Ints, Ints]:
     """Return where groups of up to ``size`` consecutive members begin, and whose each group is.
 
