@@ -42,10 +42,10 @@ SPECS = tuple(
         {
             "modes": 8, "circuit": "unitary", "readout": "mag", "cores": "spatial", "form": "ttm",
             "chains": 8, "samples_log2": 2, "sample_ps": 3 * NS, "result_bits": 10,
-            "buffer_words": 16,
+            "buffer_words": 16, "phase_bits": 3,
         },
         {
-            "modes": 2, "circuit": "svd", "drive": "differential", "profiles": 5, "phase_bits": 9,
+            "modes": 2, "circuit": "svd", "drive": "differential", "profiles": 5, "phase_bits": 4,
             "chains": 3, "adc_bits": 10, "buffer_words": 18, "switches": True,
         },
         {
@@ -97,7 +97,7 @@ def _jobs(rng: Rng, spec: RfnnSpec, stages: Ints, *, many: bool) -> RfnnJobs:
         return rng.integers(0, high, shape, endpoint=True)
 
     def now_and_then(probability: float) -> NDArray[np.bool_]:
-        return rng.random(count) < probability
+        return np.asarray(rng.random(count) < probability)
 
     jobs = RfnnJobs(
         m=np.array([upto(rng, 3) for _ in range(count)]),
@@ -120,7 +120,7 @@ def _jobs(rng: Rng, spec: RfnnSpec, stages: Ints, *, many: bool) -> RfnnJobs:
 
 
 def _operands(rng: Rng, spec: RfnnSpec, job: RfnnJobs) -> Mapping[str, Ints]:
-    """Return a job's arrays: amplitudes of any size, phases anywhere or of full turns and halves."""
+    """Return a job's arrays: phases anywhere, or quarters of a turn alone."""
     m, n, k = (int(x[0]) for x in (job.m, job.n, job.k))
     tiles = int(parts.tiles(spec.modes, job).sum())
     grain = int(rng.choice([1, 1 << PHASE_BITS - 2]))
@@ -148,12 +148,12 @@ Shape = Callable[[Rng, RfnnSpec], list[list[int]]]
 
 
 def _fitting(rng: Rng, spec: RfnnSpec, shape: Shape) -> list[list[int]]:
-    """Return stages that the buffers hold, on meshes that the twin has; of one matrix if need be."""
+    """Return stages that fit the buffers and the twin's meshes; of one matrix if need be."""
     for _ in range(50):
         stages = shape(rng, spec)
         tiles = sum(-(-p // spec.modes) * -(-q // spec.modes) for p, q, _, _ in stages)
         fits = max(max(p, q) * b * a for p, q, b, a in stages) <= spec.buffer_words
-        held = spec.cores != "instance" or tiles <= HELD_MESHES
+        held = tiles <= {"shared": tiles, "instance": HELD_MESHES, "spatial": 1}[spec.cores]
         whole = spec.readout == "iq" or (len(stages) == 1 and stages[0][INPUTS] <= spec.modes)
         if fits and held and whole:
             return stages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,8 @@ def tiles(modes: Any, jobs: RfnnJobs) -> Ints:
     return np.asarray(-(-outputs // size) * -(-inputs // size))
 
 
-class Chunks(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Chunks:
     """The vectors of jobs by how many pass together, each [jobs].
 
     Parameters

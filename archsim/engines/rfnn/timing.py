@@ -114,7 +114,7 @@ def _drain_cycles(spec: Specs, jobs: RfnnJobs) -> Ints:
 
 def _waits(spec: Specs, jobs: RfnnJobs, env: Env) -> Mapping[str, Ints]:
     """Return the cycles that jobs wait for each port; equal jobs of equal specs are walked once."""
-    specs = spec.specs() if isinstance(spec, SpecBatch) else [spec] * len(jobs)
+    specs: list[Any] = spec.specs() if isinstance(spec, SpecBatch) else [spec] * len(jobs)
     values: list[Any] = [getattr(jobs, f.name) for f in columns_of(jobs) if f.name != "refs"]
     rows = np.column_stack([np.asarray(value).reshape(len(jobs), -1) for value in values])
     known: dict[tuple[Any, ...], tuple[int, ...]] = {}

@@ -38,7 +38,7 @@ class Complex:
 
     @property
     def j(self) -> Complex:
-        """This times the imaginary unit."""
+        """The product with the imaginary unit."""
         return Complex(-self.im, self.re)
 
     def half(self) -> Complex:
@@ -55,7 +55,7 @@ class Complex:
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
+class Devices:
     """Which device is where: numbers of phase shifters, as their phases come.
 
     Parameters
@@ -72,24 +72,24 @@ class Wiring:
 
 
 @cache
-def wiring(spec: RfnnSpec) -> Wiring:
+def devices_of(spec: RfnnSpec) -> Devices:
     """Return the devices of a spec's mesh, or pair of meshes."""
     modes = [int(mode) for mode in layout(spec.mesh, spec.modes).upper_modes]
     count = 0
 
-    def devices(number: int) -> range:
+    def numbers_of(number: int) -> range:
         nonlocal count
         count += number
         return range(count - number, count)
 
     def mesh() -> tuple[tuple[int, int, int], ...]:
-        numbers = devices(2 * len(modes))
+        numbers = numbers_of(2 * len(modes))
         return tuple(zip(modes, numbers[::2], numbers[1::2], strict=True))
 
     if spec.circuit == "unitary":
-        return Wiring((mesh(),), (), tuple(devices(spec.modes)))
-    first, attenuators, second = mesh(), tuple(devices(spec.modes)), mesh()
-    return Wiring((first, second), attenuators, tuple(devices(spec.modes)))
+        return Devices((mesh(),), (), tuple(numbers_of(spec.modes)))
+    first, attenuators, second = mesh(), tuple(numbers_of(spec.modes)), mesh()
+    return Devices((first, second), attenuators, tuple(numbers_of(spec.modes)))
 
 
 @cache
@@ -120,7 +120,7 @@ def passed(spec: RfnnSpec, codes: Ints, route: int, amplitudes: Ints) -> Ints:
     none = np.zeros_like(raised[:, 0, 0])
     quadratures = [*np.moveaxis(raised, 2, 0), np.zeros_like(raised[..., 0])][:2]
     ports = [Complex(quadratures[0][:, i], quadratures[1][:, i]) for i in range(spec.modes)]
-    devices = wiring(spec)
+    devices = devices_of(spec)
     for number, mesh in enumerate(devices.meshes):
         for mode, split, before in mesh:
             pair = ports[mode], ports[mode + 1]

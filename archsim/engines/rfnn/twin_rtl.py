@@ -21,10 +21,10 @@ from archsim.engines.rfnn.twin import (
     GUARD_BITS,
     HELD_MESHES,
     TRIG_BITS,
+    devices_of,
     dither,
     full_scale_bits,
     turns,
-    wiring as devices_of,
 )
 
 Wave = tuple[Value, Value]  # real and imaginary part
