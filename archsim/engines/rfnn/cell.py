@@ -28,9 +28,9 @@ def cell(theta: Any, phi: Any, drive: Drive = "one_arm") -> Complexes:
 
     They are of single precision where phases are.
     """
-    half = np.asarray(theta) / 2
-    common = 1j * (wave(half) if drive == "one_arm" else np.ones_like(half))
-    sine, cosine, input_phase = common * np.sin(half), common * np.cos(half), wave(phi)
+    turned, input_phase = wave(np.asarray(theta) / 2), wave(phi)
+    common = 1j * (turned if drive == "one_arm" else np.ones_like(turned))
+    sine, cosine = common * turned.imag, common * turned.real
     return _square(-sine * input_phase, cosine, cosine * input_phase, sine)
 
 
