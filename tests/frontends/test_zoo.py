@@ -121,6 +121,7 @@ FORMULAS = {
     "moe_prefill@seq=50": (
         32 * (llama_macs(50, 50, ffn=14336, kv=8, experts=2) + 50 * 4096 * 8) + 4096 * 32000
     ),
+    "digits_64_64_10": 64 * 64 + 64 * 10,
     "resnet50": resnet50_macs(224),
     "resnet50@image=160": resnet50_macs(160),
     "mobilenet_v2": mobilenet_v2_macs(224),
