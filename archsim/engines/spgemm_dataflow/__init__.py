@@ -24,7 +24,7 @@ ASSUMES: dict[Dataflow, str] = {
     "row_merge": "row_merge: the buffer keeps rows of B, and drops the least recently used",
 }
 ALWAYS = (
-    "time is a lower bound: a window's work evenly shared, or its longest row alone",
+    "time is a lower bound, window by window: work evenly shared, or the longest row alone",
     "entries are values with 32-bit indices, rows have 64-bit pointers, patterns are known",
     "a merger takes an entry a cycle; what its passes leave stays in the buffer",
     "PEs are priced as measured vector lanes; merge trees, queues and tags are not priced",

@@ -66,8 +66,8 @@ def jobs(spec: SpgemmDataflowSpec, product: SparseProduct, cut: Windows) -> Data
     none = np.zeros_like(steps)
     return DataflowJobs(
         phase=cut.phase, first=cut.first, stop=cut.stop, left=cut.left, right=cut.right,
-        merging=none > 0, steps=steps, chain=none, reach=reach, taken=steps, given=results,
-        products=products, compared=steps, merged=none, results=results, a_bytes=a_bytes,
+        merging=none > 0, steps=steps, chain=none, reach=reach, scalars=none, taken=steps,
+        given=results, products=products, compared=steps, merged=none, results=results, a_bytes=a_bytes,
         b_bytes=b_bytes, partial_bytes=none, c_bytes=cut.store_bytes,
         least_bytes=none + Stored.of(product).least_bytes(product),
         refs=({"a": "a", "b": "b"},) * len(cut),

@@ -64,6 +64,7 @@ def jobs(spec: SpgemmDataflowSpec, product: SparseProduct, cut: Windows) -> Data
     return DataflowJobs(
         phase=cut.phase, first=cut.first, stop=cut.stop, left=cut.left, right=cut.right,
         merging=merge, steps=np.append(made, merged), chain=chain, reach=chain,
+        scalars=np.append(summed(product.a.column_lengths, columns), merge_only),
         taken=np.append(made, merged), given=np.append(made, results + partial),
         products=np.append(made, merge_only), compared=none,
         merged=np.append(multiply_only, merged), results=np.append(multiply_only, results),

@@ -42,7 +42,7 @@ def jobs(spec: SpgemmDataflowSpec, product: SparseProduct, cut: Windows) -> Data
     return DataflowJobs(
         phase=cut.phase, first=cut.first, stop=cut.stop, left=cut.left, right=cut.right,
         merging=none > 0, steps=merged, chain=chain, reach=chain,
-        taken=merged + np.diff(product.a.indptr[starts]), given=results + partial,
+        scalars=np.diff(product.a.indptr[starts]), taken=merged, given=results + partial,
         products=summed(product.row_products, starts), compared=none, merged=merged,
         results=results, a_bytes=a_bytes, b_bytes=b_bytes, partial_bytes=none,
         c_bytes=cut.store_bytes, least_bytes=none + Stored.of(product).least_bytes(product),

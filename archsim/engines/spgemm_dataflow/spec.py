@@ -74,8 +74,9 @@ class DataflowJobs(Jobs):
         Cycles that the longest row takes if PEs never wait.
     reach
         At most so many cycles more than evenly divided work, whatever the order of tasks.
-    taken, given
-        Entries between buffer and PEs: in and out.
+    scalars, taken, given
+        Entries between buffer and PEs: of A, of rows that are multiplied, merged or compared, and
+        what comes out.
     products, compared, merged, results
         Scalar products, comparisons of an inner product, entries that mergers take in, and entries
         of C.
@@ -96,6 +97,7 @@ class DataflowJobs(Jobs):
     steps: Ints
     chain: Ints
     reach: Ints
+    scalars: Ints
     taken: Ints
     given: Ints
     products: Ints

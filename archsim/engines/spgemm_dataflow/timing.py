@@ -22,6 +22,7 @@ from archsim.engines.spgemm_dataflow.spec import DataflowJobs, SpgemmDataflowSpe
 from archsim.trace import INDEX_BITS
 
 Spec = SpgemmDataflowSpec | SpecBatch
+PORTS = ("a", "b", "results")  # entries of A, of what is multiplied or merged, of what comes out
 COUNTS = (
     "products", "compared", "merged", "results", "a_bytes", "b_bytes", "partial_bytes", "c_bytes",
 )  # fmt: skip
@@ -30,26 +31,27 @@ COUNTS = (
 def ports(spec: SpgemmDataflowSpec) -> Mapping[str, Port]:
     """Return the streams of entries: an index and a value a PE and cycle, either way."""
     bits = INDEX_BITS + spec.value_bits
-    return {"entries": Port("in", spec.pes, bits), "results": Port("out", spec.pes, bits)}
+    return {
+        "a": Port("in", spec.pes, bits, shares=False), "b": Port("in", spec.pes, bits),
+        "results": Port("out", spec.pes, bits),
+    }  # fmt: skip
 
 
 def time(spec: Spec, jobs: DataflowJobs, env: Env = NO_STALLS, data: Data | None = None) -> Timing:
-    check_ports(env, ("entries", "results"))
+    check_ports(env, PORTS)
     pes = np.asarray(spec.pes)
     width = np.where(jobs.merging, np.asarray(spec.merge_pes), pes)
     even = -(-jobs.steps // width)
     busy = np.maximum(np.maximum(even, jobs.chain), 1)
-    beats = {"entries": -(-jobs.taken // pes), "results": -(-jobs.given // pes)}
-    into, out = (_paced(env.get(name, IDEAL), count) for name, count in beats.items())
-    waits_in = np.maximum(into - busy, 0)
-    waits_out = np.maximum(out - busy - waits_in, 0)
-    cycles = busy + waits_in + waits_out
-    split = {
-        "busy": busy, "stall.entries": waits_in, "stall.results": waits_out,
-        "drain": np.ones_like(cycles),
-    }  # fmt: skip
+    moved = zip(PORTS, (jobs.scalars, jobs.taken, jobs.given), strict=True)
+    beats = {name: np.asarray(-(-entries // pes)) for name, entries in moved}
+    cycles, split = busy, {"busy": busy}
+    for name, count in beats.items():
+        waits = np.maximum(_paced(env.get(name, IDEAL), count) - cycles, 0)
+        cycles, split[f"stall.{name}"] = cycles + waits, waits
+    split["drain"] = np.ones_like(cycles)
     counts = {name: getattr(jobs, name) for name in COUNTS} | {"even_cycles": even}
-    most = np.maximum(even + jobs.reach, busy) + waits_in + waits_out
+    most = np.maximum(even + jobs.reach, busy) + (cycles - busy)
     return Timing(cycles, cycles + 1, split, beats, counts, "bound", cycles, most)
 
 
