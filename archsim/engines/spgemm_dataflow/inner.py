@@ -67,8 +67,8 @@ def jobs(spec: SpgemmDataflowSpec, product: SparseProduct, cut: Windows) -> Data
     return DataflowJobs(
         phase=cut.phase, first=cut.first, stop=cut.stop, left=cut.left, right=cut.right,
         merging=none > 0, steps=steps, chain=none, reach=reach, scalars=none, taken=steps,
-        given=results, products=products, compared=steps, merged=none, results=results, a_bytes=a_bytes,
-        b_bytes=b_bytes, partial_bytes=none, c_bytes=cut.store_bytes,
+        given=results, products=products, compared=steps, merged=none, results=results,
+        a_bytes=a_bytes, b_bytes=b_bytes, partial_bytes=none, c_bytes=cut.store_bytes,
         least_bytes=none + Stored.of(product).least_bytes(product),
         refs=({"a": "a", "b": "b"},) * len(cut),
     )  # fmt: skip
