@@ -52,7 +52,6 @@ def assumptions(spec: RfnnSpec) -> tuple[str, ...]:
         RUNNING,
         NOT_COUNTED,
         "rfnn: parts around the control have no area; they are counted",
-        "rfnn: of the control, memories have area and energy, and its logic has not",
         DEFAULTS,
     )
 

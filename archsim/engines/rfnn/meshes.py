@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, log
 
-from archsim.engines.rfnn import counts, routes
+from archsim.engines.rfnn import counts
 from archsim.engines.rfnn.link import cell_loss_db, layer_loss_db
 from archsim.engines.rfnn.lowering import train_stages
 from archsim.engines.rfnn.spec import RfnnSpec
+from archsim.engines.rfnn.switches import benes_depth, benes_switches, path_loss_db
 from archsim.engines.rfnn.tensor_train import Stage
 
 SWITCH_WAYS = 4  # of a switch: SP4T
@@ -66,16 +67,11 @@ def switches_of(spec: RfnnSpec, meshes: int) -> int:
     mesh; where several meshes take turns on the converters, a tree of `SWITCH_WAYS` ways at either
     end of every port.
     """
-    matrix = routes.switch_count(matrix_ports(spec)) if spec.switches else 0
+    matrix = benes_switches(spec.modes) if spec.switches else 0
     if spec.cores != "instance" or meshes == 1:
         return matrix
     tree = ceil((meshes - 1) / (SWITCH_WAYS - 1))
     return matrix + 2 * spec.modes * tree
-
-
-def matrix_ports(spec: RfnnSpec) -> int:
-    """Return the ports of the switch matrix: a power of two."""
-    return 1 << (spec.modes - 1).bit_length()
 
 
 def _matrices(spec: RfnnSpec, n: int, k: int) -> Iterator[tuple[tuple[int, int], int]]:
@@ -107,12 +103,12 @@ def _loss_db(spec: RfnnSpec, built: list[tuple[int, int]], meshes: int) -> float
     else:
         each = [layer_loss_db(*sides, cell, spec.attenuator_loss_db, spec.mesh) for sides in built]
     ways = sum(each) if spec.cores == "spatial" else max(each)
-    return float(ways + spec.switch_loss_db * _switches_passed(spec, meshes))
+    return float(ways + path_loss_db(_switches_passed(spec, meshes), spec.switch_loss_db))
 
 
 def _switches_passed(spec: RfnnSpec, meshes: int) -> int:
     """Return the switches on a wave's way."""
-    columns = 2 * (matrix_ports(spec).bit_length() - 1) - 1 if spec.switches else 0
+    columns = benes_depth(spec.modes) if spec.switches else 0
     if spec.cores != "instance" or meshes == 1:
         return columns
     return columns + 2 * ceil(round(log(meshes, SWITCH_WAYS), 9))

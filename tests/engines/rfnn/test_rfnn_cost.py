@@ -9,9 +9,11 @@ import pytest
 
 from archsim.engines import AssumedClock, GemmJobs, SpecBatch
 from archsim.engines.rfnn import ENGINE, power
+from archsim.engines.rfnn.cost import measured
 from archsim.engines.rfnn.lowering import jobs_of
 from archsim.engines.rfnn.meshes import parts_of, switches_of
 from archsim.engines.rfnn.spec import RfnnSpec
+from archsim.engines.rfnn.terms import ENERGY_TERMS
 from archsim.tech import load
 
 TECH = load("freepdk45")
@@ -156,4 +158,8 @@ def test_a_batch_costs_what_its_specs_do() -> None:
             for name, value in face(spec, TECH).items():
                 assert np.broadcast_to(together[name], len(specs))[row] == pytest.approx(value)
     assert np.shape(ENGINE.fmax_mhz(batch, TECH).mhz) == (4,)
-    assert set(ENGINE.energy_pj(TRAIN, TECH)) >= set(counted(TRAIN, 1, 256, 784))
+
+
+def test_every_action_has_a_price_where_the_control_is_measured() -> None:
+    free = set(counted(TRAIN, 1, 256, 784)) - set(ENGINE.energy_pj(TRAIN, TECH))
+    assert free == (set() if measured(TECH) else set(ENERGY_TERMS))
