@@ -25,10 +25,18 @@ from archsim.engines.rfnn.errors import (
     rounding_rad,
     turns,
 )
+from archsim.engines.rfnn.mesh import Phases
 from tests.engines.rfnn.unitaries import haar
 
 SEEDS = 400
 LAW = {"one_arm": 1.0, "differential": 0.866}  # times sigma sqrt(modes)
+
+
+@cache
+def settings(modes: int, drive: Drive, mesh: MeshKind, seed: int) -> tuple[np.ndarray, Phases]:
+    """Return a unitary and the phases that do it."""
+    wanted = haar(modes, seed)
+    return wanted, decompose(wanted, mesh, drive)
 
 
 @cache
@@ -39,8 +47,7 @@ def found_errors(
     """Return the errors over seeds, each with a unitary and a device of its own."""
     found = []
     for seed in range(seeds):
-        wanted = haar(modes, seed)
-        phases = decompose(wanted, mesh, drive)
+        wanted, phases = settings(modes, drive, mesh, seed)
         device = draw(phases.layout, imperfections, np.random.default_rng(seed))
         found.append(relative_error(device.matrix(phases, drive), wanted, best_gain=best_gain))
     return np.array(found)
