@@ -244,7 +244,8 @@ class _System:
 
         process = unit.engine.process
         assert process is not None
-        yield from process(self.sim, unit.spec, job.run.placed.plan.jobs(step), {"dram": hold})
+        ports = {"dram": hold, "clock": unit.clock}
+        yield from process(self.sim, unit.spec, job.run.placed.plan.jobs(step), ports)
         end_ps = unit.clock.edge_ps(unit.clock.next_edge(self.sim.now))
         if end_ps < planned_ps:
             raise ValueError(

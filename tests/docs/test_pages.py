@@ -21,7 +21,9 @@ from archsim.engines.adder_tree.spec import AdderTreeSpec
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.cube.spec import CubeSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
+from archsim.engines.piuma.spec import PiumaSpec
 from archsim.engines.rfnn.spec import RfnnSpec
+from archsim.engines.spgemm_dataflow import FLOWS, SpgemmDataflowSpec
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.frontends import load
 from archsim.simulate import CONVENTIONS, CONVOLUTION, PIPELINE, STREAM, simulate
@@ -194,8 +196,13 @@ def test_every_printed_assumption_is_explained() -> None:
     others |= set(discover()["cube"].assumptions(CubeSpec()))
     for pe in ("mac", "opt2"):
         others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
+    for flow in FLOWS:
+        sparse = SpgemmDataflowSpec(dataflow=flow)
+        others |= set(discover()["spgemm_dataflow"].assumptions(sparse))
     for spec in BITSLICE_ARRAYS:
         others |= set(discover()["bitslice"].assumptions(spec))
+    for spec in (PiumaSpec(), PiumaSpec(detail="operation", eviction="rolling")):
+        others |= set(discover()["piuma"].assumptions(spec))
     for mesh in MESHES:
         others |= set(discover()["rfnn"].assumptions(mesh))
     assert quoted == printed | others | {STREAM, PIPELINE}

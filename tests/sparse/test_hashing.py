@@ -21,7 +21,7 @@ from archsim.sparse.hashing import (
     windows_of,
 )
 from archsim.sparse.product import SparseProduct
-from tests.sparse.matrices import lookalike
+from tests.sparse.matrices import KNOWN, lookalike, squared
 
 
 def plain(product: SparseProduct, rule: HashRule) -> tuple[list[Any], list[Any], int]:
@@ -69,8 +69,12 @@ def plain(product: SparseProduct, rule: HashRule) -> tuple[list[Any], list[Any],
                 probes = inserts = 0
                 for j in mine:
                     x = j - left
-                    slot = base + (x * size // span if rule.scheme == "high" else x % size)
-                    slot, search = min(slot, rule.slots - 1), 1
+                    inside = {
+                        "high": x * size // span,
+                        "low": x % size,
+                        "multiplicative": (x * 2654435769 % 2**32) * size // 2**32,
+                    }
+                    slot, search = min(base + inside[rule.scheme], rule.slots - 1), 1
                     while table.get(slot, (row, j)) != (row, j):
                         slot, search = (slot + 1) % rule.slots, search + 1
                     inserts += slot not in table
@@ -173,3 +177,19 @@ def test_powers_of_two_stay_within_the_table() -> None:
 def test_rules_that_no_table_has(rule: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         HashRule(*rule)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if known.products > 100_000 else ())
+        for name, known in KNOWN.items()
+    ],
+)
+def test_counts_of_known_squares(name: str) -> None:
+    known, found = KNOWN[name], squared(KNOWN[name].make())
+    assert (found.m, found.a.entries) == (known.n, known.entries)
+    probed = count_probes(found, HashRule(1 << 16, 1 << 14))
+    assert (found.products, found.results) == (known.products, known.results)
+    assert (probed.products.sum(), probed.inserts.sum()) == (known.products, known.results)
+    assert (probed.probes >= probed.products).all()

@@ -7,21 +7,18 @@ budget says it costs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Ints, Jobs
-from archsim.engines.piuma.spec import ENTRY_BYTES, WORD_BYTES, PiumaSpec
+from archsim.engines.piuma.operations import operate
+from archsim.engines.piuma.spec import ENTRY_BYTES, OUTSIDE_INSTRUCTIONS, PiumaSpec
 from archsim.engines.piuma.threads import by_number, least_loaded, of_cores
 from archsim.sparse.hashing import Probed, count_probes
 from archsim.sparse.product import SparseProduct, by_row
-
-OUTSIDE_INSTRUCTIONS = (
-    3  # of an entry of B that is not in the window's columns: load, compare, loop
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +44,32 @@ class PiumaJobs(Jobs):
 
     Parameters
     ----------
-    rows, nonzeros
+    first, last, left, right
+        See `archsim.sparse.hashing.Windows`.
+    nonzeros
         Of A that the window visits.
-    products, inserts, probes, longest
+    walked, products, inserts, probes, longest
         See `archsim.sparse.hashing.Probed`.
     tokens
         That threads take.
     instructions, thread_instructions, core_instructions
         Of hashing: in all, the most of one thread, and of one core.
-    read_bytes, write_bytes
-        Through DRAM, reads rounded to the spec's grain.
     least_bytes
         The window's share of A, of the rows of B that some nonzero meets, and of C, each once.
     drained
         Entries of the window before, which DMA stores while this one is hashed.
+    operated
+        Cycles of hashing as simulated operation by operation; 0 where it was not.
     work
         The tokens: an object a window.
     """
 
-    rows: Ints
+    first: Ints
+    last: Ints
+    left: Ints
+    right: Ints
     nonzeros: Ints
+    walked: Ints
     products: Ints
     inserts: Ints
     probes: Ints
@@ -75,11 +78,14 @@ class PiumaJobs(Jobs):
     instructions: Ints
     thread_instructions: Ints
     core_instructions: Ints
-    read_bytes: Ints
-    write_bytes: Ints
     least_bytes: Ints
     drained: Ints
+    operated: Ints
     work: NDArray[Any]
+
+    @property
+    def rows(self) -> Ints:
+        return self.last - self.first
 
 
 def jobs_of(spec: PiumaSpec, product: SparseProduct) -> PiumaJobs:
@@ -101,18 +107,25 @@ def jobs_of(spec: PiumaSpec, product: SparseProduct) -> PiumaJobs:
         thread = row[mine] % spec.all_threads if spec.grain == "static" else None
         work[number] = Tokens(instructions[mine], atomics[mine], thread)
     inserts = found.by_window(found.inserts)
-    rows = found.windows.last - found.windows.first
     nonzeros = np.diff(found.start)
-    return PiumaJobs(
-        rows=rows, nonzeros=nonzeros, products=found.by_window(found.products), inserts=inserts,
-        probes=found.by_window(found.probes), longest=found.longest, tokens=np.diff(start),
-        instructions=by_row(instructions, start), thread_instructions=of_thread,
-        core_instructions=of_core,
-        read_bytes=_read_bytes(spec, product, found),
-        write_bytes=inserts * ENTRY_BYTES + rows * WORD_BYTES,
+    cut = found.windows
+    jobs = PiumaJobs(
+        first=cut.first, last=cut.last, left=cut.left, right=cut.right, nonzeros=nonzeros,
+        walked=found.by_window(found.walked), products=found.by_window(found.products),
+        inserts=inserts, probes=found.by_window(found.probes), longest=found.longest,
+        tokens=np.diff(start), instructions=by_row(instructions, start),
+        thread_instructions=of_thread, core_instructions=of_core,
         least_bytes=_least_bytes(product, nonzeros, inserts),
-        drained=np.concatenate([[0], inserts[:-1]])[: len(inserts)], work=work,
+        drained=np.concatenate([[0], inserts[:-1]])[: len(inserts)],
+        operated=np.zeros_like(inserts), work=work, refs=({"a": "a", "b": "b"},) * len(cut),
     )  # fmt: skip
+    return _operated(spec, product, found, jobs) if spec.detail == "operation" else jobs
+
+
+def _operated(spec: PiumaSpec, product: SparseProduct, found: Probed, jobs: PiumaJobs) -> PiumaJobs:
+    """Return jobs with what operations did in place of what one thread's order says."""
+    did = operate(spec, product, found)
+    return replace(jobs, operated=np.maximum(did.cycles, 1), probes=did.probes, longest=did.longest)
 
 
 def _instructions(spec: PiumaSpec, found: Probed) -> Ints:
@@ -161,25 +174,6 @@ def _most(
         loads = least_loaded(instructions, start, threads, barriers=barriers)
     most = loads.max(axis=1), of_cores(loads, spec.mtcs)
     return most if barriers else (np.diff(most[0], prepend=0), np.diff(most[1], prepend=0))
-
-
-def _read_bytes(spec: PiumaSpec, product: SparseProduct, found: Probed) -> Ints:
-    """Return what each window reads: A twice, pointers of B for each nonzero twice, B's rows.
-
-    Windows are made from A's columns and pointers alone. A streams; rows of B do not, so each of
-    their two arrays, indices and values, is rounded to the grain where it begins and ends.
-    """
-    a, b = product.a, product.b
-    assert b is not None
-
-    def rounded(first: Ints, last: Ints) -> Ints:
-        spans = -(-last * WORD_BYTES // spec.grain_bytes) - first * WORD_BYTES // spec.grain_bytes
-        return np.asarray(np.where(last > first, spans * spec.grain_bytes, 0))
-
-    k = a.indices[found.nonzero].astype(np.int64)
-    pointers = rounded(k, k + 2)
-    rows = rounded(b.indptr[k], b.indptr[k + 1])
-    return found.by_window(2 * pointers + 2 * rows + (2 * WORD_BYTES + WORD_BYTES))
 
 
 def _least_bytes(product: SparseProduct, nonzeros: Ints, inserts: Ints) -> Ints:

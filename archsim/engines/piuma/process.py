@@ -3,7 +3,8 @@
 What `timing` leaves out and this has: who takes what follows from who is free when, the counter
 that hands tokens out is one word that one thread at a time adds to, threads of a core share its
 issue while they are active, and atomics queue for the banks. A token's atomics are spread evenly
-over the banks and over the time of the token. With rolling eviction it is as `timing` says.
+over the banks and over the time of the token. With rolling eviction, and where
+operations were simulated, it is as `timing` says.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def process(sim: Any, spec: PiumaSpec, jobs: PiumaJobs, ports: Mapping[str, Any]
     planned = time(spec, jobs).occupied.tolist()
     least = hashing_cycles(spec, jobs).tolist()
     edge = clock.next_edge(sim.now)
-    if spec.eviction == "rolling":  # a window without a barrier is no unit of time by itself
+    if spec.eviction == "rolling" or spec.detail == "operation":
+        # a window without a barrier is no unit of time; operations have been simulated already
         yield sim.timeout(clock.edge_ps(edge + sum(planned)) - sim.now)
         return
     for row, (cycles, hashing) in enumerate(zip(planned, least, strict=True)):

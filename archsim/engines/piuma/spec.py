@@ -30,6 +30,7 @@ GRAINS: dict[Algorithm, Grain] = {"smash_v1": "static", "smash_v2": "row", "smas
 SCHEMES: dict[Algorithm, Scheme] = {"smash_v1": "high", "smash_v2": "low", "smash_v3": "low"}
 WORD_BYTES = 8  # of an index, a pointer, a value
 ENTRY_BYTES = 2 * WORD_BYTES  # an index and a value; a slot's tag and its value, or offset
+OUTSIDE_INSTRUCTIONS = 3  # of an entry of B beyond the window's columns: load, compare, loop
 OPERATIONS = 100_000  # products that are simulated operation by operation, at most
 
 
@@ -43,10 +44,8 @@ class PiumaSpec(EngineSpec):
     kind: Literal["piuma"] = "piuma"
     algorithm: Annotated[Algorithm, Field(description="the variant of SMASH")] = "smash_v3"
     hash: Annotated[
-        Literal["algorithm", "high", "low"],
-        Field(
-            description="bits of the column that choose a slot; algorithm: as the variant has it"
-        ),
+        Literal["algorithm", "high", "low", "multiplicative"],
+        Field(description="what of a column chooses its slot; algorithm: as the variant has it"),
     ] = "algorithm"
     token: Annotated[
         Literal["algorithm", "static", "row", "nonzero"],

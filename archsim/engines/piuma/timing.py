@@ -9,7 +9,8 @@ A window takes, one after another::
 
 A thread issues an instruction every ``instruction_cycles``, or after all threads of its core have
 had their turn if that is later. So a thread is bound by latency and a core by its issue; banks are
-held by atomics. Hashing takes as long as the worst of the three. DRAM is the system's.
+held by atomics. Hashing takes as long as the worst of the three; or what operations took, where
+they were simulated (`archsim.engines.piuma.operations`). DRAM is the system's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from archsim.engines.piuma.spec import ENTRY_BYTES, WORD_BYTES, PiumaSpec
 
 Spec = PiumaSpec | SpecBatch
 PORTS = ("read", "write")
+A_WORDS, POINTERS, ENTRY_WORDS = 3, 2, 2  # read of a nonzero of A, of B's row; of an entry
 SERIAL_INSTRUCTIONS = 4  # of a row when windows are made: load, add, compare, store
 MOST = (1.1, 1.5, 2.0, 4.0, 8.0)  # of a window's imbalance, by which windows are counted
 
@@ -42,7 +44,8 @@ def hashing_cycles(spec: Spec, jobs: PiumaJobs) -> Ints:
     atomics = jobs.products + jobs.probes + jobs.tokens
     banks = -(-atomics * spec.atomic_busy_cycles // spec.spad_banks)
     latency = jobs.thread_instructions * np.asarray(spec.instruction_cycles)
-    return np.asarray(np.maximum(np.maximum(latency, jobs.core_instructions), banks))
+    counted = np.maximum(np.maximum(latency, jobs.core_instructions), banks)
+    return np.where(jobs.operated > 0, jobs.operated, counted)
 
 
 def writing_cycles(spec: Spec, jobs: PiumaJobs) -> Ints:
@@ -81,8 +84,9 @@ def time(spec: Spec, jobs: PiumaJobs, env: Env = NO_STALLS, data: Data | None = 
     writing, barrier = writing_cycles(spec, jobs), barrier_cycles(spec)
     late = np.maximum(draining_cycles(spec, jobs) - hashing, 0)
     beats = {
-        "read": -(-jobs.read_bytes // WORD_BYTES), "write": -(-jobs.write_bytes // WORD_BYTES),
-    }  # fmt: skip
+        "read": A_WORDS * jobs.nonzeros + 2 * (POINTERS * jobs.nonzeros + jobs.walked),
+        "write": ENTRY_WORDS * jobs.inserts + jobs.rows,
+    }
     even = np.minimum(even_cycles(spec, jobs.instructions), hashing)
     inside = making + barrier + hashing + writing + late
     waits = _waits(env, beats, inside)
@@ -141,17 +145,18 @@ def counts(spec: Spec, jobs: PiumaJobs) -> dict[str, Ints]:
     }
     imbalance = imbalance_of(spec, jobs)
     edges = (0.0, *MOST, np.inf)
-    return {
+    found = {
         "products": jobs.products, "probes": jobs.probes, "inserts": jobs.inserts,
         "hits": jobs.products - jobs.inserts, "collisions": jobs.probes - jobs.products,
         "rows": jobs.rows, "tokens": tokens, "slots_scanned": scanned,
         "slots_cleared": np.where(drains, spec.slots, scanned), "least_bytes": jobs.least_bytes,
-        **{f"instructions.{name}": np.broadcast_to(x, len(jobs)) for name, x in work.items()},
+        **{f"instructions.{name}": amount for name, amount in work.items()},
         **{
             f"windows.{low:g}": ((imbalance > low) & (imbalance <= high)).astype(np.int64)
             for low, high in pairwise(edges)
         },
     }  # fmt: skip
+    return {name: np.broadcast_to(amount, len(jobs)) for name, amount in found.items()}
 
 
 def imbalance_of(spec: Spec, jobs: PiumaJobs) -> Floats:

@@ -1,0 +1,127 @@
+"""What reports show of a sparse product on the block: probes, balance, bytes, instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archsim.engines.piuma.timing import MOST
+from archsim.metric import Metric, Names, Panel, Series
+from archsim.result import OpRow, Result
+
+KINDS = ("make", "product", "probe", "insert", "token", "scan", "emit", "sort", "dma")
+BINS = tuple(f"windows.{edge:g}" for edge in (0.0, *MOST))
+LABELS = ("to 1.1", "to 1.5", "to 2", "to 4", "to 8", "above 8")
+STRETCHES = 64  # that a run is divided into, for what goes on over time
+
+
+def rows_of(result: Result, names: Names) -> list[OpRow]:
+    return [row for row in result.per_op if row.engine in names and row.counts.get("products")]
+
+
+def probes_per_product(result: Result, names: Names) -> float:
+    rows = rows_of(result, names)
+    products = sum(row.counts["products"] for row in rows)
+    return sum(row.counts["probes"] for row in rows) / products if products else 0.0
+
+
+def imbalance(result: Result, names: Names) -> float:
+    """Return the mean over ops, by their time."""
+    rows = rows_of(result, names)
+    time_ps = sum(row.occupied_ps for row in rows)
+    if not time_ps:
+        return 1.0
+    return sum(row.figures["imbalance"] * row.occupied_ps for row in rows) / time_ps
+
+
+def bytes_over_least(result: Result, names: Names) -> float:
+    rows = rows_of(result, names)
+    least = sum(row.counts["least_bytes"] for row in rows)
+    moved = sum(row.dram_read_bytes + row.dram_write_bytes for row in rows)
+    return moved / least if least else 0.0
+
+
+def instructions(result: Result, names: Names) -> Sequence[Series]:
+    """Return instructions of a product by what they are for, a series each."""
+    rows = rows_of(result, names)
+    ops = tuple(row.name for row in rows)
+
+    def of(kind: str) -> tuple[float, ...]:
+        return tuple(r.counts[f"instructions.{kind}"] / r.counts["products"] for r in rows)
+
+    return [Series(kind, ops, of(kind)) for kind in KINDS if any(of(kind))]
+
+
+def windows(result: Result, names: Names) -> Sequence[Series]:
+    """Return how many windows have which imbalance, a series an op."""
+    return [
+        Series(row.name, LABELS, tuple(float(row.counts[name]) for name in BINS))
+        for row in rows_of(result, names)
+    ]
+
+
+def occupancy(result: Result, names: Names) -> Sequence[Series]:
+    """Return by op the shares of time in which threads, and banks of the scratchpad, are busy."""
+    rows = rows_of(result, names)
+    ops = tuple(row.name for row in rows)
+    shown = {"threads": "thread_occupancy", "scratchpad": "scratchpad_utilisation"}
+    return [
+        Series(name, ops, tuple(row.figures[figure] for row in rows))
+        for name, figure in shown.items()
+        if rows
+    ]
+
+
+def over_time(result: Result, names: Names) -> Sequence[Series]:
+    """Return how busy the block and its way to DRAM are in each stretch of the run; of `event`."""
+    total_ps = max((span.end_ps for span in result.spans), default=0)
+    if not total_ps:
+        return []
+    step_ps = -(-total_ps // STRETCHES)
+    edges = [i * step_ps for i in range(STRETCHES)]
+    found = []
+    for what, resources in (
+        ("block", set(names)),
+        ("DRAM", {f"{name}.dma" for name in names}),
+    ):
+        busy = [0] * STRETCHES
+        for span in result.spans:
+            if span.resource in resources:
+                for i in range(span.start_ps // step_ps, -(-span.end_ps // step_ps)):
+                    busy[i] += min(span.end_ps, edges[i] + step_ps) - max(span.start_ps, edges[i])
+        shares = tuple(amount / step_ps for amount in busy)
+        found.append(Series(what, tuple(edge / 1e6 for edge in edges), shares))
+    return found
+
+
+METRICS = (
+    Metric(
+        "piuma_probes_per_product", "Slots looked at for a product", value=probes_per_product,
+        meaning="1 where no two entries ask for one slot.",
+    ),
+    Metric(
+        "piuma_imbalance", "Work of the busiest thread over the mean", value=imbalance,
+        meaning="1 where all threads have the same; windows count by their time.",
+    ),
+    Metric(
+        "piuma_bytes_over_least", "DRAM bytes over the least", value=bytes_over_least,
+        meaning="Over A, the rows of B that are used, and C, each moved once.",
+    ),
+)  # fmt: skip
+PANELS = (
+    Panel(
+        "Instructions of a product", "product", "instructions", instructions,
+        meaning="By what they are for; writing back is scan, emit and sort, which DMA takes over.",
+    ),
+    Panel(
+        "Windows by imbalance", "busiest thread over mean", "windows", windows,
+        meaning="Threads wait for the busiest at the end of every window.",
+    ),
+    Panel(
+        "Threads and scratchpad", "product", "share of time", occupancy,
+        meaning="Threads with an instruction under way, and banks that are held.",
+    ),
+    Panel(
+        "Block and DRAM over time", "us", "share of time", over_time, "lines",
+        "From the event fidelity: the block hashes while DRAM loads and stores other windows.",
+    ),
+)  # fmt: skip

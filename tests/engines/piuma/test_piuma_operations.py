@@ -1,0 +1,139 @@
+"""Operations one by one: C is scipy's, and one thread looks at the slots that were counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from archsim.engines.piuma.jobs import jobs_of
+from archsim.engines.piuma.operations import Operated, operate
+from archsim.engines.piuma.reference import reference
+from archsim.engines.piuma.spec import ALGORITHMS, OPERATIONS, Algorithm, PiumaSpec
+from archsim.engines.piuma.timing import time
+from archsim.sparse import Csr
+from archsim.sparse.hashing import count_probes
+from archsim.sparse.product import SparseProduct
+from tests.engines.test_contract_types import check_timing
+from tests.sparse.matrices import KNOWN, product, squared
+
+THREADS = ((1, 1), (4, 1), (4, 16))  # cores, threads of each
+TINY = [name for name, known in KNOWN.items() if known.products <= 2_500]
+SMALL = [name for name, known in KNOWN.items() if 2_500 < known.products <= 20_000]
+LARGE = [name for name, known in KNOWN.items() if known.products > 20_000]
+
+
+def with_values(a: Csr, seed: int = 1) -> Csr:
+    """Return the matrix with small integers for values, whose sums are exact in any order.
+
+    They are positive: scipy leaves out sums that cancel, and a product of patterns does not.
+    """
+    values = np.random.default_rng(seed).integers(1, 10, a.entries)
+    return Csr(a.shape, a.indptr, a.indices, values)
+
+
+def run(spec: PiumaSpec, found: SparseProduct) -> Operated:
+    return operate(spec, found, count_probes(found, spec.rule))
+
+
+def check(a: Csr, row: Any, col: Any, value: Any) -> None:
+    expected = Csr.of(a.scipy() @ a.scipy())
+    assert np.array_equal(row, expected.rows)
+    assert np.array_equal(col, expected.indices)
+    assert np.array_equal(value, expected.values)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "name", [*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in SMALL)]
+)
+def test_c_is_scipys_whatever_the_threads(name: str, algorithm: Algorithm) -> None:
+    a = with_values(KNOWN[name].make())
+    for cores, threads in THREADS:
+        spec = PiumaSpec(algorithm=algorithm, mtcs=cores, threads=threads, spad_bytes=1 << 16)
+        found = run(spec, squared(a))
+        check(a, found.row, found.col, found.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_c_of_large_products_is_scipys(name: str) -> None:
+    """Windows, ranges of columns and hashing keys as they are; sums whoever makes them."""
+    a = with_values(KNOWN[name].make())
+    found = squared(a)
+    for algorithm in ("smash_v1", "smash_v3"):  # tables of two sizes, so windows of two kinds
+        jobs = jobs_of(PiumaSpec(algorithm=algorithm), found)
+        parts = reference(PiumaSpec(algorithm=algorithm), jobs, found.arrays)
+        row, col, value = (np.concatenate([p[x] for p in parts]) for x in ("row", "col", "value"))
+        order = np.lexsort((col, row))  # ranges of a row that was cut are in order of columns
+        check(a, row[order], col[order], value[order])
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_reference_and_operations_agree(name: str) -> None:
+    a = with_values(KNOWN[name].make(), seed=2)
+    found = squared(a)
+    spec = PiumaSpec(spad_bytes=1 << 14)  # windows of 85 products: rows are cut into ranges
+    done = run(spec, found)
+    parts = reference(spec, jobs_of(spec, found), found.arrays)
+    row, col, value = (np.concatenate([p[x] for p in parts]) for x in ("row", "col", "value"))
+    order = np.lexsort((col, row))
+    assert np.array_equal(row[order], done.row)
+    assert np.array_equal(col[order], done.col)
+    assert np.array_equal(value[order], done.value)
+
+
+def test_what_cancels_stays() -> None:
+    a = Csr.of(sparse.csr_array(np.array([[1, 1], [1, -1]])))
+    found = SparseProduct(a, a, 2)
+    done = run(PiumaSpec(), found)
+    assert done.value.tolist() == [2, 0, 0, 2]
+    parts = reference(PiumaSpec(), jobs_of(PiumaSpec(), found), found.arrays)
+    assert parts[0]["value"].tolist() == [2, 0, 0, 2]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("fill", [0.25, 1.0])
+def test_one_thread_looks_at_the_slots_that_were_counted(algorithm: Algorithm, fill: float) -> None:
+    spec = PiumaSpec(algorithm=algorithm, mtcs=1, threads=1, spad_bytes=1 << 14, fill=fill)
+    found = product("les_miserables")
+    counted, done = count_probes(found, spec.rule), run(spec, found)
+    assert (done.probes == counted.by_window(counted.probes)).all()
+    assert (done.longest == counted.longest).all()
+    assert done.conflicts.sum() == done.spins.sum() == 0
+    jobs = jobs_of(spec, found)
+    last = 0 if spec.grain == "static" else spec.token_instructions  # finds that there are none
+    assert (done.instructions == jobs.instructions + last).all()
+
+
+def test_threads_meet_in_the_table() -> None:
+    one, many = (
+        run(PiumaSpec(threads=t, mtcs=c, spad_bytes=1 << 16), product("les_miserables"))
+        for c, t in ((1, 1), (4, 16))
+    )
+    assert many.conflicts.sum() > 0 == one.conflicts.sum()
+    assert many.spins.sum() > 0 == one.spins.sum()
+    assert abs(many.probes.sum() / one.probes.sum() - 1) < 0.02
+    pace = one.cycles.sum() / one.instructions.sum()
+    assert 10 < pace < 20  # of one thread: by the latencies, not by the budget
+    assert many.cycles.sum() < one.cycles.sum() / 4
+    slow = run(PiumaSpec(dram_cycles=300, mtcs=1, threads=1), product("karate"))
+    fast = run(PiumaSpec(dram_cycles=60, mtcs=1, threads=1), product("karate"))
+    assert slow.cycles.sum() > 1.5 * fast.cycles.sum()
+    coarse = run(PiumaSpec(grain_bytes=64, mtcs=1, threads=1), product("karate"))
+    fine = run(PiumaSpec(grain_bytes=8, mtcs=1, threads=1), product("karate"))
+    assert coarse.cycles.sum() < fine.cycles.sum()
+
+
+def test_jobs_take_what_operations_did() -> None:
+    spec = PiumaSpec(detail="operation", spad_bytes=1 << 16)
+    found = product("karate")
+    assert found.products <= OPERATIONS
+    jobs, done = jobs_of(spec, found), run(spec, found)
+    assert (jobs.operated == done.cycles).all()
+    assert (jobs.probes == done.probes).all()
+    timing = time(spec, jobs)
+    check_timing(timing, jobs)
+    assert (timing.split["busy"] + timing.split["stall.threads"] == done.cycles).all()

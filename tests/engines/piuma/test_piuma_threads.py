@@ -1,0 +1,98 @@
+"""Rows by number and tokens to the least loaded: the imbalances of a known product."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from archsim.engines import Ints
+from archsim.engines.piuma.jobs import jobs_of
+from archsim.engines.piuma.spec import Grain, PiumaSpec
+from archsim.engines.piuma.threads import by_number, least_loaded, of_cores
+from archsim.sparse.hashing import HashRule, count_probes
+from archsim.sparse.product import by_row
+from tests.sparse.matrices import lookalike, product
+
+THREADS = 64
+
+
+def imbalance(loads: Ints) -> float:
+    """Return the sum of the most that a thread has over the sum of the mean."""
+    return float(loads.max(axis=1).sum() / loads.mean(axis=1).sum())
+
+
+@pytest.mark.parametrize(
+    ("slots", "fill", "expected"),
+    [
+        (262144, 0.25, (4.09, 2.66, 1.05)),
+        pytest.param(262144, 0.50, (3.81, 1.92, 1.02), marks=pytest.mark.slow),
+        pytest.param(131072, 0.50, (4.09, 2.66, 1.05), marks=pytest.mark.slow),
+        pytest.param(262144, 0.10, (5.39, 4.83, 1.12), marks=pytest.mark.slow),
+    ],
+)
+def test_imbalances_of_the_lookalike(
+    slots: int, fill: float, expected: tuple[float, float, float]
+) -> None:
+    found = count_probes(lookalike(), HashRule(slots, int(slots * fill)))
+    windows = len(found.windows)
+    window = np.repeat(np.arange(windows), np.diff(found.start))
+    row = found.row - found.windows.first[window]
+    static = by_number(found.products, row, window, windows, THREADS)
+    new = np.flatnonzero(np.diff(found.row, prepend=-1))
+    rows = by_row(found.products, np.append(new, len(found.row)))
+    starts = np.searchsorted(window[new], np.arange(windows + 1))
+    by_rows = least_loaded(rows, starts, THREADS)
+    by_nonzeros = least_loaded(found.products, found.start, THREADS)
+    shares = (static, by_rows, by_nonzeros)
+    assert all(share.sum() == 5_863_978 for share in shares)
+    assert tuple(round(imbalance(share), 2) for share in shares) == expected
+
+
+def plainly(loads: list[int], threads: int) -> list[int]:
+    done = [0] * threads
+    for load in loads:
+        done[done.index(min(done))] += load
+    return done
+
+
+def test_tokens_go_to_the_least_loaded_of_lowest_number() -> None:
+    rng = np.random.default_rng(5)
+    loads = rng.integers(0, 9, 60)
+    starts = np.array([0, 13, 13, 60])
+    found = least_loaded(loads, starts, 7)
+    parts = [loads[a:b].tolist() for a, b in ((0, 13), (13, 13), (13, 60))]
+    assert found.tolist() == [plainly(part, 7) for part in parts]
+    running = least_loaded(loads, starts, 7, barriers=False)
+    assert running[-1].tolist() == plainly(loads.tolist(), 7)
+
+
+def test_cores_have_every_so_manieth_thread() -> None:
+    assert of_cores(np.array([[1, 2, 3, 4], [5, 0, 0, 6]]), 2).tolist() == [6, 6]
+
+
+@pytest.mark.parametrize(("cores", "spad_bytes"), [(4, 4 << 20), (16, 64 << 20)])
+def test_sharing_ties_where_rows_are_alike_and_many(cores: int, spad_bytes: int) -> None:
+    """Of a stencil all ways to share are within 5 %, if a window has 25 rows a thread or more."""
+
+    def shared(token: Grain) -> float:
+        spec = PiumaSpec(
+            algorithm="smash_v2", token=token, mtcs=cores, threads=1, spad_bytes=spad_bytes
+        )
+        jobs = jobs_of(spec, product("poisson_27"))
+        most = jobs.thread_instructions.sum() * spec.all_threads
+        return float(most / jobs.instructions.sum())
+
+    ways = [shared("static"), shared("row"), shared("nonzero")]
+    assert 1 <= min(ways)
+    assert max(ways) < 1.05 * min(ways)
+
+
+def test_whole_rows_do_not_divide_among_as_many_threads() -> None:
+    """The shipped block has 64 threads, and a window about 100 rows of a stencil."""
+    jobs = {
+        token: jobs_of(PiumaSpec(algorithm="smash_v2", token=token), product("poisson_27"))
+        for token in ("static", "row", "nonzero")
+    }
+    most = {token: x.thread_instructions.sum() for token, x in jobs.items()}
+    assert abs(most["static"] / most["row"] - 1) < 0.05
+    assert most["row"] > 1.2 * most["nonzero"]
