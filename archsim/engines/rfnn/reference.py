@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,34 @@ from archsim.engines.rfnn.jobs import ABS, AFTER, BEFORE, INPUTS, OUTPUTS, RELU,
 from archsim.engines.rfnn.spec import PHASE_BITS, RfnnSpec
 from archsim.engines.rfnn.twin import HELD_MESHES, envelope, passed
 
+Passes = Callable[[RfnnSpec, Ints, int, Ints], Ints]  # `passed`
 
-def reference(spec: RfnnSpec, jobs: RfnnJobs, data: Data) -> list[Mapping[str, NDArray[Any]]]:
+
+def reference(
+    spec: RfnnSpec, jobs: RfnnJobs, data: Data, passes: Passes = passed
+) -> list[Mapping[str, NDArray[Any]]]:
     """Return ``result`` [m, n] of every job, run one after another from power-up.
 
     Codes of phases are from the table, or rounded; amplitudes are a stage's inputs moved down and
     cut to the converter's bits; samples are those of `twin.passed`, averaged, rounded with ties
     upward, and added up over tiles of inputs. Sums saturate at ``result_bits``.
+
+    Parameters
+    ----------
+    passes
+        What amplitudes become on their way through a mesh.
     """
     if jobs.refs is None:
         raise ValueError("jobs name no operands: values need refs x, phase, table and c")
-    board = _Board(spec)
+    board = _Board(spec, passes)
     return [{"result": board.run(jobs, row, refs, data)} for row, refs in enumerate(jobs.refs)]
 
 
 class _Board:
     """Meshes and what they were last programmed with."""
 
-    def __init__(self, spec: RfnnSpec) -> None:
-        self._spec = spec
+    def __init__(self, spec: RfnnSpec, passes: Passes) -> None:
+        self._spec, self._passes = spec, passes
         count = HELD_MESHES if spec.cores == "instance" else 1
         self._codes = np.zeros((count, spec.devices), np.int64)
         self._table: Ints | None = None
@@ -76,7 +85,7 @@ class _Board:
         amplitudes = np.zeros((len(inputs), spec.modes, spec.lanes), np.int64)
         moved = (inputs + ((1 << shift) >> 1)) >> shift
         amplitudes[:, : inputs.shape[1]] = saturated(moved, spec.dac_bits)
-        samples = passed(spec, self._codes[mesh], route, amplitudes)
+        samples = self._passes(spec, self._codes[mesh], route, amplitudes)
         half = (1 << spec.samples_log2) >> 1
         return np.asarray((samples.sum(axis=0) + half) >> spec.samples_log2)
 

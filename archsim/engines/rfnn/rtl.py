@@ -115,7 +115,7 @@ class RfnnControl(wiring.Component):
         m.submodules.readout = readout = AdcAccum(
             spec.modes, spec.lanes, spec.adc_bits, spec.samples_log2
         )
-        m.submodules.activation = activation = Activation(spec.lanes, spec.result_bits)
+        m.submodules.results = activation = Activation(spec.lanes, spec.result_bits)
         entry = stage_layout(spec.buffer_words)
         stages = place(m, platform, "stages", "stages", RowMemory, MAX_STAGES, entry)
 

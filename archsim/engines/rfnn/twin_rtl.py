@@ -47,6 +47,31 @@ class RfnnBench(wiring.Component):
         return m
 
 
+class WiredControl(wiring.Component):
+    """The control with its converters wired to each other, and its other pins: to be measured."""
+
+    def __init__(self, spec: RfnnSpec) -> None:
+        self.spec = spec
+        driven = ("si", "sclk", "le", "apply", "convert")
+        pins = {name: pins_signature(spec).members[name] for name in driven}
+        super().__init__({**streams(spec), **pins})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.control = control = RfnnControl(self.spec)
+        for name in streams(self.spec):
+            wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(control, name))
+        pins, moved = control.pins, self.spec.adc_bits - self.spec.dac_bits
+        m.d.comb += [
+            getattr(self, name).eq(getattr(pins, name))
+            for name in ("si", "sclk", "le", "apply", "convert")
+        ]
+        for adc, dac in zip(pins.adc, pins.dac, strict=True):
+            for i in range(self.spec.lanes):
+                m.d.comb += adc[i].eq(dac[i] << moved if moved > 0 else dac[i] >> -moved)
+        return m
+
+
 class MeshTwin(wiring.Component):
     """Shift registers, phases and converters of a mesh, or of several; see the module.
 
