@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from archsim.engines.rfnn.cell import CellErrors, Complexes, Drive, Floats, imperfect_cell
 from archsim.engines.rfnn.mesh import Layout, Phases, transfer
+from archsim.engines.rfnn.reference import codes_of
+from archsim.engines.rfnn.spec import PHASE_BITS
 
 Ints = NDArray[np.int64]
-
-TURN_BITS = 16  # of a phase as the control gets it: unsigned, in turns
 TURN = 2 * pi
 
 
@@ -32,17 +32,15 @@ TURN = 2 * pi
 
 
 def turns(phase_rad: Any) -> Ints:
-    """Return phases as the control gets them: 16 bits of a turn, rounded."""
-    whole = np.rint(np.asarray(phase_rad) / TURN * 2**TURN_BITS)
-    found: Ints = whole.astype(np.int64) % 2**TURN_BITS
+    """Return phases as the control gets them: `PHASE_BITS` of a turn, rounded."""
+    whole = np.rint(np.asarray(phase_rad) / TURN * 2**PHASE_BITS)
+    found: Ints = whole.astype(np.int64) % 2**PHASE_BITS
     return found
 
 
 def codes(phase_rad: Any, bits: int) -> Ints:
     """Return the codes of shifters that are nearest to phases, as hardware rounds their turns."""
-    half = 1 << (TURN_BITS - bits) >> 1
-    found: Ints = (turns(phase_rad) + half >> TURN_BITS - bits) % (1 << bits)
-    return found
+    return codes_of(turns(phase_rad), bits)
 
 
 def quantised(phase_rad: Any, bits: int) -> Floats:

@@ -8,10 +8,10 @@ from pydantic import Field, model_validator
 
 from archsim.engines import AssumedClock, EngineSpec
 from archsim.engines.rfnn import counts
+from archsim.engines.rfnn.cell import Drive
 from archsim.engines.rfnn.counts import MeshKind
 from archsim.engines.rfnn.tensor_train import Cores, Form
 
-Drive = Literal["one_arm", "differential"]
 Readout = Literal["iq", "mag"]
 Circuit = Literal["unitary", "svd"]
 
