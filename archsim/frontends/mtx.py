@@ -33,7 +33,7 @@ def _load(model: str, options: Options, kinds: Mapping[str, OpKind]) -> Trace:
     _say(made, a, path.name)
     second = "A"
     if times:
-        second = _second(made, times)
+        second = _second(made, times, model)
     elif columns:
         second = made.dense("B", (a.csr.shape[1], columns), dtype=a.dtype)
     elif a.csr.shape[0] != a.csr.shape[1]:
@@ -45,13 +45,14 @@ def _load(model: str, options: Options, kinds: Mapping[str, OpKind]) -> Trace:
     return made.build()
 
 
-def _second(made: SparseTrace, times: str) -> str:
+def _second(made: SparseTrace, times: str, model: str) -> str:
     if not times.endswith(SUFFIXES):
         raise InputError("times", f"must be a {' or '.join(SUFFIXES)} file", times)
     b = read_matrix(times)
     if b.dense is not None:
         return made.dense("B", b.csr.shape, dtype=b.dtype, values=b.dense)
-    _say(made, b, Path(times).name)
+    if Path(times).resolve() != Path(model).resolve():
+        _say(made, b, Path(times).name)
     return made.sparse("B", b.csr, dtype=b.dtype)
 
 
