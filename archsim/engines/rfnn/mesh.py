@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import groupby
 from math import prod
 from operator import itemgetter
@@ -81,7 +81,7 @@ class Layout:
         return np.array(modes, np.int64)
 
 
-@cache
+@lru_cache(maxsize=64)  # those of hundreds of modes are large
 def layout(mesh: MeshKind, outputs: int, inputs: int | None = None) -> Layout:
     """Return the cells of a mesh; without ``inputs`` as many as outputs."""
     inputs = outputs if inputs is None else inputs
