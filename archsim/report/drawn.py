@@ -176,7 +176,8 @@ def figures(report: Report, axes: Sequence[Axis]) -> dict[str, charts.Figure]:
         if len(parts):
             found[f"{name}-breakdown"] = charts.breakdown(names, rows, prefix, colours)
     for number, detail in enumerate(report.details.values()):
-        found[f"roofline-{number}"] = charts.roofline(roofline(detail.shown))
+        if (under := roofline(detail.shown)) is not None:
+            found[f"roofline-{number}"] = charts.roofline(under)
     goals = {o.metric: o.goal for o in study.objectives}
     titles = [Quantity(m, quantity(m).title, goal) for m, goal in goals.items()]
     if axes:

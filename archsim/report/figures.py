@@ -13,9 +13,8 @@ from archsim.report.breakdown import OTHER, components
 from archsim.report.content import Report, Scale, bar_designs, first_view, scales
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY, Floats, non_dominated
 from archsim.report.quantities import AREA_UM2, ENERGY_PJ, Quantity
-from archsim.report.roofline import roofline
+from archsim.report.roofline import Roofline, roofline
 from archsim.report.study import Row
-from archsim.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +61,8 @@ def save(report: Report, folder: Path) -> tuple[Path, ...]:
     with mpl.rc_context(STYLE):
         found = {"pareto": pareto(report), "breakdown": breakdown(report)}
         for number, detail in enumerate(report.details.values(), start=1):
-            found[f"roofline-{number}"] = roof(detail.shown)
+            if (under := roofline(detail.shown)) is not None:
+                found[f"roofline-{number}"] = roof(under)
         for name, figure in found.items():
             for kind in FORMATS:
                 date = {"CreationDate": None} if kind == "pdf" else {"Date": None}
@@ -200,9 +200,8 @@ def breakdown(report: Report) -> Figure:
     return figure
 
 
-def roof(result: Result) -> Figure:
+def roof(under: Roofline) -> Figure:
     """Return the roofline with every op that has MACs; those without DRAM traffic at the edge."""
-    under = roofline(result)
     figure, axes = _figure(COLUMN_INCHES, 2.6)
     axes.plot(*under.roof, color=palette.INK)
     for bound in dict.fromkeys(spot.row.bound for spot in under.spots):

@@ -109,11 +109,11 @@ def view(analytic: Result, event: Result | None) -> dict[str, Any]:
     result = event or analytic
     total_ps = sum(own_ps(row) for row in result.per_op) or 1
     longest_ps = max((own_ps(row) for row in result.per_op), default=1) or 1
-    peak = result.peak["macs_per_s"]
+    peak, under = result.peak["macs_per_s"], roofline(result)
     return {
         "result": result,
         "summary": summary(analytic, event),
-        "outside_roofline": roofline(result).outside,
+        "outside_roofline": None if under is None else under.outside,
         "ops": [_op(row, total_ps, longest_ps, peak) for row in worst_ops(result)],
         "first_ops": WORST_OPS,
         "resources": [
@@ -160,11 +160,12 @@ def summary(analytic: Result, event: Result | None) -> str:
         bounds[row.bound] += own_ps(row)
     total_ps = sum(bounds.values()) or 1
     named = [f"{percent(ps / total_ps)} by {name}" for name, ps in bounds.most_common()]
-    text = (
-        f"{quantity('time_us').text(result.metrics.time_us)}, "
-        f"{ENERGY.text(result.metrics.energy_pj)}, "
-        f"{percent(result.metrics.utilisation)} of peak; the ops’ time is bound {', '.join(named)}."
-    )
+    figures = [
+        quantity("time_us").text(result.metrics.time_us), ENERGY.text(result.metrics.energy_pj)
+    ]  # fmt: skip
+    if result.peak["macs_per_s"]:
+        figures.append(f"{percent(result.metrics.utilisation)} of peak")
+    text = f"{', '.join(figures)}; the ops’ time is bound {', '.join(named)}."
     if event is not None:
         ratio = event.metrics.time_us / analytic.metrics.time_us
         text += (

@@ -78,9 +78,11 @@ def own_ps(row: OpRow) -> int:
     return row.time_ps - row.wait_ps.get("input", 0)
 
 
-def roofline(result: Result) -> Roofline:
-    """Return the roofline of a result."""
+def roofline(result: Result) -> Roofline | None:
+    """Return the roofline of a result; None of engines that have no peak to stand under."""
     peak, bandwidth = result.peak["macs_per_s"], result.peak["dram_bytes_per_s"]
+    if not peak:
+        return None
     total_ps = sum(own_ps(row) for row in result.per_op) or 1
     rows = [row for row in result.per_op if row.macs and own_ps(row)]
     traffic = [row.dram_read_bytes + row.dram_write_bytes for row in rows]

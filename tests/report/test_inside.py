@@ -77,6 +77,7 @@ def test_view_prefers_the_event_run() -> None:
 
 def test_no_op_is_above_the_roof() -> None:
     under = roofline(samples.result())
+    assert under is not None
     assert len(under.spots) == 12
     for spot in under.spots:
         assert spot.rate <= min(under.peak, spot.work * under.bandwidth) * (1 + 1e-9)
@@ -84,15 +85,27 @@ def test_no_op_is_above_the_roof() -> None:
 
 
 def test_ops_without_macs_are_said_not_drawn() -> None:
-    assert roofline(samples.result()).outside.startswith("1 op has no MACs and no place here: ")
+    under = roofline(samples.result())
+    assert under is not None
+    assert under.outside.startswith("1 op has no MACs and no place here: ")
 
 
 def test_op_that_stays_on_chip_stands_at_the_edge() -> None:
     result = samples.result()
     kept = dataclasses.replace(result.per_op[0], dram_read_bytes=0, dram_write_bytes=0)
     under = roofline(dataclasses.replace(result, per_op=(kept, *result.per_op[1:])))
+    assert under is not None
     assert under.spots[0].on_chip
     assert under.spots[0].work == under.high
+
+
+def test_engines_without_a_peak_have_no_roof() -> None:
+    result = samples.result()
+    bare = dataclasses.replace(result, peak={**result.peak, "macs_per_s": 0.0})
+    assert roofline(bare) is None
+    page = view(bare, None)
+    assert page["outside_roofline"] is None
+    assert "of peak" not in page["summary"]
 
 
 # ---------------------------------------------------------------------------------------- colours
