@@ -29,7 +29,10 @@ def test_reproduce_for_people(archsim: Archsim) -> None:
 
 
 def test_reproduce_refuses_a_paper_that_it_does_not_know(archsim: Archsim) -> None:
-    assert archsim.refused("reproduce", "tpu") == "error: paper: must be one of rfnn, tpe, not 'tpu'\n"
+    assert (
+        archsim.refused("reproduce", "tpu")
+        == "error: paper: must be one of rfnn, smash, tpe, not 'tpu'\n"
+    )
 
 
 def test_reproduce_fails_where_it_cannot_write(archsim: Archsim, tmp_path: Path) -> None:
