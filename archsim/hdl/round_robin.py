@@ -33,13 +33,13 @@ class RoundRobin(wiring.Component):
         super().__init__(
             {
                 **{"restart": In(1), "wants": In(count), "take": In(1)},
-                **{"valid": Out(1), "pick": Out(range(count))},
+                **{"valid": Out(1), "pick": Out(range(max(count, 2)))},
             }
         )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        last = Signal(range(self._count), init=self._count - 1)
+        last = Signal(range(max(self._count, 2)), init=self._count - 1)
         m.d.comb += self.valid.eq(self.wants.any())
         with m.Switch(last):
             for granted in range(self._count):

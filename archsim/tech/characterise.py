@@ -46,7 +46,7 @@ def _counted(study: Study, result: SynthResult) -> Counter[str]:
     """Return the cells of a design by type, without the modules that are left out."""
     counted, netlist = Counter(result.cells), result.netlist or {}
     instances = _instances(netlist, study.top)
-    for module in study.left_out:
+    for module in netlist.keys() & set(study.left_out):
         for cell in netlist[module]["cells"].values():
             counted[cell["type"]] -= instances[module]
     return counted

@@ -8,13 +8,14 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from archsim.engines.hash_spgemm.parts_rtl import operation_layout, slot_layout
+from archsim.engines.hash_spgemm.parts_rtl import lane_shape, operation_layout, slot_layout
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec
+from archsim.hdl.emit import place
 from archsim.hdl.row_memory import RowMemory
 
 
 class HashBank(wiring.Component):
-    """Slots ``row banks + number`` of the table; slot in cycle t, outcome in cycle t + 1.
+    """Every slot of the table that is in this bank; slot in cycle t, outcome in cycle t + 1.
 
     A slot that is written while it is read gives its new value.
 
@@ -36,8 +37,8 @@ class HashBank(wiring.Component):
         and that none is any more.
     """
 
-    def __init__(self, spec: HashSpgemmSpec, number: int) -> None:
-        self._spec, self._number = spec, number
+    def __init__(self, spec: HashSpgemmSpec) -> None:
+        self._spec = spec
         self._depth = spec.slots // spec.banks
         row = range(self._depth)
         dense = {
@@ -46,9 +47,9 @@ class HashBank(wiring.Component):
         }
         super().__init__(
             {
-                **{"valid": In(1), "lane": In(range(spec.lanes))},
+                **{"valid": In(1), "lane": In(lane_shape(spec))},
                 "operation": In(operation_layout(spec)),
-                **{"again": Out(1), "of_lane": Out(range(spec.lanes))},
+                **{"again": Out(1), "of_lane": Out(lane_shape(spec))},
                 "outcome": Out(operation_layout(spec)),
                 **{name: Out(1) for name in ("inserts", "hits", "collides", "busy")},
                 **{"read": In(1), "read_row": In(row), "held": Out(slot_layout())},
@@ -59,7 +60,7 @@ class HashBank(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.table = table = RowMemory(self._depth, slot_layout())
+        table = place(m, platform, "table", "table", RowMemory, self._depth, slot_layout())
         row = self._row(self.operation.slot)
         doing = Signal(operation_layout(self._spec), reset_less=True)
         m.d.sync += self.busy.eq(self.valid)
@@ -78,7 +79,7 @@ class HashBank(wiring.Component):
             table.write_data.eq(Mux(self.clear, 0, new)),
         ]
         if self._spec.write_back == "dense":
-            self._list(m, self._row(doing.slot))
+            self._list(m, platform, self._row(doing.slot))
         return m
 
     def _row(self, slot: Any) -> Any:
@@ -115,8 +116,8 @@ class HashBank(wiring.Component):
         ]
         return new
 
-    def _list(self, m: Module, row: Any) -> None:
-        m.submodules.list = listed = RowMemory(self._depth, range(self._depth))
+    def _list(self, m: Module, platform: Any, row: Any) -> None:
+        listed = place(m, platform, "list", "list", RowMemory, self._depth, range(self._depth))
         m.d.comb += [
             listed.write.eq(self.inserts),
             listed.write_row.eq(self.taken),

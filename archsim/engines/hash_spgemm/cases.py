@@ -12,23 +12,23 @@ from archsim.engines.environments import Rng, rate, stall_bits, upto
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec
 from archsim.engines.hash_spgemm.windows import window_jobs
 from archsim.sparse import Csr
+from archsim.sparse.product import SparseProduct
 
 # one lane to four, every number of banks, and both of every choice
 SPECS = (
-    HashSpgemmSpec(lanes=1, banks=1, slots=32, queue=4, write_back="scan"),
-    HashSpgemmSpec(lanes=2, banks=2, slots=64, queue=3, hash="high", atomics="cas_add"),
+    HashSpgemmSpec(lanes=1, banks=1, slots=16, queue=4, hash="low", write_back="scan"),
+    HashSpgemmSpec(lanes=2, banks=2, slots=32, queue=3, hash="high", atomics="cas_add"),
+    HashSpgemmSpec(lanes=3, banks=4, slots=32, queue=5, tokens="static", write_back="scan"),
+    HashSpgemmSpec(lanes=4, banks=4, slots=64, slots_per_product=1, col_bits=24),
     HashSpgemmSpec(
-        lanes=3, banks=4, slots=128, queue=5, tokens="static", write_back="scan", col_bits=24
-    ),
-    HashSpgemmSpec(lanes=4, banks=4, slots=64, slots_per_product=1),
-    HashSpgemmSpec(
-        lanes=4, banks=1, slots=64, queue=2, atomics="cas_add", hash="high", write_back="scan"
+        lanes=4, banks=1, slots=32, queue=2, atomics="cas_add", hash="high", write_back="scan"
     ),
     HashSpgemmSpec(
-        lanes=2, banks=4, slots=16, slots_per_product=4, tokens="static", atomics="cas_add"
+        lanes=2, banks=4, slots=16, slots_per_product=4, tokens="static", atomics="cas_add",
+        hash="low",
     ),
-)
-MOST_JOBS = 3
+)  # fmt: skip
+MOST_JOBS = 2
 
 
 def cases(rng: Rng, spec: HashSpgemmSpec | None = None, count: int = 24) -> list[Case]:
@@ -43,10 +43,9 @@ def _case(rng: Rng, index: int, spec: HashSpgemmSpec) -> Case:
     pattern = list(PATTERNS)[index % len(PATTERNS)]
     env_name = list(ENVS)[(index + index // len(PATTERNS)) % len(ENVS)]
     a, b = PATTERNS[pattern](rng, spec)
-    data = {**_arrays(rng, "A", a), **_arrays(rng, "B", b)}
-    windows = window_jobs(spec, Csr.of(a), Csr.of(b), "A", "B")
-    chosen = np.sort(rng.permutation(len(windows))[:MOST_JOBS])
-    jobs = windows.take(chosen)
+    data = {**_arrays(rng, "a", a), **_arrays(rng, "b", b)}
+    every = window_jobs(spec, SparseProduct(Csr.of(a), Csr.of(b), b.shape[1]))
+    jobs = every.take(np.sort(rng.permutation(len(every))[:MOST_JOBS]))
     lengths = (jobs.walked + jobs.entries + spec.slots).tolist()
     envs = tuple(ENVS[env_name](rng, length) for length in lengths)
     return Case(f"{index:03d}-{pattern}-{env_name}", spec, jobs, envs, data)
@@ -70,7 +69,7 @@ def _any(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
 
 def _skewed(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
     """Give a few rows and columns nearly all."""
-    n = 8 + upto(rng, 16)
+    n = 6 + upto(rng, 12)
     popular = rng.random(n) ** 4
     return rng.random((n, n)) < np.outer(popular, popular), rng.random((n, n)) < popular
 
@@ -78,17 +77,16 @@ def _skewed(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
 def _dense_row(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
     """Let a row have more products than a window takes: it is cut into ranges of columns."""
     n = spec.slots + upto(rng, 20)
-    a = _random(rng, (3, 6), 0.3)
+    a = _random(rng, (3, 4), 0.3)
     a[1] = True
-    return a, _random(rng, (6, n), 0.4)
+    return a, _random(rng, (4, n), 0.35)
 
 
 def _collisions(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
     """Columns that want one slot: they differ in the bits that the scheme leaves out."""
-    k, n = upto(rng, 6), 8 * spec.slots
+    k, n = upto(rng, 4), 8 * spec.slots
     b = np.zeros((k, n), bool)
-    step = spec.slots if spec.hash == "low" else 1
-    b[:, : step * 8 : step] = True
+    b[:, :: spec.slots if spec.hash == "low" else 1][:, :8] = True
     return _random(rng, (upto(rng, 3), k), 0.7), b
 
 

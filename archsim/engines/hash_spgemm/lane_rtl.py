@@ -23,6 +23,7 @@ from archsim.engines.hash_spgemm.spec import (
     WORD_BITS,
     HashSpgemmSpec,
 )
+from archsim.sparse.hashing import GOLDEN
 
 AGAIN = 2  # operations that go again at most: one in the bank, one that was behind it
 
@@ -134,10 +135,16 @@ class ProductLane(wiring.Component):
         return made, counts
 
     def _within(self, m: Module, column: Any, size_log2: Any) -> Signal:
-        """Return a column's place in a sub-table: by its low bits, or in order."""
+        """Return a column's place in a sub-table."""
         within = Signal(slot_bits(self._spec))
         if self._spec.hash == "low":
             m.d.comb += within.eq(column & ((1 << size_log2) - 1))
+        elif self._spec.hash == "multiplicative":
+            mixed = Signal(GOLDEN.bit_length())
+            m.d.comb += [
+                mixed.eq(column * GOLDEN),
+                within.eq(mixed[-len(within) :] >> (len(within) - size_log2)[: len(size_log2)]),
+            ]
         else:
             with m.If(self.span_log2 > size_log2):
                 m.d.comb += within.eq(column >> (self.span_log2 - size_log2)[:6])

@@ -61,5 +61,10 @@ def operation_layout(spec: HashSpgemmSpec) -> data.StructLayout:
     )
 
 
+def lane_shape(spec: HashSpgemmSpec) -> range:
+    """Return what a lane's number is; it has a bit even if there is one lane."""
+    return range(max(spec.lanes, 2))
+
+
 def slot_layout() -> data.StructLayout:
     return data.StructLayout({"valid": 1, "tag": TAG_BITS, "value": VALUE_BITS})

@@ -17,6 +17,7 @@ from archsim.engines.hash_spgemm.parts_rtl import COMMAND, REQUEST
 from archsim.engines.hash_spgemm.spec import WORD_BITS, HashSpgemmSpec
 from archsim.engines.hash_spgemm.write_back_rtl import DenseWalk, TableScan
 from archsim.hdl.accounts import COUNTER_BITS, charges, counters_signature
+from archsim.hdl.emit import place
 from archsim.hdl.round_robin import RoundRobin
 
 SPLIT = ("busy", "fill", "drain", "stall_mem")
@@ -44,11 +45,12 @@ class HashSpgemm(wiring.Component):
         self.events: dict[str, Value] = {}
         self.job = Signal(COMMAND)
         m.submodules.fetch = self.fetch = Fetch(spec)
-        self.lanes = [ProductLane(spec) for _ in range(spec.lanes)]
-        self.banks = [HashBank(spec, number) for number in range(spec.banks)]
-        for name, parts in (("lane", self.lanes), ("bank", self.banks)):
-            for number, part in enumerate(parts):
-                m.submodules[f"{name}_{number}"] = part
+        self.lanes, self.banks = (
+            [place(m, platform, name, f"{name}_{i}", part, spec) for i in range(count)]
+            for name, part, count in (
+                ("lane", ProductLane, spec.lanes), ("bank", HashBank, spec.banks),
+            )
+        )  # fmt: skip
         m.submodules.write_back = self.write_back = (
             DenseWalk(spec) if spec.write_back == "dense" else TableScan(spec)
         )

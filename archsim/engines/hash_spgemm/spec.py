@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec, Ints, Jobs
@@ -29,8 +31,9 @@ class HashSpgemmSpec(EngineSpec):
     slots_per_product: Literal[1, 2, 4, 8] = Field(
         2, description="slots of the table for each product of a window"
     )
-    hash: Literal["low", "high"] = Field(
-        "low", description="bits of the column that choose a slot: low ones spread, high ones sort"
+    hash: Literal["multiplicative", "low", "high"] = Field(
+        "multiplicative",
+        description="what chooses a slot: all bits of the column, low or high ones",
     )
     tokens: Literal["dynamic", "static"] = Field(
         "dynamic", description="nonzeros of A go to any lane that is free, or by their row"
@@ -46,8 +49,8 @@ class HashSpgemmSpec(EngineSpec):
         int, Field(ge=8, le=28, description="bits of a column in a tag; its row has the rest")
     ] = 20
     exact_limit: Annotated[
-        int, Field(ge=0, description="products of a job up to which its cycles are exact")
-    ] = 4096
+        int, Field(ge=0, description="products of an op up to which its cycles are exact")
+    ] = 50_000
 
     @model_validator(mode="after")
     def _slots_in_banks(self) -> Self:
@@ -85,6 +88,10 @@ class WindowJobs(Jobs):
         Nonzeros of B that these meet: what is read.
     products, results
         Of those the ones within the columns, and the entries of C that they make.
+    probes
+        Slots that the products look at, one after another.
+    exact
+        Whether cycles are found cycle by cycle.
     """
 
     first: Ints
@@ -95,6 +102,8 @@ class WindowJobs(Jobs):
     walked: Ints
     products: Ints
     results: Ints
+    probes: Ints
+    exact: NDArray[np.bool_]
 
 
 Spec = Any  # HashSpgemmSpec or SpecBatch

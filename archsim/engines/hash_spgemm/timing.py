@@ -36,8 +36,8 @@ when that word is accepted.
 to ``mem`` if reads are in flight, else it is ``fill``, as the command's own is. From then on it is
 ``drain``, or charged to ``mem`` if a write is refused.
 
-**Exactness.** These rules run cycle by cycle for jobs up to ``exact_limit`` products whose patterns
-are known. Others are ``bound``: see `archsim.engines.hash_spgemm.estimate`.
+**Exactness.** These rules run cycle by cycle for windows of ops of up to ``exact_limit`` products
+whose patterns are known. Others are ``bound``: see `archsim.engines.hash_spgemm.estimate`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,12 @@ import numpy as np
 
 from archsim.engines import NO_STALLS, Data, Env, Ints, SpecBatch, Timing
 from archsim.engines.hash_spgemm.cycle_loop import Tally, WindowLoop
+from archsim.engines.hash_spgemm.estimate import bounds
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec, WindowJobs
 from archsim.engines.hash_spgemm.window import window
 from archsim.engines.memory_side import check_memory_ports
+
+NONE = np.zeros(0, np.int64)
 
 
 def time(
@@ -61,11 +64,40 @@ def time(
 ) -> Timing:
     """Return the cycles of each window."""
     check_memory_ports(env)
-    assert isinstance(spec, HashSpgemmSpec)
+    known = np.flatnonzero(jobs.exact) if data is not None and jobs.refs is not None else NONE
+    if len(known) < len(jobs) or not len(jobs):
+        about = bounds(spec, jobs, env)
+        if not len(known):
+            return about
     assert data is not None
-    return _exact(
-        [WindowLoop(spec, window(spec, jobs, i, data), env).run() for i in range(len(jobs))]
-    )
+    specs = spec.specs() if isinstance(spec, SpecBatch) else [spec] * len(jobs)
+    tallies = []
+    for row in known:
+        its = specs[row]
+        assert isinstance(its, HashSpgemmSpec)
+        tallies.append(WindowLoop(its, window(its, jobs, int(row), data), env).run())
+    exact = _exact(tallies)
+    return exact if len(known) == len(jobs) else _merged(about, exact, known)
+
+
+def _merged(about: Timing, exact: Timing, rows: Ints) -> Timing:
+    """Return bounds with what is known exactly in its place."""
+
+    def put(into: Ints, values: Ints) -> Ints:
+        found = into.copy()
+        found[rows] = values
+        return found
+
+    def each(name: str) -> Mapping[str, Ints]:
+        known = getattr(exact, name)
+        return {key: put(values, known[key]) for key, values in getattr(about, name).items()}
+
+    assert about.lo is not None and about.hi is not None
+    return Timing(
+        put(about.cycles, exact.cycles), put(about.occupied, exact.occupied), each("split"),
+        each("beats"), each("counts"), "bound", put(about.lo, exact.cycles),
+        put(about.hi, exact.cycles),
+    )  # fmt: skip
 
 
 def _exact(tallies: list[Tally]) -> Timing:
@@ -83,3 +115,22 @@ def _exact(tallies: list[Tally]) -> Timing:
         beats={"mem_req": requests, "mem_rsp": responses, "mem_write": requests - responses},
         counts=columns("counts"),
     )
+
+
+def actions(
+    spec: HashSpgemmSpec | SpecBatch, jobs: WindowJobs, timing: Timing
+) -> Mapping[str, Ints]:
+    """Return what costs energy: see `archsim.engines.hash_spgemm.terms`."""
+    counts, beats = timing.counts, timing.beats
+    adds = np.where(np.asarray(spec.atomics) == "cas_add", counts["products"], 0)
+    return {
+        "product": counts["products"],
+        "operation": counts["probes"] + adds,
+        "token": jobs.entries,
+        "read": beats["mem_rsp"],
+        "write": beats["mem_write"],
+        "slot": counts["slots_scanned"],
+        "entry": counts["inserts"],
+        "table_write": counts["inserts"] + np.where(adds > 0, adds, counts["hits"]),
+        "cycle": timing.occupied,
+    }

@@ -1,52 +1,120 @@
-"""How a product is cut into windows: the jobs of the engine, and what is in each."""
+"""How a product becomes windows, and windows jobs."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
-from archsim.engines import Ints
-from archsim.engines.hash_spgemm.spec import HashSpgemmSpec, WindowJobs
-from archsim.sparse import Csr
-from archsim.sparse.hashing import Windows, windows_of
+from archsim.engines import Ints, Reason, Windows
+from archsim.engines.hash_spgemm.spec import WORD_BITS, HashSpgemmSpec, WindowJobs
+from archsim.errors import InfeasibleError
+from archsim.sparse import hashing
+from archsim.sparse.hashing import count_probes
 from archsim.sparse.product import SparseProduct
+from archsim.trace import Op
+
+WORD_BYTES = WORD_BITS // 8
 
 
-def window_jobs(spec: HashSpgemmSpec, a: Csr, b: Csr, a_ref: str, b_ref: str) -> WindowJobs:
-    """Return the windows of C = A B, by `archsim.sparse.hashing` and rows that a tag can tell."""
-    product = SparseProduct(a, b, b.shape[1])
-    windows = _short(windows_of(product.row_products, product.n, spec.rule), spec.row_limit)
-    products = _between(product.row_products, windows)
-    results = _between(product.row_results, windows)
-    for i in np.flatnonzero(windows.is_part(product.n)).tolist():
-        columns = _columns(a, b, int(windows.first[i]))
-        mine = columns[(columns >= windows.left[i]) & (columns < windows.right[i])]
-        products[i], results[i] = len(mine), len(np.unique(mine))
-    refs = {"a": a_ref, "b": b_ref}
-    return WindowJobs(
-        first=windows.first, last=windows.last, left=windows.left, right=windows.right,
-        entries=a.indptr[windows.last] - a.indptr[windows.first],
-        walked=_between(product.row_products, windows),
-        products=products, results=results, refs=(refs,) * len(windows),
+def accepts(spec: HashSpgemmSpec, op: Op) -> Literal[True] | Reason:
+    """Return whether the engine takes an op: sparse products whose columns fit a tag."""
+    if op.kind != "spgemm":
+        return Reason(f"multiplies two sparse matrices, and has no {op.kind}")
+    columns = op.int_attr("n")
+    if columns > 1 << spec.col_bits:
+        return Reason(
+            f"col_bits={spec.col_bits} tell {1 << spec.col_bits:,} columns apart, not {columns:,}"
+        )
+    return True
+
+
+def windows(spec: HashSpgemmSpec, op: Op, product: SparseProduct, room_bytes: int) -> Windows:
+    """Return the windows of a product, and what each moves between DRAM and buffer.
+
+    A window's rows and nonzeros of A are loaded before it, its entries of C stored after it. B is
+    loaded once, before the first, if it fits beside two windows' A and C; otherwise each window
+    loads the rows of B that its nonzeros meet.
+
+    Raises
+    ------
+    InfeasibleError
+        If two windows do not fit, the one at work and the one that is loaded.
+    """
+    jobs = window_jobs(spec, product)
+    a_bytes = (jobs.last - jobs.first + jobs.entries) * WORD_BYTES
+    c_bytes = (jobs.results + 1) * WORD_BYTES
+    assert product.b is not None
+    own = 2 * int((a_bytes + c_bytes).max(initial=0))
+    whole = (product.k + product.b.entries) * WORD_BYTES
+    if own + whole <= room_bytes:
+        b_bytes = np.where(np.arange(len(jobs)) == 0, whole, 0)
+        need = own + whole
+    else:
+        b_bytes = _met_bytes(jobs, product)
+        need = 2 * int((a_bytes + b_bytes + c_bytes).max(initial=0))
+    if need > room_bytes:
+        raise InfeasibleError(
+            "two windows of a sparse product", demand=need, bound=room_bytes,
+            unit="bytes of buffer",
+            levers=("raise memories.buffer.capacity_bytes", "take fewer slots, or more a product"),
+        )  # fmt: skip
+    nothing = np.zeros(len(jobs), np.int64)
+    return Windows(
+        phase=nothing, first=jobs.first, stop=jobs.last, left=jobs.left, right=jobs.right,
+        load_bytes=(a_bytes, b_bytes), partial_bytes=nothing, store_bytes=c_bytes,
+        final=nothing == 0, room_bytes=need,
     )  # fmt: skip
 
 
-def _short(windows: Windows, most: int) -> Windows:
-    """Cut windows of more than ``most`` rows, which are short ones."""
+def lower(spec: HashSpgemmSpec, op: Op, cut: Windows, product: SparseProduct) -> WindowJobs:
+    """Return the job of each window."""
+    return window_jobs(spec, product)
+
+
+def window_jobs(spec: HashSpgemmSpec, product: SparseProduct) -> WindowJobs:
+    """Return the windows of C = A B, by `archsim.sparse.hashing` and rows that a tag can tell."""
+    key = ("hash_spgemm", spec.rule, spec.row_limit, spec.exact_limit)
+    return product.once(key, lambda: _window_jobs(spec, product))
+
+
+def _window_jobs(spec: HashSpgemmSpec, product: SparseProduct) -> WindowJobs:
+    probed = count_probes(product, spec.rule)
+    cut, of = _short(probed.windows, spec.row_limit)
+    indptr = product.a.indptr
+    visits = indptr[cut.last] - indptr[cut.first]
+    begin = probed.start[of] + indptr[cut.first] - indptr[probed.windows.first[of]]
+
+    def total(amounts: Ints) -> Ints:
+        sums = np.concatenate([[0], np.cumsum(amounts)])
+        return np.asarray(sums[begin + visits] - sums[begin])
+
+    return WindowJobs(
+        first=cut.first, last=cut.last, left=cut.left, right=cut.right, entries=visits,
+        walked=total(probed.walked), products=total(probed.products),
+        results=total(probed.inserts), probes=total(probed.probes),
+        exact=np.full(len(cut), product.products <= spec.exact_limit),
+        refs=({"a": "a", "b": "b"},) * len(cut),
+    )  # fmt: skip
+
+
+def _short(windows: hashing.Windows, most: int) -> tuple[hashing.Windows, Ints]:
+    """Cut windows of more than ``most`` rows; return also which one each is a part of."""
     parts = np.maximum(-(-(windows.last - windows.first) // most), 1)
     of = np.repeat(np.arange(len(windows)), parts)
     number = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
     first = windows.first[of] + number * most
     last = np.minimum(first + most, windows.last[of])
-    return Windows(first, last, windows.left[of], windows.right[of])
+    return hashing.Windows(first, last, windows.left[of], windows.right[of]), of
 
 
-def _between(of_row: Ints, windows: Windows) -> Ints:
-    """Return sums over the rows of each window."""
-    sums = np.concatenate([[0], np.cumsum(of_row, dtype=np.int64)])
-    return np.asarray(sums[windows.last] - sums[windows.first])
-
-
-def _columns(a: Csr, b: Csr, row: int) -> Ints:
-    """Return the column of each product of a row."""
-    met = a.indices[a.indptr[row] : a.indptr[row + 1]]
-    return np.concatenate([b.indices[b.indptr[k] : b.indptr[k + 1]] for k in met])
+def _met_bytes(jobs: WindowJobs, product: SparseProduct) -> Ints:
+    """Return the bytes of the rows of B that each window meets, each once."""
+    a, b = product.a, product.b
+    assert b is not None
+    window = np.repeat(np.arange(len(jobs)), jobs.entries)
+    start = np.cumsum(jobs.entries) - jobs.entries
+    entry = np.arange(len(window)) + (a.indptr[jobs.first] - start)[window]
+    met = np.unique(window * product.k + a.indices[entry])
+    words = 1 + b.row_lengths[met % product.k]
+    return np.bincount(met // product.k, words, len(jobs)).astype(np.int64) * WORD_BYTES
