@@ -1,17 +1,23 @@
-"""A network small enough for a board: 8 x 8 pixels of a digit, one hidden layer, ten classes."""
+"""digits_64_64_10: 8 x 8 digits through 64 hidden units to 10 classes, without biases.
+
+Its trained weights come with the RF engine, which judges designs by their accuracy. Where the
+readout gives magnitudes, those stand for the ReLU.
+"""
 
 from __future__ import annotations
 
 from archsim.frontends.options import Options
 from archsim.frontends.zoo.layers import Layers
 
-_PIXELS, _HIDDEN, _CLASSES = 64, 64, 10
+TRAININGS = ("nominal", "noise", "sam")  # see archsim.engines.rfnn.training
 
 
 def _digits(net: Layers, options: Options) -> None:
-    x = net.tensor("pixels", (options.count("batch", 1), _PIXELS), "input")
-    x = net.linear("hidden", x, _HIDDEN, activation="relu", bias=False)
-    net.linear("classes", x, _CLASSES, bias=False, role="output")
+    options.choice("training", TRAININGS, TRAININGS[0])
+    batch = options.count("batch", 1)
+    x = net.tensor("pixels", (batch, 64), "input")
+    x = net.linear("hidden", x, 64, activation="relu", bias=False)
+    net.linear("classes", x, 10, bias=False, role="output")
 
 
 MODELS = {"digits_64_64_10": _digits}
