@@ -79,7 +79,7 @@ class StageSettings:
         Phases of the cells between the two, of which one way is used [attenuators, tiles]: they
         pass sin(level / 2).
     scale
-        Digital gains [tiles].
+        The digital gain: one for all tiles, as their results are added before it.
     copies
         Of the meshes: one for every vector, or a single one.
     """
@@ -89,7 +89,7 @@ class StageSettings:
     first: Angles
     last: Angles
     levels: Floats
-    scale: Floats
+    scale: float
     copies: int
 
 
@@ -137,6 +137,7 @@ def _stage(stage: Stage, matrix: Any, hardware: Hardware) -> StageSettings:
         padded[: stage.outputs, : stage.inputs] = matrix
         tiles = padded.reshape(rows, modes, cols, modes).swapaxes(1, 2).reshape(-1, modes, modes)
     set_to = [program(tile, hardware.mesh, hardware.drive) for tile in tiles]
+    gain = max(s.scale for s in set_to) or 1.0
 
     def column(values: Sequence[Any]) -> Floats:
         return np.stack(values, axis=-1)
@@ -154,8 +155,8 @@ def _stage(stage: Stage, matrix: Any, hardware: Hardware) -> StageSettings:
         (rows, cols),
         angles([s.vh for s in set_to], output=False),
         angles([s.u for s in set_to], output=True),
-        2 * np.arcsin(np.minimum(column([s.passed for s in set_to]), 1)),
-        np.array([s.scale for s in set_to], np.float32),
+        2 * np.arcsin(np.minimum(column([s.passed * s.scale for s in set_to]) / gain, 1)),
+        gain,
         1 if hardware.modes is not None else stage.vectors,
     )
 
@@ -170,18 +171,22 @@ def drawn(
 
     Devices are the innermost axis while waves pass: arithmetic runs along it.
     """
-    lead = (len(settings.scale), settings.copies, draws)  # tiles, copies, devices
+    lead = (settings.levels.shape[1], settings.copies, draws)  # tiles, copies, devices
 
-    def moved(nominal: Floats) -> Floats:
+    def coded(nominal: Floats) -> Floats:
         bits = errors.phase_bits
         angle = nominal if bits is None else quantised(nominal, bits)
+        return angle[..., None, None].astype(np.float32)
+
+    def moved(nominal: Floats) -> Floats:
+        angle = coded(nominal)
         found = np.empty((len(angle), *lead), np.float32)
         if errors.sigma_rad:
             rng.standard_normal(dtype=np.float32, out=found)
             found *= np.float32(errors.sigma_rad)
         else:
             found[...] = 0
-        found += angle[..., None, None].astype(np.float32)
+        found += angle
         return found
 
     def through(angles: Angles, waves: Any) -> None:
@@ -196,9 +201,9 @@ def drawn(
     between = np.zeros((last.layout.modes, inputs, *lead), np.complex64)
     level = moved(settings.levels)
     passed: Any = np.sin(level / 2)
-    if drive == "one_arm":  # what the nominal phase turns a wave by, U turns back
-        passed = passed * wave((level - settings.levels[..., None, None].astype(np.float32)) / 2)
-    passed *= settings.scale[:, None, None]
+    if drive == "one_arm":  # what a level without errors turns a wave by, U turns back
+        passed = passed * wave((level - coded(settings.levels)) / 2)
+    passed *= np.float32(settings.scale)
     np.multiply(passed[:, None], waves[:attenuators], out=between[:attenuators])
     through(last, between)
     assert last.output is not None
