@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from drawing import PALE, page, text
+
 from archsim.formats.digits import digit_weights, encode
 from archsim.report.palette import BLUE, FAINT, INK, ORANGE
 
@@ -15,45 +17,38 @@ FILE = Path(__file__).with_name("bit-weight.svg")
 OPERANDS = (39, 48, 60, 79)
 SIDE, STEP, LEFT, TOP = 34, 40, 70, 92  # of a digit; from digit to digit; of the first digit
 STREAM = 400  # where the cycles begin
-WIDTH, HEIGHT = 900, 352
+HEIGHT = 352
 SUBSCRIPTS = "₁₂₃₄"
-PALE = "#eef1f4"
 
 
 def svg() -> str:
     """Return the figure."""
-    parts = "\n".join((*_digits(), *_dense(), *_skipped()))
-    font = "font-family='Helvetica, Arial, sans-serif'"
-    return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' {font} "
-        f"font-size='14' fill='{INK}' text-anchor='middle'>\n"
-        f"<rect width='{WIDTH}' height='{HEIGHT}' fill='#fff'/>\n{parts}\n</svg>\n"
-    )
+    return page(HEIGHT, (*_digits(), *_dense(), *_skipped()))
 
 
 def _digits() -> Iterator[str]:
     """Yield the grid: an operand a row, a bit weight a column, highest first."""
-    yield _text(LEFT - 50, 28, "Digits of A", "start", bold=True)
-    yield _text(LEFT - 50, 48, "EN-T: −1, 0, 1 or 2, times a power of four", "start", FAINT)
+    yield text(LEFT - 50, 28, "Digits of A", "start", bold=True)
+    yield text(LEFT - 50, 48, "EN-T: −1, 0, 1 or 2, times a power of four", "start", FAINT)
     weights = digit_weights(8, "en_t")
     for column, weight in enumerate(reversed(weights)):
-        yield _text(_middle(LEFT + column * STEP), TOP - 12, f"× {weight}", colour=FAINT)
+        yield text(_middle(LEFT + column * STEP), TOP - 12, f"× {weight}", colour=FAINT)
     for row, value in enumerate(OPERANDS):
         y = TOP + row * STEP
-        yield _text(LEFT - 14, y + 22, f"{value}", "end", bold=True)
+        yield text(LEFT - 14, y + 22, f"{value}", "end", bold=True)
         for column, digit in enumerate(reversed(encode(value, 8, "en_t").tolist())):
             yield from _cell(LEFT + column * STEP, y, _signed(digit), live=digit != 0)
     y = TOP + len(OPERANDS) * STEP + 18
     counts = (encode(OPERANDS, 8, "en_t") != 0).sum(axis=0)
-    yield _text(LEFT - 14, y, "not 0:", "end", FAINT)
+    yield text(LEFT - 14, y, "not 0:", "end", FAINT)
     for column, count in enumerate(reversed(counts.tolist())):
-        yield _text(_middle(LEFT + column * STEP), y, f"{count}", colour=FAINT)
+        yield text(_middle(LEFT + column * STEP), y, f"{count}", colour=FAINT)
 
 
 def _dense() -> Iterator[str]:
     """Yield what a MAC does: a product a cycle, all of its digits at once."""
-    yield _text(STREAM, 28, "A MAC: 4 cycles, 16 partial products", "start", bold=True)
-    yield _text(
+    yield text(STREAM, 28, "A MAC: 4 cycles, 16 partial products", "start", bold=True)
+    yield text(
         STREAM, 48, "each cycle through encoders, shifters, a tree and an adder", "start", FAINT
     )
     small, gap = 16, 18
@@ -61,7 +56,7 @@ def _dense() -> Iterator[str]:
         for place, digit in enumerate(encode(value, 8, "en_t").tolist()):
             x, y = STREAM + cycle * (gap + 26), 64 + place * gap
             yield from _cell(x, y, _signed(digit), live=digit != 0, side=small, size=10)
-        yield _text(
+        yield text(
             STREAM + cycle * (gap + 26) + small / 2, 152, f"B{SUBSCRIPTS[cycle]}", colour=FAINT
         )
 
@@ -71,8 +66,8 @@ def _skipped() -> Iterator[str]:
     digits = encode(OPERANDS, 8, "en_t")
     total = int((digits != 0).sum())
     title = f"A bit-slice PE: {total} short cycles, {total} partial products"
-    yield _text(STREAM, 196, title, "start", bold=True)
-    yield _text(
+    yield text(STREAM, 196, title, "start", bold=True)
+    yield text(
         STREAM, 216, "each cycle through a multiplexer and one carry-save adder", "start", FAINT
     )
     x = STREAM
@@ -83,25 +78,18 @@ def _skipped() -> Iterator[str]:
             yield from _cell(x, 232, name, live=True, size=12)
             x += STEP
         yield f"<path d='M {first} 274 H {x - STEP + SIDE}' stroke='{ORANGE}' stroke-width='2'/>"
-        yield _text((first + x - STEP + SIDE) / 2, 294, f"sum × {weight}", colour=INK)
+        yield text((first + x - STEP + SIDE) / 2, 294, f"sum × {weight}", colour=INK)
         x += 14
-    yield _text(STREAM, 326, "The shift happens once a pass, behind the PEs.", "start", FAINT)
+    yield text(STREAM, 326, "The shift happens once a pass, behind the PEs.", "start", FAINT)
 
 
 def _cell(
-    x: float, y: float, text: str, *, live: bool, side: int = SIDE, size: int = 14
+    x: float, y: float, word: str, *, live: bool, side: int = SIDE, size: int = 14
 ) -> Iterator[str]:
     fill, colour = (BLUE, "#fff") if live else (PALE, FAINT)
     yield f"<rect x='{x}' y='{y}' width='{side}' height='{side}' rx='3' fill='{fill}'/>"
     place = f"x='{x + side / 2:g}' y='{y + side / 2 + size * 0.36:g}'"
-    yield f"<text {place} font-size='{size}' fill='{colour}'>{text}</text>"
-
-
-def _text(
-    x: float, y: float, text: str, anchor: str = "middle", colour: str = INK, *, bold: bool = False
-) -> str:
-    weight = " font-weight='bold'" if bold else ""
-    return f"<text x='{x:g}' y='{y:g}' text-anchor='{anchor}' fill='{colour}'{weight}>{text}</text>"
+    yield f"<text {place} font-size='{size}' fill='{colour}'>{word}</text>"
 
 
 def _middle(x: float) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from drawing import PALE, page, text
 
 from archsim.engines.rfnn.counts import MeshKind
 from archsim.engines.rfnn.decompose import decompose
@@ -16,8 +17,6 @@ from archsim.engines.rfnn.tensor_train import Stage, addresses, core_shapes
 from archsim.report.palette import BLUE, FAINT, INK, ORANGE
 
 FOLDER = Path(__file__).parent
-WIDTH = 900
-PALE = "#eef1f4"
 SUBSCRIPTS = "₁₂₃₄"
 
 MODES = 6
@@ -34,14 +33,14 @@ def mesh() -> str:
     words = (
         "Numbers: percent of power that goes across, all set to a Fourier transform of 6 points."
     )
-    parts = (*parts, _text(278, 354, words, "start", FAINT))
-    return _page(372, parts)
+    parts = (*parts, text(278, 354, words, "start", FAINT))
+    return page(372, parts)
 
 
 def train() -> str:
     """Return the figure of both chains and of a stage."""
     parts = (*_chains(), *_stage(30, 334))
-    return _page(548, parts)
+    return page(548, parts)
 
 
 # ---------------------------------------------------------------------------------------- meshes
@@ -49,19 +48,19 @@ def train() -> str:
 
 def _cell(x: float, y: float) -> Iterator[str]:
     """Yield a cell's two arms with their hybrids and shifters."""
-    yield _text(x, 28, "A cell", "start", bold=True)
-    yield _text(x, 48, "two hybrids, two phases", "start", FAINT)
+    yield text(x, 28, "A cell", "start", bold=True)
+    yield text(x, 48, "two hybrids, two phases", "start", FAINT)
     for arm in (y, y + WIRE):
         yield f"<path d='M {x} {arm} h 190' stroke='{INK}' stroke-width='1.5'/>"
     for at, name in ((20, "φ"), (112, "θ")):
         yield f"<circle cx='{x + at}' cy='{y}' r='13' fill='#fff' stroke='{ORANGE}'/>"
-        yield _text(x + at, y + 5, name, bold=True)
+        yield text(x + at, y + 5, name, bold=True)
     for at in (46, 138):
         yield (
             f"<rect x='{x + at}' y='{y - 12}' width='34' height='{WIRE + 24}' rx='3' "
             f"fill='{PALE}' stroke='{INK}'/>"
         )
-        yield _text(x + at + 17, y + WIRE / 2 + 5, "H")
+        yield text(x + at + 17, y + WIRE / 2 + 5, "H")
     for line, words in enumerate(
         (
             "of the upper arm's power",
@@ -70,7 +69,7 @@ def _cell(x: float, y: float) -> Iterator[str]:
             "θ = 0: all across, θ = 180°: none",
         )
     ):
-        yield _text(x, y + 100 + 20 * line, words, "start", FAINT)
+        yield text(x, y + 100 + 20 * line, words, "start", FAINT)
 
 
 def _mesh(kind: MeshKind, x: float, y: float) -> Iterator[str]:
@@ -81,9 +80,9 @@ def _mesh(kind: MeshKind, x: float, y: float) -> Iterator[str]:
     crossing = 100 * np.cos(phases.theta / 2) ** 2
     end = x + where.depth * COLUMN
     title = f"{kind.title()}: {where.cells} cells, {where.depth} deep"
-    yield _text(x, 28, title, "start", bold=True)
+    yield text(x, 28, title, "start", bold=True)
     note = "all ways are about as long" if kind == "clements" else "ways of 1 to 9 cells"
-    yield _text(x, 48, note, "start", FAINT)
+    yield text(x, 48, note, "start", FAINT)
     for mode in range(MODES):
         at = y + mode * WIRE
         yield f"<path d='M {x - 12} {at} H {end + 16}' stroke='{INK}' stroke-width='1.5'/>"
@@ -102,7 +101,7 @@ def _box(x: float, y: float, share: float) -> Iterator[str]:
     yield f"<rect {place} fill='#fff' stroke='{BLUE}'/>"
     yield f"<rect {place} fill='{BLUE}' fill-opacity='{share / 100:.2f}'/>"
     colour = "#fff" if share > 60 else INK
-    yield _text(x + BOX / 2, y + WIRE / 2 + 4, f"{share:.0f}", colour=colour, size=11)
+    yield text(x + BOX / 2, y + WIRE / 2 + 4, f"{share:.0f}", colour=colour, size=11)
 
 
 # ---------------------------------------------------------------------------------------- trains
@@ -114,15 +113,15 @@ def _chains() -> Iterator[str]:
     for x, form, title in ((30, "ttm", "Matrix cores: ttm"), (440, "tt3", "Third-order: tt3")):
         shapes = core_shapes(form, OUTPUTS, INPUTS, RANK)
         numbers = sum(int(np.prod(s)) for s in shapes)
-        yield _text(x, 28, title, "start", bold=True)
+        yield text(x, 28, title, "start", bold=True)
         words = f"{numbers:,} numbers for the {dense:,} of 784 → 256"
-        yield _text(x, 48, words, "start", FAINT)
+        yield text(x, 48, words, "start", FAINT)
         step = 92 if form == "ttm" else 54
         for k, shape in enumerate(shapes):
             at = x + 24 + k * step
             if k < len(shapes) - 1:
                 yield f"<path d='M {at} 140 h {step}' stroke='{INK}' stroke-width='1.5'/>"
-                yield _text(at + step / 2, 132, f"{shape[-1]}", colour=FAINT, size=12)
+                yield text(at + step / 2, 132, f"{shape[-1]}", colour=FAINT, size=12)
             is_output = form == "ttm" or k < len(OUTPUTS)
             is_input = form == "ttm" or not is_output
             names = [("m", -1, shape[1], is_output), ("n", 1, shape[-2], is_input)]
@@ -130,23 +129,23 @@ def _chains() -> Iterator[str]:
                 if drawn:
                     yield f"<path d='M {at} 140 v {44 * side}' stroke='{INK}' stroke-width='1.5'/>"
                     label = f"{name}{SUBSCRIPTS[k % 4]} = {extent}"
-                    yield _text(at, 140 + 60 * side - (6 if side > 0 else -10), label, size=12)
+                    yield text(at, 140 + 60 * side - (6 if side > 0 else -10), label, size=12)
             yield f"<circle cx='{at}' cy='140' r='14' fill='{BLUE}'/>"
     words = (
         "A line is an index to sum over, or an input n or output m that is left. Numbers: extents."
     )
-    yield _text(30, 236, words, "start", FAINT)
+    yield text(30, 236, words, "start", FAINT)
 
 
 def _stage(x: float, y: float) -> Iterator[str]:
     """Yield the buffers before and after a stage, and what becomes of one vector."""
     read, written = addresses(STAGE)
-    yield _text(x, y - 46, "One stage", "start", bold=True)
+    yield text(x, y - 46, "One stage", "start", bold=True)
     words = (
         f"a matrix of {STAGE.outputs} x {STAGE.inputs} for {STAGE.before} x {STAGE.after} vectors; "
         "orange: one of them, words a stride of 2 apart"
     )
-    yield _text(x, y - 26, words, "start", FAINT)
+    yield text(x, y - 26, words, "start", FAINT)
     yield from _buffer(x, y, read.size, read[SHOWN].tolist(), STAGE.inputs)
     yield from _buffer(x, y + 132, written.size, written[SHOWN].tolist(), STAGE.outputs)
     middle = x + 6 * WORD
@@ -159,10 +158,10 @@ def _stage(x: float, y: float) -> Iterator[str]:
                 "stroke-width='1.5'/>"
             )
     yield f"<rect x='{middle - 62}' y='{y + 66}' width='124' height='36' rx='3' fill='{BLUE}'/>"
-    yield _text(middle, y + 89, f"{STAGE.outputs} x {STAGE.inputs} mesh", colour="#fff")
+    yield text(middle, y + 89, f"{STAGE.outputs} x {STAGE.inputs} mesh", colour="#fff")
     formula = ("(b · inputs + q) · after + a", "(b · outputs + p) · after + a")
     for line, at in zip(formula, (y, y + 132), strict=True):
-        yield _text(x + 12 * WORD + 20, at + 23, line, "start", FAINT)
+        yield text(x + 12 * WORD + 20, at + 23, line, "start", FAINT)
 
 
 def _buffer(x: float, y: float, words: int, chosen: list[int], width: int) -> Iterator[str]:
@@ -172,30 +171,9 @@ def _buffer(x: float, y: float, words: int, chosen: list[int], width: int) -> It
         at = x + address * WORD
         yield f"<rect x='{at}' y='{y}' width='{WORD - 3}' height='{WORD}' rx='3' fill='{fill}'/>"
         colour = INK if address in chosen else FAINT
-        yield _text(at + (WORD - 3) / 2, y + 23, f"{address}", colour=colour, size=12)
+        yield text(at + (WORD - 3) / 2, y + 23, f"{address}", colour=colour, size=12)
     half = x + width * STAGE.after * WORD - 1.5
     yield f"<path d='M {half} {y - 6} v {WORD + 12}' stroke='{INK}' stroke-dasharray='3 3'/>"
-
-
-# ---------------------------------------------------------------------------------------- pages
-
-
-def _page(height: int, parts: tuple[str, ...]) -> str:
-    font = "font-family='Helvetica, Arial, sans-serif'"
-    return (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' {font} "
-        f"font-size='14' fill='{INK}' text-anchor='middle'>\n"
-        f"<rect width='{WIDTH}' height='{height}' fill='#fff'/>\n" + "\n".join(parts) + "\n</svg>\n"
-    )
-
-
-def _text(
-    x: float, y: float, text: str, anchor: str = "middle", colour: str = INK, *,
-    size: int = 14, bold: bool = False,
-) -> str:  # fmt: skip
-    weight = " font-weight='bold'" if bold else ""
-    place = f"x='{x:g}' y='{y:g}' text-anchor='{anchor}'"
-    return f"<text {place} font-size='{size}' fill='{colour}'{weight}>{text}</text>"
 
 
 FIGURES = {FOLDER / "rf-mesh.svg": mesh, FOLDER / "tensor-train.svg": train}

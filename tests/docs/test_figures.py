@@ -14,6 +14,11 @@ SCRIPT = FIGURES / "bit_weight.py"
 TEXT = "{http://www.w3.org/2000/svg}text"
 
 
+@pytest.fixture(autouse=True)
+def _scripts_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FIGURES)
+
+
 def test_the_committed_figure_is_what_its_script_draws() -> None:
     script = runpy.run_path(str(SCRIPT))
     assert script["FILE"].read_text("utf-8") == script["svg"]()
