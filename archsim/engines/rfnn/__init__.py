@@ -11,6 +11,7 @@ from typing import Any
 
 from archsim.engines import Engine, GemmJobs, Rtl, Timing
 from archsim.engines.rfnn import beats, cases, cost, lowering, panels, timing
+from archsim.engines.rfnn.quality import quality
 from archsim.engines.rfnn.reference import reference
 from archsim.engines.rfnn.spec import RfnnSpec
 
@@ -96,6 +97,7 @@ ENGINE = Engine(
     weight_bytes=lowering.weight_bytes,
     reads_clock=True,
     estimate=estimate,
+    quality=quality,
     figures=panels.figures,
     blocks=lowering.blocks,
     assumptions=assumptions,

@@ -12,6 +12,7 @@ from archsim.engines.rfnn import timing
 from archsim.engines.rfnn.jobs import INPUTS, OUTPUTS, RfnnJobs
 from archsim.engines.rfnn.meshes import parts_of, switches_of
 from archsim.engines.rfnn.power import standing_pj
+from archsim.engines.rfnn.quality import ACCURACY
 from archsim.engines.rfnn.spec import RfnnSpec
 from archsim.metric import Metric, Names, Panel, Series
 from archsim.result import OpRow, Result
@@ -139,6 +140,11 @@ METRICS = (
         "rfnn_pj_per_mac", "RF energy per MAC", value=pj_per_mac,
         units=(("pJ", 1.0), ("nJ", 1e3)),
         meaning="Readout, sources, shifters and control, over the MACs of the dense layers.",
+    ),
+    Metric(
+        ACCURACY, "Accuracy", "max", units=(("%", 1.0),),
+        meaning="Of the digits network that ships, trained for the design's layers and readout: "
+        "the mean over drawn devices, whose phases are rounded and off.",
     ),
 )  # fmt: skip
 
