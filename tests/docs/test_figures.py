@@ -55,3 +55,10 @@ def test_the_meshes_have_their_cells_and_the_stage_its_addresses() -> None:
     boxes = ElementTree.parse(FIGURES / "tensor-train.svg").iter("{http://www.w3.org/2000/svg}rect")
     orange = [box.get("x") for box in boxes if box.get("fill") == "#e69f00"]
     assert orange == [str(30 + 36 * address) for address in (6, 8, 10, 4, 6)]
+
+
+def test_the_figure_of_sparse_products_is_what_its_script_draws() -> None:
+    script = runpy.run_path(str(FIGURES / "sparse.py"))
+    assert script["FILE"].read_text("utf-8") == script["svg"]()
+    totals = [sum(script["cycles"](name).values()) for name in script["ORDER"]]
+    assert totals == sorted(totals, reverse=True)
