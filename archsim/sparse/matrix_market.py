@@ -1,16 +1,18 @@
-"""Matrix Market files that nobody vouches for, plain or in gzip: bounded, then read by scipy.
+"""Matrix Market files that nobody vouches for, plain or in gzip: all kinds that scipy reads.
 
-The text is inflated as far as its size line asks for, and checked against it before anything is
-allocated; and what scipy lets through is looked at again: indices beyond the edge that
-mirroring makes, numbers that are not finite. Entries that stand twice are added up, as scipy does;
-stored zeros stay entries, but those of a dense (``array``) file do not.
+scipy's own reader (1.17) ends the process on some files that are no such matrices, so numbers go
+through NumPy's. The text is inflated as far as its size line asks for, and checked against it
+before anything is allocated. Entries that stand twice are added up, as scipy does; stored zeros
+stay entries, but those of a dense (``array``) file do not.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.io import mmread
 
 from archsim.errors import InputError
 from archsim.files import check_file
 from archsim.sparse import Csr
 
+Array = NDArray[Any]
 MAX_TEXT_BYTES = 1 << 29  # inflated
 MAX_ENTRIES = 1 << 25  # once mirrored; of a dense file, elements
 MAX_EXTENT = 1 << 24  # rows or columns
@@ -34,6 +36,9 @@ _BANNER = ("%%matrixmarket", "matrix")
 _FORMATS = ("coordinate", "array")
 _FIELDS = ("real", "double", "integer", "unsigned-integer", "complex", "pattern")
 _SYMMETRIES = ("general", "symmetric", "skew-symmetric", "hermitian")
+_MIRRORED: dict[str, Callable[[Array], Array]] = {
+    "symmetric": np.array, "skew-symmetric": np.negative, "hermitian": np.conj,
+}  # fmt: skip
 _DTYPES = {"f": "fp64", "i": "int64", "c": "complex128"}
 
 
@@ -54,7 +59,7 @@ class Matrix:
     """
 
     csr: Csr
-    dense: NDArray[Any] | None
+    dense: Array | None
     dtype: str
     added: int
 
@@ -72,6 +77,19 @@ class _Head:
     line: int  # of the sizes
     size_bytes: int  # of all this
 
+    @property
+    def numbers(self) -> int:
+        """How many stand in the line of an entry."""
+        values = {"pattern": 0, "complex": 2}.get(self.field, 1)
+        return values + 2 * (self.form == "coordinate")
+
+    @property
+    def stored(self) -> int:
+        """Entries that stand in the file: of a mirrored dense matrix, those of a triangle."""
+        if self.form == "coordinate" or self.symmetry == "general":
+            return self.entries
+        return self.rows * (self.rows + (1 if self.symmetry != "skew-symmetric" else -1)) // 2
+
 
 def read_matrix(path: Path | str) -> Matrix:
     """Return the matrix of a ``.mtx`` or ``.mtx.gz`` file.
@@ -88,16 +106,11 @@ def read_matrix(path: Path | str) -> Matrix:
             begin = stream.read(MAX_HEAD_BYTES)
             head = _head(begin, where)
             most = min(MAX_TEXT_BYTES, MAX_HEAD_BYTES + MAX_LINE_BYTES * head.entries)
-            text = begin + stream.read(most + 1 - len(begin))
+            body = begin[head.size_bytes :] + stream.read(most + 1 - len(begin))
     except (OSError, EOFError, zlib.error) as fault:
         raise InputError(where, f"must be a readable file: {fault}") from None
-    _check_length(text, head, most, where)
-    try:
-        found = mmread(io.BytesIO(text))
-    except (ValueError, OverflowError) as fault:
-        raise InputError(where, f"must be a whole Matrix Market file: {fault}") from None
-    del text
-    return _matrix(found, head, where)
+    _check_length(head, len(body), most, where)
+    return _matrix(_entries(body, head, where), head, where)
 
 
 def _head(begin: bytes, where: str) -> _Head:
@@ -114,6 +127,8 @@ def _head(begin: bytes, where: str) -> _Head:
             " ".join(banner)[:80],
         )
     form, field, symmetry = banner[2:]
+    if (form, field) == ("array", "pattern"):
+        raise InputError(f"{where}:1", "a dense matrix must hold values", field)
     lines = ((i, raw.strip()) for i, raw in enumerate(stream, 2))
     said = ((i, line) for i, line in lines if line and not line.startswith(b"%"))
     number, line = next(said, (2, b""))
@@ -129,23 +144,47 @@ def _head(begin: bytes, where: str) -> _Head:
     return _Head(form, field, symmetry, rows, columns, entries, number, stream.tell())
 
 
-def _check_length(text: bytes, head: _Head, most: int, where: str) -> None:
+def _check_length(head: _Head, body_bytes: int, most: int, where: str) -> None:
     """Refuse a text that cannot hold the entries that it promises, or could hold many more."""
-    if len(text) > most:
+    if head.size_bytes + body_bytes > most:
         raise InputError(
             where, f"must have at most {most:,} bytes of text, for {head.entries:,} entries"
         )
-    numbers = {"pattern": 0, "complex": 2}.get(head.field, 1) + 2 * (head.form == "coordinate")
-    shortest = 2 * numbers  # bytes of a line: each number a digit and what parts it from the next
-    triangle = head.rows * (head.rows - 1) // 2
-    whole = head.form == "coordinate" or head.symmetry == "general"
-    stored, left = head.entries if whole else triangle, len(text) - head.size_bytes
-    if stored * shortest > left + 1:  # the last line may lack its end
+    shortest = 2 * head.numbers  # bytes of a line: a digit and what parts it from the next, each
+    if head.stored * shortest > body_bytes + 1:  # the last line may lack its end
         raise InputError(
             f"{where}:{head.line}",
-            f"must be followed by {stored:,} entries of {shortest} bytes or more each",
-            f"{left:,} bytes", fix="the file is cut short, or its size line is wrong",
+            f"must be followed by {head.stored:,} entries of {shortest} bytes or more each",
+            f"{body_bytes:,} bytes", fix="the file is cut short, or its size line is wrong",
         )  # fmt: skip
+
+
+def _entries(body: bytes, head: _Head, where: str) -> Array:
+    """Return the entries as they stand in the file: fields row and column from 1, x and y."""
+    whole = "i8" if head.field == "integer" else "u8" if "unsigned" in head.field else "f8"
+    names = ("row", "column") * (head.form == "coordinate")
+    forms = [(name, "i8") for name in names] + [("x", whole), ("y", whole)]
+    dtype = np.dtype(forms[: head.numbers])
+    found = np.zeros(0, dtype)
+    if body.strip():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that it skips empty lines
+                found = np.loadtxt(
+                    io.BytesIO(body), dtype, comments=None, max_rows=head.stored + 1, ndmin=1
+                )
+        except (ValueError, OverflowError) as fault:
+            raise InputError(where, f"must hold {head.numbers} numbers a line: {fault}") from None
+    if len(found) != head.stored:
+        raise InputError(
+            where, f"must hold {head.stored:,} entries, as its size line says",
+            len(found) if len(found) < head.stored else "more",
+        )  # fmt: skip
+    for name, extent in zip(names, (head.rows, head.columns), strict=False):
+        wrong = found[name][(found[name] < 1) | (found[name] > extent)]
+        if len(wrong):
+            raise InputError(where, f"a {name} must be from 1 to {extent:,}", int(wrong[0]))
+    return found
 
 
 def _sizes(line: bytes, count: int, place: str) -> list[int]:
@@ -161,27 +200,43 @@ def _sizes(line: bytes, count: int, place: str) -> list[int]:
     return sizes
 
 
-def _matrix(found: Any, head: _Head, where: str) -> Matrix:
-    """Return what scipy read, looked at again."""
-    if found.shape != (head.rows, head.columns):
-        raise InputError(where, f"must be {head.rows} x {head.columns}", found.shape)
-    values = found if isinstance(found, np.ndarray) else found.data
+def _matrix(found: Array, head: _Head, where: str) -> Matrix:
+    """Return the matrix of a file's entries, mirrored as it says."""
+    values = np.ones(len(found)) if head.field == "pattern" else found["x"]
+    if head.field == "complex":
+        values = values + 1j * found["y"]
     if not np.isfinite(values).all():
         raise InputError(where, "must hold finite numbers only, no NaN or infinity")
     if values.dtype.kind == "u":
         if values.size and values.max() > np.iinfo(np.int64).max:
             raise InputError(where, "must hold integers of 64 bits with a sign", int(values.max()))
-        found = found.astype(np.int64)
-    dense = found if isinstance(found, np.ndarray) else None
-    coo = sparse.coo_array(found)
-    csr = Csr.of(coo, pattern=head.field == "pattern")
-    if csr.values is not None:
+        values = values.astype(np.int64)
+    row, column = _places(found, head)
+    if head.symmetry != "general":
+        twin = row != column
+        row, column = np.append(row, column[twin]), np.append(column, row[twin])
+        values = np.append(values, _MIRRORED[head.symmetry](values[twin]))
+    coo = sparse.coo_array((values, (row, column)), shape=(head.rows, head.columns))
+    dense = coo.toarray() if head.form == "array" else None
+    csr = Csr.of(coo if dense is None else sparse.csr_array(dense), pattern=head.field == "pattern")
+    if csr.values is not None and dense is None:
         _check_sums(coo, csr.values, where)
-    dtype = _DTYPES[coo.data.dtype.kind]
-    return Matrix(csr, dense, dtype, coo.nnz - csr.entries)
+    added = coo.nnz - csr.entries if dense is None else 0
+    return Matrix(csr, dense, _DTYPES[values.dtype.kind], added)
 
 
-def _check_sums(coo: Any, sums: NDArray[Any], where: str) -> None:
+def _places(found: Array, head: _Head) -> tuple[Array, Array]:
+    """Return row and column of each entry, from 0; a dense file goes column by column."""
+    if head.form == "coordinate":
+        return found["row"] - 1, found["column"] - 1
+    if head.symmetry == "general":
+        column, row = np.divmod(np.arange(head.stored), head.rows)
+        return row, column
+    column, row = np.triu_indices(head.rows, int(head.symmetry == "skew-symmetric"))
+    return row, column
+
+
+def _check_sums(coo: Any, sums: Array, where: str) -> None:
     """Refuse entries at one place whose sum does not fit their type."""
     if len(sums) == coo.nnz:
         return

@@ -31,6 +31,7 @@ def fuzz(name: str, arguments: list[str]) -> None:
         import archsim.compare.shapes
         import archsim.frontends.onnx.load
         import archsim.hdl.synth_liberty_text
+        import archsim.sparse.matrix_market
         import archsim.sweep
         import archsim.trace_io  # noqa: F401
     target = TARGETS[name]

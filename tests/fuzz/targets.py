@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -103,6 +104,13 @@ def _mapping(path: Path) -> object:
     return read_mappings(path)
 
 
+def _matrix(path: Path) -> object:
+    """Read a matrix and what it makes as a model: its square, or a product with a dense one."""
+    from archsim.frontends import load
+
+    return load(path, columns=3)
+
+
 def _products(path: Path) -> object:
     from archsim.compare.shapes import read
 
@@ -175,6 +183,17 @@ def _onnx_seeds() -> Iterator[bytes]:
     yield from _files("workloads/*/*.onnx")
 
 
+def _matrix_seeds() -> Iterator[bytes]:
+    from tests.sparse.test_matrix_market import KINDS, text
+
+    yield from (text(*kind) for kind in KINDS)
+    yield from _hostile("m.mtx", "matrix")
+
+
+def _packed_seeds() -> Iterator[bytes]:
+    yield from (gzip.compress(seed, mtime=0) for seed in _matrix_seeds())
+
+
 def _operand_seeds() -> Iterator[bytes]:
     from tests.hostile import traces
 
@@ -200,6 +219,8 @@ TARGETS = {
     "products": Target(".csv", _products, lambda: (
         yield from (*_files("workloads/products/*.csv"), *_hostile("t.csv", "table"))
     )),
+    "matrix": Target(".mtx", _matrix, _matrix_seeds),
+    "packed": Target(".mtx.gz", _matrix, _packed_seeds),
     "onnx": Target(".onnx", _onnx, _onnx_seeds),
     "options": Target(".txt", _options, lambda: iter((
         b"x,batch=2", b"x,seq=128,batch=1", b"x,dtype=int8", b"x,kv=64", b"x,image=64,dtype=keep",

@@ -168,6 +168,25 @@ def test_tables(data: st.DataObject) -> None:
     check("products", "\n".join(",".join(row) for row in rows).encode())
 
 
+WORDS = st.sampled_from(
+    ("", "0", "1", "-1", "5", "9", "1e999", "nan", "4294967297", "99999999999999999999", "% x", "x",
+     "\0", "coordinate", "array", "real", "integer", "complex", "pattern", "general", "symmetric",
+     "skew-symmetric", "hermitian")
+)  # fmt: skip
+
+
+@RUNS
+@given(st.data())
+def test_matrices(data: st.DataObject) -> None:
+    seeds = [s.decode("utf-8", "replace") for s in TARGETS["matrix"].seeds() if len(s) < 4000]
+    lines = [line.split() for line in data.draw(st.sampled_from(seeds)).splitlines()]
+    for _ in range(data.draw(st.integers(1, 4)) if lines else 0):
+        line = lines[data.draw(st.integers(0, min(len(lines) - 1, 3)))]
+        at = data.draw(st.integers(0, len(line)))
+        line[at : at + data.draw(st.integers(0, 2))] = [data.draw(WORDS)]
+    check("matrix", "\n".join(" ".join(line) for line in lines).encode())
+
+
 # ------------------------------------------------------------------------------------- messages
 
 INTEGERS = (0, 1, -1, 2, 3, 7, 99, 1 << 31, -(1 << 31), (1 << 63) - 1, -(1 << 63))
@@ -239,7 +258,7 @@ def test_models(data: st.DataObject) -> None:
 # ------------------------------------------------------------------------------------- bytes
 
 
-@pytest.mark.parametrize("name", ["operands", "liberty", "options", "setting"])
+@pytest.mark.parametrize("name", ["operands", "liberty", "options", "setting", "packed"])
 @RUNS
 @given(st.data())
 def test_bytes(name: str, data: st.DataObject) -> None:
