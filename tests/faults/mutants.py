@@ -23,6 +23,7 @@ REPLACED = (
     "archsim.engines.cube",
     "archsim.engines.gemm",
     "archsim.engines.matrix2d",
+    "archsim.engines.rfnn",
     "archsim.engines.systolic",
     "archsim.engines.vector",
     "archsim.hdl.",
@@ -101,21 +102,26 @@ def systolic_with(module: str, old: str, new: str) -> Engine:
     return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=build))
 
 
-def engine_with(kind: str, component: str, module: str, old: str, new: str) -> Engine:
+def engine_with(
+    kind: str, component: str, module: str, old: str, new: str, rtl: str = "rtl"
+) -> Engine:
     """Return an engine with a fault in a module of it, or in what it uses.
 
     Parameters
     ----------
     component
-        Class in the engine's module ``rtl`` that its ``build`` makes of a spec.
+        Class in the engine's module ``rtl`` that verification makes of a spec.
+    rtl
+        That module, where it has another name.
     """
     with in_place(Mutation(module, old, new)):
         engine: Engine = importlib.import_module(f"archsim.engines.{kind}").ENGINE
         # the engine's own `build` would import it when it is called
-        built = getattr(importlib.import_module(f"archsim.engines.{kind}.rtl"), component)
+        built = getattr(importlib.import_module(f"archsim.engines.{kind}.{rtl}"), component)
         assert module in sys.modules, f"the engine does not use {module}"
     assert isinstance(engine.rtl, Rtl)
-    return dataclasses.replace(engine, rtl=dataclasses.replace(engine.rtl, build=built))
+    hardware = dataclasses.replace(engine.rtl, build=built, bench=built)
+    return dataclasses.replace(engine, rtl=hardware)
 
 
 def is_caught(engine: Engine, spec: Any, most_cases: int, seed: int, symptom: str) -> bool:
