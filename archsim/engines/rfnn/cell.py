@@ -30,8 +30,13 @@ def cell(theta: Any, phi: Any, drive: Drive = "one_arm") -> Complexes:
     """
     turned, input_phase = wave(np.asarray(theta) / 2), wave(phi)
     common = 1j * (turned if drive == "one_arm" else np.ones_like(turned))
-    sine, cosine = common * turned.imag, common * turned.real
-    return _square(-sine * input_phase, cosine, cosine * input_phase, sine)
+    shape = np.broadcast_shapes(turned.shape, input_phase.shape)
+    planes = np.empty((2, 2, *shape), np.result_type(turned, input_phase))  # an element of all: one
+    np.multiply(common, turned.real, out=planes[0, 1, ...])
+    np.multiply(common, turned.imag, out=planes[1, 1, ...])
+    np.multiply(planes[0, 1], input_phase, out=planes[1, 0, ...])
+    np.multiply(planes[1, 1], -input_phase, out=planes[0, 0, ...])
+    return np.moveaxis(planes, (0, 1), (-2, -1))
 
 
 def wave(phase_rad: Any) -> Complexes:

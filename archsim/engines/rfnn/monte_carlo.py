@@ -105,6 +105,9 @@ class Programmed:
         """Return the matrix of each layer on drawn devices: [draws, outputs, inputs]."""
         found = []
         for layer in self.layers:
+            if len(layer) == 1:  # a matrix as it is
+                found.append(drawn(layer[0], self.drive, errors, rng, draws)[:, 0])
+                continue
             inputs = layer[0].stage.before * layer[0].stage.inputs * layer[0].stage.after
             state = np.eye(inputs, dtype=np.complex64)[None]
             for settings in layer:
@@ -230,41 +233,33 @@ def _applied(stage: Stage, matrices: Complexes, state: Complexes) -> Complexes:
 # ---------------------------------------------------------------------------------------- accuracy
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """Some of a judge's images: vectors [pixels, n], and where their own classes' outputs lie."""
-
-    x: NDArray[np.float32]
-    own: NDArray[np.int64]  # in [classes, n], flat
-
-    @property
-    def images(self) -> int:
-        return len(self.own)
-
-
 class Judge:
-    """Images [n, pixels] to judge networks by, in parts whose results stay in a core's cache."""
+    """Images [n, pixels] to judge networks by, in parts whose results stay in a core's cache.
+
+    Attributes
+    ----------
+    parts
+        Vectors [pixels, images].
+    own
+        Where the output of each image's own class lies in [classes, n], flat.
+    """
 
     def __init__(self, images: Any, labels: Any) -> None:
         pixels, classes = np.asarray(images, np.float32), np.asarray(labels, np.int64)
         self.images = len(classes)
-        self.parts = []
-        for i in range(0, self.images, PART):
-            own = classes[i : i + PART]
-            x = np.ascontiguousarray(pixels[i : i + PART].T)
-            self.parts.append(Part(x, own * len(own) + np.arange(len(own))))
+        starts = range(0, self.images, PART)
+        self.parts = [np.ascontiguousarray(pixels[i : i + PART].T) for i in starts]
+        self.own = classes * self.images + np.arange(self.images)
 
     def right(self, readout: Readout, weights: Sequence[Complexes]) -> int:
         """Return how many images have their own class as the one largest output."""
         planes = [_real(readout, w) for w in weights]
-        found = 0
-        room: dict[int, list[NDArray[np.float32]]] = {}
-        for part in self.parts:
-            n = part.images
-            if n not in room:
-                room[n] = [np.empty((len(plane), n), np.float32) for plane in planes]
-            state = part.x
-            for plane, out in zip(planes, room[n], strict=True):
+        room = [np.empty((len(plane), PART), np.float32) for plane in planes]
+        outputs = np.empty((len(weights[-1]), self.images), np.float32)
+        for number, part in enumerate(self.parts):
+            state, n = part, part.shape[1]
+            for plane, space in zip(planes, room, strict=True):
+                out = space[:, :n]
                 np.matmul(plane, state, out=out)
                 if readout == "mag":
                     state = _magnitude(out)
@@ -272,10 +267,10 @@ class Judge:
                     state = np.maximum(out, 0, out=out)
                 else:
                     state = out
-            own = state.take(part.own)
-            state.put(part.own, -np.inf)
-            found += int(np.count_nonzero(own > state.max(axis=0)))
-        return found
+            outputs[:, number * PART : number * PART + n] = state
+        own = outputs.take(self.own)
+        outputs.put(self.own, -np.inf)
+        return int(np.count_nonzero(own > outputs.max(axis=0)))
 
 
 def _real(readout: Readout, weights: Complexes) -> NDArray[np.float32]:

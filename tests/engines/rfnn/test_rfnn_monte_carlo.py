@@ -116,7 +116,7 @@ def test_a_judge_counts_as_scores_say(readout: Any) -> None:
     net = network("full", readout)
     images, labels = RNG.random((monte_carlo.PART + 37, 16)), RNG.integers(0, 10, 1037)
     judge = Judge(images, labels)
-    assert [part.images for part in judge.parts] == [1000, 37] and judge.images == 1037
+    assert [part.shape[1] for part in judge.parts] == [1000, 37] and judge.images == 1037
     found = judge.right(readout, [w.astype(np.complex64) for w in net.weights])
     wanted = scores(readout, net.weights, images.T).argmax(axis=0) == labels
     assert abs(found - int(wanted.sum())) <= 1
