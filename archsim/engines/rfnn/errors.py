@@ -13,7 +13,7 @@ laws are of first order, and hold below E = 0.3 or so.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import pi, sqrt
+from math import pi, radians, sqrt
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,8 @@ class Imperfections:
     amplitude_db
         Of a shifter's loss from state to state.
     cell_loss_db
-        Of every cell, in both arms alike.
+        Of every cell, in both arms alike; lines that pass beside cells lose nothing. Where they are
+        padded to lose as much, loss is one gain: leave it out.
     """
 
     phase_bits: int | None = None
@@ -91,6 +92,17 @@ class Imperfections:
     quadrature_rad: float = 0.0
     amplitude_db: float = 0.0
     cell_loss_db: float = 0.0
+
+
+BOARD = Imperfections(  # ordinary parts at 2 GHz
+    phase_bits=6,
+    static_rad=radians(1.5),  # CHP3010a98F, data sheet
+    dynamic_rad=radians(0.2),  # assumed
+    imbalance=0.02,  # assumed
+    quadrature_rad=radians(2.0),  # assumed
+    amplitude_db=0.15,  # CHP3010a98F, data sheet
+    cell_loss_db=2.6,  # two hybrids of 0.3 dB and two shifters of 1 dB, assumed
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

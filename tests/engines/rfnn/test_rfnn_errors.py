@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from math import radians, sqrt
 from typing import get_args
@@ -15,6 +16,7 @@ from archsim.engines.rfnn.cell import Drive
 from archsim.engines.rfnn.counts import MeshKind
 from archsim.engines.rfnn.decompose import decompose
 from archsim.engines.rfnn.errors import (
+    BOARD,
     Imperfections,
     calibrated_codes,
     codes,
@@ -128,6 +130,23 @@ def test_loss_in_every_cell_spares_the_rectangle(
     x = Imperfections(cell_loss_db=1.0)
     found = found_errors(modes, "one_arm", x, mesh, seeds, best_gain=True)
     assert found.mean() == pytest.approx(error, abs=0.01)
+
+
+def test_a_board_of_ordinary_parts_is_spoilt_by_loss_before_phases() -> None:
+    wanted = haar(8)
+    phases = decompose(wanted)
+    rng = np.random.default_rng(0)
+
+    def mean(real: Imperfections) -> float:
+        found = draw(phases.layout, real, rng, (100,)).matrix(phases, rng=rng)
+        return float(relative_error(found, wanted, best_gain=True).mean())
+
+    padded = replace(BOARD, cell_loss_db=0)
+    assert mean(BOARD) > 1.5 * mean(padded)
+    assert mean(padded) > mean(replace(padded, imbalance=0, quadrature_rad=0))
+    sigma = sqrt(rounding_rad(6) ** 2 + BOARD.static_rad**2 + BOARD.dynamic_rad**2)
+    phases_only = replace(padded, imbalance=0, quadrature_rad=0, amplitude_db=0)
+    assert mean(phases_only) == pytest.approx(expected_error(sigma, 8), rel=0.1)
 
 
 def test_hybrids_move_a_mesh_as_their_parts_say() -> None:
