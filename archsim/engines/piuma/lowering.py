@@ -15,6 +15,7 @@ from archsim.sparse.hashing import Probed, count_probes
 from archsim.sparse.product import SparseProduct
 from archsim.trace import Op
 
+MAX_WALKED = 1 << 31  # entries of B: some minutes
 LINE_BYTES = 64  # that a thread has on its way from DRAM, at most, of either operand
 
 
@@ -30,13 +31,15 @@ def windows(spec: PiumaSpec, op: Op, product: SparseProduct, room_bytes: int) ->
     Raises
     ------
     InfeasibleError
-        If operations are asked for of a product that is too large for them.
+        If operations are asked for of a product that is too large for them, or long rows are cut
+        into so many ranges, each of which walks all of them, that nobody would wait for it.
     """
     if spec.detail == "operation" and product.products > OPERATIONS:
         raise InfeasibleError(
             "simulating operation by operation", demand=product.products, bound=OPERATIONS,
             unit="products", levers=("set detail: token",),
         )  # fmt: skip
+    _check_walk(spec, product)
     found = count_probes(product, spec.rule)
     cut = found.windows
     nothing = np.zeros(len(cut), np.int64)
@@ -47,6 +50,17 @@ def windows(spec: PiumaSpec, op: Op, product: SparseProduct, room_bytes: int) ->
         partial_bytes=nothing, store_bytes=stored, final=nothing == 0,
         room_bytes=2 * LINE_BYTES * spec.all_threads,
     )  # fmt: skip
+
+
+def _check_walk(spec: PiumaSpec, product: SparseProduct) -> None:
+    ranges = np.maximum(-(-product.row_products // spec.rule.cap), 1)
+    walked = int((product.row_products * ranges).sum())
+    if walked > MAX_WALKED:
+        raise InfeasibleError(
+            f"walking long rows in ranges of columns, {spec.rule.cap:,} products a window,",
+            demand=walked, bound=MAX_WALKED, unit="entries of B",
+            levers=("raise spad_bytes", "raise fill"),
+        )  # fmt: skip
 
 
 def lower(spec: PiumaSpec, op: Op, cut: Windows, product: SparseProduct) -> PiumaJobs:

@@ -66,7 +66,7 @@ class PiumaSpec(EngineSpec):
     mtcs: Annotated[int, _count(1, 64, "multi-threaded cores")] = 4
     threads: Annotated[int, _count(1, 64, "threads of a multi-threaded core")] = 16
     stcs: Annotated[int, _count(0, 8, "single-threaded cores; one of them does serial work")] = 2
-    spad_bytes: Annotated[int, _count(4096, 1 << 30, "scratchpad: hash table, dense arrays")] = (
+    spad_bytes: Annotated[int, _count(4096, 1 << 26, "scratchpad: hash table, dense arrays")] = (
         4 << 20
     )
     spad_banks: Annotated[int, _count(1, 256, "banks of the scratchpad")] = 8
