@@ -56,7 +56,7 @@ def test_dram_counts_where_it_binds() -> None:
 
     assert us(8) / us(16) < 1.15  # threads bind: it helps little
     assert us(0.05) / us(0.1) > 1.9
-    assert us(8, mtcs=16) < us(8) / 2
+    assert us(8, mtcs=16) < us(8) / 1.9  # what threads share is less
 
 
 def test_metrics_and_panels_say_what_was_counted() -> None:
