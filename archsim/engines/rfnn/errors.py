@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from archsim.engines.rfnn.cell import CellErrors, Complexes, Drive, Floats, imperfect_cell
 from archsim.engines.rfnn.mesh import Layout, Phases, transfer
 from archsim.engines.rfnn.reference import codes_of
-from archsim.engines.rfnn.spec import PHASE_BITS
+from archsim.engines.rfnn.spec import PHASE_BITS, TABLE_ENTRIES
 
 Ints = NDArray[np.int64]
 TURN = 2 * pi
@@ -61,6 +61,18 @@ def calibrated_codes(phase_rad: Any, measured_rad: Any) -> Ints:
     distance = np.abs(np.angle(np.exp(1j * (measured_rad - np.asarray(phase_rad)[..., None]))))
     found: Ints = distance.argmin(axis=-1)
     return found
+
+
+def code_table(measured_rad: Any) -> Ints:
+    """Return the control's table: each shifter's code by a phase's high byte [shifters, 256].
+
+    Parameters
+    ----------
+    measured_rad
+        Phases of every code of every shifter: [shifters, codes].
+    """
+    middles = (np.arange(TABLE_ENTRIES) + 0.5) * (TURN / TABLE_ENTRIES)
+    return calibrated_codes(middles, np.asarray(measured_rad)[:, None, :])
 
 
 # ---------------------------------------------------------------------------------------- devices
