@@ -1,6 +1,6 @@
 """Write the reports of this folder anew, sharing one plotly.min.js.
 
-Run as ``python reports/regenerate.py [quickstart] [tpe] [reproduce]`` from the top folder, after
+Run as ``python reports/regenerate.py [NAME ...]`` from the top folder, after
 ``python workloads/fetch.py cnn``; all of them unless some are named.
 """
 
@@ -42,6 +42,8 @@ def reproduced() -> None:
 REPORTS: dict[str, Callable[[], None]] = {
     "quickstart": partial(swept, "quickstart"),
     "tpe": partial(swept, "tpe"),
+    "spgemm": partial(swept, "spgemm"),
+    "rfnn": partial(swept, "rfnn"),
     "reproduce": reproduced,
 }
 
