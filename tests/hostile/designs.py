@@ -35,6 +35,32 @@ def tower(folder: Path) -> None:
 BUFFER = ENGINES + "memories:\n  buffer: {%s}\n"
 DRAM = ENGINES + "memories:\n  dram: {%s}\n"
 
+MESHES = {
+    "of one mode": "modes: 1",
+    "of more modes than fit": "modes: 1000000",
+    "of half a mode": "modes: 8.5",
+    "of no kind": "mesh: hexagon",
+    "with more chains than shifters": "modes: 2, chains: 9",
+    "whose phases have no bits": "phase_bits: 0",
+    "whose ranks are none": "rank: 0",
+    "that loses the phase inside a train": "form: ttm, readout: mag",
+    "whose results are narrower than samples": "adc_bits: 16, result_bits: 8",
+    "without a clock": "clock_mhz: auto",
+    "whose clock is not a number": "clock_mhz: .nan",
+    "that gains": "hybrid_loss_db: -1",
+    "whose sources give what they do not draw": "source_efficiency: 2",
+    "whose detectors draw less than nothing": "detector_power_mw: -5",
+    "whose power is without end": "adc_power_mw: .inf",
+    "that settles before it is set": "settle_ps: -1",
+    "whose clock is without end": "clock_mhz: .inf",
+    "whose assumed clock is without end": "clock_mhz: {mhz: .inf, assumed: a dream}",
+}
+
+
+def mesh(name: str, fields: str) -> Case:
+    return design(f"a mesh {name}", f"engines: {{rf: {{kind: rfnn, {fields}}}}}\n")
+
+
 CASES = [
     design("empty file", ""),
     design("only a comment", "# nothing\n"),
@@ -103,6 +129,7 @@ CASES = [
         "engines: {mxu: {kind: systolic, clock_mhz: 90000}}\n",
         exit_code=1,
     ),
+    *(mesh(name, fields) for name, fields in MESHES.items()),
     design("a buffer of none", BUFFER % "capacity_bytes: 0"),
     design("a buffer of an exabyte", BUFFER % "capacity_bytes: 1152921504606846976"),
     design("a buffer of a date", BUFFER % "capacity_bytes: 2001-01-01"),

@@ -20,6 +20,8 @@ TABLE_ENTRIES = 256  # of a shifter's calibration, by a phase's high byte
 
 Picoseconds = Annotated[int, Field(ge=0, le=10**9)]
 Loss = Annotated[float, Field(ge=0, le=60)]
+Power = Annotated[float, Field(ge=0, le=10**6)]
+FASTEST_MHZ = 10**5  # of a control's clock
 
 
 class RfnnSpec(EngineSpec):
@@ -37,7 +39,7 @@ class RfnnSpec(EngineSpec):
 
     kind: Literal["rfnn"] = "rfnn"
     clock_mhz: Annotated[
-        Annotated[float, Field(gt=0)] | AssumedClock,
+        Annotated[float, Field(gt=0, le=FASTEST_MHZ)] | AssumedClock,
         Field(description="clock of the control; analog times are rounded up to its cycles"),
     ] = 100.0
 
@@ -121,13 +123,22 @@ class RfnnSpec(EngineSpec):
     dynamic_phase_deg: Annotated[
         float, Field(ge=0, le=180, description="spread of the error of each pass")
     ] = 0.2
-    shifter_power_uw: Annotated[float, Field(ge=0, description="of a phase shifter at rest")] = 10.0
-    detector_power_mw: Annotated[float, Field(ge=0, description="of a detector")] = 72.6
-    adc_power_mw: Annotated[float, Field(ge=0, description="of a converter of samples")] = 50.0
-    source_power_mw: Annotated[float, Field(ge=0, description="of RF power into a port")] = 1.0
+    shifter_power_uw: Annotated[Power, Field(description="of a phase shifter at rest")] = 10.0
+    detector_power_mw: Annotated[Power, Field(description="of a detector")] = 72.6
+    adc_power_mw: Annotated[Power, Field(description="of a converter of samples")] = 50.0
+    source_power_mw: Annotated[Power, Field(description="of RF power into a port")] = 1.0
     source_efficiency: Annotated[
         float, Field(gt=0, le=1, description="RF power of a port over what its source draws")
     ] = 0.2
+
+    @model_validator(mode="after")
+    def _an_assumed_clock_has_cycles(self) -> Self:
+        if isinstance(self.clock_mhz, AssumedClock) and self.clock_mhz.mhz > FASTEST_MHZ:
+            raise ValueError(
+                f"clock_mhz must be at most {FASTEST_MHZ:,} MHz, assumed or not, "
+                f"not {self.clock_mhz.mhz:g}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _buffers_hold_a_sample(self) -> Self:
