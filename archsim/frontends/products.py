@@ -66,6 +66,8 @@ class SparseTrace:
     def multiply(self, name: str, a: str, b: str, c: str, role: Role = "output") -> str:
         """Add ``C = A B``, A or both of them sparse, and return the name of C.
 
+        The pattern of a sparse C is kept if it is an activation, for products to follow.
+
         Raises
         ------
         InputError
@@ -85,8 +87,11 @@ class SparseTrace:
                 "must have something to multiply: no entry of A meets one of B",
             )
         dtype = first.dtype if first.dtype == second.dtype else "fp64"
-        data = None if product.b is None else Sparse(product.results)
-        self._tensors[c] = Tensor(c, (m, n), dtype, role, data)
+        if product.b is not None and role == "activation":
+            self.sparse(c, product.pattern(), role, dtype)
+        else:
+            data = None if product.b is None else Sparse(product.results)
+            self._tensors[c] = Tensor(c, (m, n), dtype, role, data)
         attrs = {"m": m, "n": n, "k": k, "products": product.products}
         kind = "spmm" if product.b is None else "spgemm"
         self._ops.append(Op(name, kind, (a, b), (c,), attrs, source=self.source))

@@ -176,10 +176,22 @@ class SparseProduct:
         return SparseProduct(part, self.b, self.n).row_results
 
     def _row_results(self) -> Ints:
-        """Count in chunks of rows: at most `CHUNK_PRODUCTS` products, or a row that has more."""
         if self.b is None:
             return np.where(self.a.row_lengths > 0, self.n, 0)
-        found = np.zeros(self.m, np.int64)
+        return np.concatenate([np.diff(part.indptr) for part in self._parts()])
+
+    def pattern(self) -> Csr:
+        """Return the entries of C, which must be sparse: in memory, unlike their counts."""
+        parts = list(self._parts())
+        for part in parts:
+            part.sort_indices()
+        indices = np.concatenate([part.indices for part in parts]).astype(np.int32)
+        ends = np.cumsum(np.concatenate([np.diff(part.indptr) for part in parts]), dtype=np.int64)
+        return Csr((self.m, self.n), np.append(0, ends), indices)
+
+    def _parts(self) -> Iterator[Any]:
+        """Yield C's rows as scipy's: chunks of at most `CHUNK_PRODUCTS` products, or of a row."""
+        assert self.b is not None
         b = Csr(self.b.shape, self.b.indptr, self.b.indices).scipy()
         sums = np.concatenate([[0], np.cumsum(self.row_products)])
         for first, stop in chunks(sums, CHUNK_PRODUCTS):
@@ -189,8 +201,7 @@ class SparseProduct:
                 (np.ones(len(columns), bool), columns, self.a.indptr[first : stop + 1] - begin),
                 shape=(stop - first, self.k),
             )
-            found[first:stop] = np.diff((part @ b).indptr)
-        return found
+            yield part @ b
 
 
 def by_row(values: Any, indptr: Ints) -> Ints:

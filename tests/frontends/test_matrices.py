@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,17 +143,36 @@ def test_what_cannot_be_multiplied_is_refused() -> None:
         trace_of(matrix(3, 3).astype(bool))
 
 
-def test_a_chain_whose_middle_is_sparse_needs_its_pattern() -> None:
+def chain() -> SparseTrace:
     made = SparseTrace("chain", "test")
     made.sparse("A", Csr.of(matrix(8, 8)))
     made.multiply("first", "A", "A", "B", "activation")
-    trace = made.build()
-    first = trace.ops[0]
-    second = type(first)("second", "spgemm", ("A", "B"), ("C",), dict(first.attrs))
-    tensors = {**trace.tensors, "C": type(trace.tensors["B"])("C", (8, 8), "fp64", "output")}
-    chain = Trace("chain", tensors, (first, second), values=trace.values)
+    made.multiply("second", "B", "A", "C")
+    return made
+
+
+def test_a_chain_keeps_the_pattern_of_its_middle() -> None:
+    trace = chain().build()
+    ones = abs(matrix(8, 8)).sign()
+    second = trace.ops[1]
+    assert {k: second.attrs[k] for k in "mnk"} == {"m": 8, "n": 8, "k": 8}
+    middle = Csr.of(ones @ ones)
+    assert Patterns(trace).product(second).a.digest == middle.digest
+    assert second.attrs["products"] == int(((ones @ ones).sign() @ ones).sum())
+    result = simulate(load_design("spgemm_dataflow_like"), trace)
+    assert result.per_op[1].on_chip == ("B",)
+
+
+def test_a_middle_without_its_pattern_is_refused() -> None:
+    trace = chain().build()
+    middle = trace.tensors["B"].data
+    assert isinstance(middle, Sparse)
+    bare = replace(trace.tensors["B"], data=Sparse(middle.entries))
     with pytest.raises(InputError) as refused:
-        simulate(load_design("spgemm_dataflow_like"), chain)
+        simulate(
+            load_design("spgemm_dataflow_like"),
+            replace(trace, tensors={**trace.tensors, "B": bare}),
+        )
     assert str(refused.value) == (
         "trace 'chain': pattern of 'B': must be known, as time and traffic follow from it"
     )

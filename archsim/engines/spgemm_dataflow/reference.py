@@ -25,10 +25,12 @@ def reference(
     added up one by one as their columns of A ascend, in the type of their values; where a matrix is
     a pattern, its entries are ones.
 
+    A dense B is an array [k, n] under the ref itself.
+
     Raises
     ------
     InputError
-        If B is dense: values of such products are not computed.
+        If it is not given.
     """
     if jobs.refs is None:
         raise ValueError("jobs name no operands: values need refs a and b")
@@ -42,8 +44,7 @@ def _window(
         int(getattr(jobs, x)[i]) for x in ("first", "stop", "left", "right")
     )
     a, b = refs["a"], refs["b"]
-    if f"{b}.indptr" not in data:
-        raise InputError("engine 'spgemm_dataflow'", "values are computed of sparse operands only")
+    data = _sparse(b, data)
     indptr, k = data[f"{a}.indptr"], data[f"{a}.indices"].astype(np.int64)
     row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     multiplies = spec.dataflow == "outer" and not jobs.merging[i]
@@ -55,6 +56,18 @@ def _window(
     inside = (column >= left) & (column < right)
     made = {"row": row[owner][inside], "column": column[inside], "value": values[inside]}
     return made if multiplies else _added(**made)
+
+
+def _sparse(ref: str, data: Data) -> Data:
+    """Return the same with a matrix by its rows, if it is a dense one."""
+    if f"{ref}.indptr" in data:
+        return data
+    if ref not in data:
+        raise InputError("engine 'spgemm_dataflow'", f"values need {ref!r}, [k, n], if it is dense")
+    rows, columns = data[ref].shape
+    found = {"indptr": np.arange(rows + 1) * columns, "indices": np.tile(np.arange(columns), rows)}
+    found["values"] = data[ref].ravel()
+    return {**data, **{f"{ref}.{part}": array for part, array in found.items()}}
 
 
 def _products(a: str, b: str, mine: Ints, data: Data) -> tuple[Ints, Ints, Array]:

@@ -32,7 +32,7 @@ def traffic(result: Result, names: Sequence[str]) -> list[Series]:
 
 
 TRAFFIC_RATIO = Metric(
-    "spgemm_traffic_ratio", "Sparse traffic over the least",
+    "spgemm_traffic_ratio", "Sparse traffic ratio",
     meaning="DRAM bytes of sparse products over those of A, the rows of B that are met, and C.",
     value=traffic_ratio,
 )  # fmt: skip

@@ -49,10 +49,10 @@ def windows(made: SpgemmDataflowSpec, product: SparseProduct, room: int) -> tupl
     return cut, ENGINE.lower(made, OP, cut, product)
 
 
-def together(made: SpgemmDataflowSpec, product: SparseProduct, room: int) -> Any:
+def together(made: SpgemmDataflowSpec, product: SparseProduct, room: int, dense: Any = None) -> Any:
     """Return C as scipy's, from the windows that put out results."""
     cut, jobs = windows(made, product, room)
-    parts = ENGINE.reference(made, jobs, product.arrays)
+    parts = ENGINE.reference(made, jobs, product.arrays | ({} if dense is None else {"b": dense}))
     partial = (jobs.phase == outer.MULTIPLY) & (made.dataflow == "outer")
     sizes = np.where(partial, jobs.products, jobs.results)
     if made.dataflow != "inner":  # there, results of a group leave evenly by assumption
@@ -187,6 +187,13 @@ def test_complex_numbers_patterns_and_integers_keep_their_type() -> None:
     assert (found.toarray() == (pattern.scipy().astype(int) @ pattern.scipy().T).toarray()).all()
 
 
+@pytest.mark.parametrize("flow", FLOWS)
+def test_values_of_a_sparse_and_a_dense_matrix(flow: Any) -> None:
+    a, dense = matrices(4, 9, 7, 1)[0], np.arange(35.0).reshape(7, 5) - 20
+    product = SparseProduct(Csr.of(a), None, 5)
+    assert (together(spec(dataflow=flow), product, 400, dense).toarray() == a @ dense).all()
+
+
 def test_a_trace_of_scipy_matrices_has_their_values() -> None:
     a, b = matrices(2, 7, 5, 8)
     trace = trace_of(a, b)
@@ -203,7 +210,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         ENGINE.reference(spec(), jobs, dense.arrays)
     assert str(refused.value) == (
-        "engine 'spgemm_dataflow': values are computed of sparse operands only"
+        "engine 'spgemm_dataflow': values need 'b', [k, n], if it is dense"
     )
     with pytest.raises(InfeasibleError) as small:
         windows(spec(), dense, 64)
