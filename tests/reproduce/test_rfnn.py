@@ -110,3 +110,21 @@ def test_losses_end_passive_meshes(ours: dict[str, float]) -> None:
     assert ours["a Clements mesh of 8 modes, lines"] == pytest.approx(20.8)
     assert ours["a Clements mesh of 16 modes, lines"] == pytest.approx(41.6)
     assert ours["a Clements mesh of 4 modes, chips"] == pytest.approx(58.4)
+
+
+def test_errors_of_drawn_devices_follow_the_law(ours: dict[str, float]) -> None:
+    assert ours["theta in one arm: error over sigma sqrt(N)"] == pytest.approx(1, abs=0.04)
+    assert ours["theta split over both arms: error over sigma sqrt(N)"] == pytest.approx(
+        0.866, abs=0.035
+    )
+    for drive in ("theta in one arm", "theta split over both arms"):
+        found = ours[f"{drive}: error at a sigma of 2 degrees"]
+        assert found == pytest.approx(ours[f"{drive}: the same by the law"], rel=0.05)
+
+
+def test_uniform_loss_is_nearly_a_gain_in_a_rectangle_only(ours: dict[str, float]) -> None:
+    clements, reck = (
+        ours[f"{mesh}: error by 1 dB a cell, best gain"] for mesh in ("Clements", "Reck")
+    )
+    assert clements == pytest.approx(0.10, abs=0.02)
+    assert reck == pytest.approx(0.27, abs=0.03)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from archsim.reproduce.rfnn import budget, counting, energy
+from archsim.reproduce.rfnn import budget, counting, energy, laws
 from archsim.reproduce.rfnn.numbers import PUBLISHED
 from archsim.reproduce.row import Paper, Section
 
@@ -12,7 +12,12 @@ from archsim.reproduce.row import Paper, Section
 @cache
 def sections() -> tuple[Section, ...]:
     """Return all that papers say of such meshes, and what archsim works out of them."""
-    return (*counting.sections(), budget.section(), *energy.sections())
+    return (
+        *counting.sections(),
+        budget.section(),
+        laws.section(),
+        *energy.sections(),
+    )
 
 
 PAPER = Paper("rfnn", PUBLISHED.citation, sections, PUBLISHED.not_found)
