@@ -43,11 +43,14 @@ _WAIVERS = {  # beside those that `to_verilog` writes
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Engines that share their ports, and so a bench: ``work`` has its jobs."""
+    """Engines that share their ports, and so a bench: ``work`` has its jobs.
+
+    Engines with pins beyond their streams have none: what is behind the pins is the user's.
+    """
 
     ports: tuple[str, ...]
-    work: str
-    bench: str
+    work: str | None
+    bench: str | None
     readme: str
     tops: tuple[str, ...] = ("engine",)
 
@@ -61,6 +64,7 @@ _FAMILIES = (
         "README_vector.md.jinja",
     ),
 )  # fmt: skip
+_WITH_PINS = _Family((), None, None, "README_pins.md.jinja")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def build(
     name = engine_of(design, engine) if top == "axi" else chosen_engine(design, engines, engine)
     spec: Any = design.engines[name]
     rtl = rtl_of(engines, spec)
-    family = _family(rtl.ports(spec), name)
+    family = _WITH_PINS if rtl.bench else _family(rtl.ports(spec), name)
     if top not in family.tops:
         tops = " or ".join(family.tops)
         raise InputError("--top", f"must be {tops} for an engine of kind {spec.kind}", top)
@@ -153,8 +157,7 @@ def build(
         files["jobs.json"] = "[\n" + ",\n".join(map(json.dumps, jobs)) + "\n]\n"
     if top == "axi":
         files["layers.json"] = json.dumps(layers) + "\n"
-    more = ("memory",) if top == "axi" else ()
-    for path in (*_FIXED, *(f"bench/{n}.py" for n in (family.work, *more, *manifest["benches"]))):
+    for path in _bench_files(family, top, manifest["benches"]):
         files[path] = (_TAKEAWAY / path).read_text("utf-8")
     _write(folder, files)
     written = list(files)
@@ -290,8 +293,18 @@ def _ports(verilog: str, module: str) -> list[dict[str, Any]]:
     ]
 
 
+def _bench_files(family: _Family, top: str, benches: Collection[str]) -> tuple[str, ...]:
+    """Return the files that benches are made of."""
+    if family.work is None:
+        return ()
+    more = ("memory",) if top == "axi" else ()
+    return (*_FIXED, *(f"bench/{name}.py" for name in (family.work, *more, *benches)))
+
+
 def _benches(sources: list[str], family: _Family, top: str) -> dict[str, Any]:
     """Return by bench its top module and the Verilog that it needs."""
+    if family.bench is None:
+        return {}
     benches = (family.bench, f"test_{top}")
     return {
         bench: {"module": Path(path).stem, "sources": sources[: i + 1]}

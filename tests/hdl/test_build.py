@@ -138,6 +138,31 @@ def test_the_bench_of_a_vector_unit_catches_a_wrong_rounding(tmp_path: Path) -> 
     assert "repeat with SEED=1" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"circuit": "unitary", "readout": "mag", "calibrated": True, "samples_log2": 2},
+        {"cores": "instance", "switches": True, "profiles": 3},
+    ],
+)
+def test_an_engine_with_pins_of_its_own_has_verilog_and_no_bench(
+    more: dict[str, Any], tmp_path: Path
+) -> None:
+    board = {"kind": "rfnn", "modes": 2, "chains": 2, "buffer_words": 16, **more}
+    made = build(design(rf=board), discover(), tmp_path)
+    assert ["small_rf.v", "manifest.json", "small_rf.core", "README.md"] == list(made.files)
+    assert {} == made.manifest["benches"]
+    text = (tmp_path / "small_rf.v").read_text()
+    check_rtl(text, "small_rf")
+    assert verilator.lint(text, "small_rf") == ""
+    readme = (tmp_path / "README.md").read_text()
+    pins = {port["name"] for port in made.manifest["ports"]["small_rf"]}
+    assert {"pins__si", "pins__sclk", "pins__le", "pins__dac", "pins__adc"} < pins
+    assert all(f"`{pin}`" in readme for pin in pins if pin.startswith("pins__"))
+    assert "`archsim rtl check rfnn`" in readme
+
+
 def test_a_vector_unit_has_no_stream_top(tmp_path: Path) -> None:
     text = message(design(vpu={"kind": "vector"}), discover(), tmp_path, top="stream")
     assert text == "--top: must be engine for an engine of kind vector, not 'stream'"

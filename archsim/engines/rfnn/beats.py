@@ -26,6 +26,17 @@ def ports(spec: RfnnSpec) -> Mapping[str, Port]:
     command that calibrates first, then for each tile that is programmed one a device: cells of V^H
     as the wave meets them, splitting phase first, then attenuators, cells of U, output phases.
     ``c`` and ``result``: one element of C a beat, row by row.
+
+    Command: extents of C and of the sum; how many vectors pass together, through how many stages;
+    whether partial sums are added, meshes programmed, and again for vectors after the first ones,
+    from phases that come again; whether a table comes; what becomes of results (0 nothing, 1 ReLU,
+    2 magnitude); cycles from amplitudes to the first sample.
+
+    Pins: ``dac`` holds an amplitude a port, quadratures side by side, set from the cycle after
+    ``apply`` on. ``convert`` begins a sample of all outputs; ``adc`` has it in the last cycle of
+    its time. ``si`` has a bit a chain, taken at a rising ``sclk``, the highest bit of the device at
+    the far end first; devices take what is in the chains while ``le`` is high. ``mesh`` says which
+    mesh all this is for, ``switch`` has a bit a switch, high where it crosses.
     """
     return {
         "stage": Port("in", STAGE_LANES, EXTENT_BITS, signed=False, shares=False),

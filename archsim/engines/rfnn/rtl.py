@@ -71,13 +71,13 @@ def pins_signature(spec: RfnnSpec) -> wiring.Signature:
 
 def streams(spec: RfnnSpec) -> dict[str, Any]:
     """Return the members towards the buffer: command, streams, counters."""
-    stage = data.ArrayLayout(EXTENT_BITS, STAGE_LANES)
+    stage = data.ArrayLayout(unsigned(EXTENT_BITS), STAGE_LANES)
     number = data.ArrayLayout(signed(spec.result_bits), 1)
     return {
         "cmd": In(stream.Signature(COMMAND)),
         "stage": In(stream.Signature(stage)),
         "x": In(stream.Signature(data.ArrayLayout(signed(spec.dac_bits), 1))),
-        "phase": In(stream.Signature(data.ArrayLayout(PHASE_BITS, 1))),
+        "phase": In(stream.Signature(data.ArrayLayout(unsigned(PHASE_BITS), 1))),
         "c": In(stream.Signature(number)),
         "result": Out(stream.Signature(number)),
         "counters": Out(COUNTERS_SIGNATURE),
