@@ -216,7 +216,8 @@ def _clock(name: str, spec: Any, fmax: Fmax, notes: list[str]) -> Clock | None:
             f"engines.{name}", demand=asked, bound=round(limit, 1), unit="MHz",
             levers=("lower clock_mhz", "mark it as assumed: {mhz: ..., assumed: reason}"),
         )  # fmt: skip
-    notes.append(f"{name}: clock of {asked:g} MHz, Fmax {limit:.1f} MHz: {fmax.source}")
+    bound = "" if math.isinf(limit) else f", Fmax {limit:.1f} MHz"
+    notes.append(f"{name}: clock of {asked:g} MHz{bound}: {fmax.source}")
     return Clock.of_mhz(asked)
 
 

@@ -146,3 +146,8 @@ def test_convolutions_run_beside_the_vector_unit() -> None:
     result = run(model="mobilenet_v2@image=32", form="tt3")
     engines = {row.kind: row.engine for row in result.per_op}
     assert (engines["conv"], engines["vector"]) == ("rf", "vpu")
+
+
+def test_a_clock_that_nobody_limits_is_said_to_be_so() -> None:
+    (note,) = (line for line in run().assumptions if line.startswith("rf: clock of 100 MHz"))
+    assert "inf" not in note
