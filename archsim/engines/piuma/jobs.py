@@ -178,6 +178,6 @@ def _most(
 
 def _least_bytes(product: SparseProduct, nonzeros: Ints, inserts: Ints) -> Ints:
     """Return each window's share of the bytes that any machine moves: A, what is used of B, C."""
-    total = max(int(nonzeros.sum()), 1)
-    ends = np.cumsum(nonzeros) * product.used_b_entries // total
-    return np.asarray(np.diff(ends, prepend=0) + nonzeros + inserts) * ENTRY_BYTES
+    once = product.a.entries + product.used_b_entries
+    ends = np.cumsum(nonzeros) * once // max(int(nonzeros.sum()), 1)
+    return np.asarray(np.diff(ends, prepend=0) + inserts) * ENTRY_BYTES

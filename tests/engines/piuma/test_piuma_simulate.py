@@ -12,7 +12,7 @@ from archsim.frontends.products import multiplied
 from archsim.result import Fidelity, Result
 from archsim.simulate import simulate
 from archsim.sparse import generate
-from tests.sparse.matrices import KNOWN
+from tests.sparse.matrices import KNOWN, product
 
 NAME = "graph500_8"
 
@@ -29,10 +29,14 @@ def test_bytes_are_those_of_streams_and_results() -> None:
     a, pointers = known.entries * 3 * 8, known.entries * 2 * 16
     assert row.dram_read_bytes == a + pointers + known.products * 16
     assert row.dram_write_bytes == known.results * 16 + known.n * 8
-    assert row.counts["least_bytes"] <= (2 * known.entries + known.results) * 16
+    once = known.entries + product(NAME).used_b_entries + known.results
+    assert row.counts["least_bytes"] == once * 16
     assert row.macs == known.products
     assert result.metrics.tied_percent == 0
     assert row.kind_of_time == "expected"
+    cut = run(spad_bytes=1 << 14).per_op[0]  # long rows in ranges of columns
+    assert cut.counts["least_bytes"] == row.counts["least_bytes"]
+    assert cut.dram_read_bytes > row.dram_read_bytes
     assert run(grain_bytes=64).per_op[0].dram_read_bytes > row.dram_read_bytes
 
 
