@@ -143,8 +143,14 @@ def full_scale_bits(spec: RfnnSpec) -> int:
 
 
 def dither(spec: RfnnSpec, sample: int) -> int:
-    """Return what is added below a sample's last bit: every sample of a pass differs."""
-    return (5 * sample + 3) % (1 << full_scale_bits(spec) - spec.adc_bits)
+    """Return what is added before a sample is cut: half its last bit, and noise by its number.
+
+    The first sample is the nearest one; others are off by up to two bits, up and down in turn, so
+    that it matters which samples an average is of.
+    """
+    bit = 1 << full_scale_bits(spec) - spec.adc_bits
+    swing = 5 * sample % (2 * bit)
+    return bit // 2 + (-swing if sample % 2 else swing)
 
 
 def _cell(spec: RfnnSpec, split: int, before: int, a: Complex, b: Complex) -> tuple[Complex, ...]:

@@ -222,8 +222,9 @@ class MeshTwin(wiring.Component):
             m.d.sync += coming.eq(0)
         right = self._settled(m) & (elapsed == spec.sample_cycles - 1)
         fraction = GUARD_BITS + max(spec.dac_bits - spec.adc_bits, 0)
-        dithers = Array(Const(dither(spec, i), fraction) for i in range(1 << spec.samples_log2))
-        added = Signal(fraction)
+        noise = signed(fraction + 3)
+        dithers = Array(Const(dither(spec, i), noise) for i in range(1 << spec.samples_log2))
+        added = Signal(noise)
         m.d.comb += added.eq(dithers[number])
         for port, wave in zip(pins.adc, waves, strict=True):
             parts = wave if spec.readout == "iq" else (magnitude(*wave),)
