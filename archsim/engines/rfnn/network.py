@@ -170,10 +170,12 @@ class Variant:
 _SHAPES: tuple[tuple[Form, int], ...] = (
     ("full", 0), *(("ttm", rank) for rank in RANKS), *(("tt3", rank) for rank in RANKS),
 )  # fmt: skip
+# a magnitude has no place between the stages of a train
 VARIANTS = tuple(
     Variant(training, form, rank, readout)
     for readout in get_args(Readout)
     for form, rank in _SHAPES
+    if readout == "iq" or form == "full"
     for training in get_args(Training)
 )
 

@@ -46,8 +46,8 @@ def quality(spec: RfnnSpec, trace: Trace) -> Mapping[str, float]:
     training = training_of(trace)
     if training is None or spec.circuit == "unitary":  # these weights are no unitaries
         return {}
-    if spec.readout == "mag" and max(WIDTHS) > spec.modes:  # the engine refuses such layers
-        return {}
+    if spec.readout == "mag" and (spec.form != "full" or max(WIDTHS) > spec.modes):
+        return {}  # the engine refuses larger layers, and no such train was trained
     errors = Errors(spec.phase_bits, sigma_rad(spec))
     found = accuracies_percent(_programmed(spec, training), errors, _judge(), DRAWS)
     return {ACCURACY: float(found.mean())}

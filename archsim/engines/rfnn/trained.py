@@ -48,8 +48,9 @@ def ship(variants: list[Variant], folder: Path) -> None:
     arrays: dict[str, Any] = {}
     accuracy: dict[str, float] = {}
     if weights.is_file():
+        known = {v.name for v in network.VARIANTS}
         with np.load(weights) as kept:
-            arrays |= dict(kept)
+            arrays |= {name: kept[name] for name in kept.files if name.split("/")[0] in known}
         accuracy |= json.loads(provenance.read_text("utf-8"))["accuracy_percent"]
     for variant in variants:
         net = train(recipe(variant), data)
@@ -57,7 +58,9 @@ def ship(variants: list[Variant], folder: Path) -> None:
         found = net.accuracy_percent(data.test, data.test_labels)
         accuracy[variant.name] = round(found, 2)
         print(f"{variant.name}: {found:.1f} %", file=sys.stderr, flush=True)
-        np.savez_compressed(weights, allow_pickle=False, **arrays)
+        unfinished = weights.with_suffix(".part.npz")
+        np.savez_compressed(unfinished, allow_pickle=False, **arrays)
+        unfinished.replace(weights)
         made = {
             "command": COMMAND,
             "recipe": asdict(Recipe()),

@@ -10,7 +10,8 @@ meshes of each matrix, one digital gain a stage. A layer's stages are cut into m
   given length up the slope of all phases.
 
 Errors grow to their full size over the first half of the epochs. The latter two are robust training
-in the sense of RTT-RFNN; that paper's own objective was not obtainable: these are ours. PyTorch is imported when something is trained, nowhere else.
+in the sense of RTT-RFNN; that paper's own objective was not obtainable: these are ours. PyTorch is
+imported when something is trained, nowhere else.
 """
 
 from __future__ import annotations

@@ -109,6 +109,8 @@ def test_nothing_is_said_of_other_workloads() -> None:
 def test_nothing_is_said_of_devices_that_cannot_do_it() -> None:
     assert quality(RfnnSpec(circuit="unitary"), DIGITS) == {}
     assert quality(RfnnSpec(readout="mag"), DIGITS) == {}
+    trains = RfnnSpec(readout="mag", form="ttm", cores="spatial", modes=64)
+    assert quality(trains, DIGITS) == {}
 
 
 def test_a_trace_in_a_file_is_known_too(tmp_path: Path) -> None:

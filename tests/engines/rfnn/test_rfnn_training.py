@@ -110,6 +110,6 @@ def test_training_learns_and_robust_objectives_differ(few: images.Images) -> Non
 
 
 def test_recipes_of_variants() -> None:
-    assert len(VARIANTS) == 42
+    assert len(VARIANTS) == 24
     assert trained.recipe(Variant("sam", "tt3", 8, "mag")) == Recipe("sam", "tt3", 8, "mag")
     assert trained.recipe(Variant("nominal", "full", 0, "iq")) == Recipe()
