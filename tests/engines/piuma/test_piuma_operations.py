@@ -12,7 +12,7 @@ from archsim.engines.piuma.jobs import jobs_of
 from archsim.engines.piuma.operations import Operated, operate
 from archsim.engines.piuma.reference import reference
 from archsim.engines.piuma.spec import ALGORITHMS, OPERATIONS, Algorithm, PiumaSpec
-from archsim.engines.piuma.timing import time
+from archsim.engines.piuma.timing import hashing_cycles, time
 from archsim.sparse import Csr
 from archsim.sparse.hashing import count_probes
 from archsim.sparse.product import SparseProduct
@@ -137,3 +137,19 @@ def test_jobs_take_what_operations_did() -> None:
     timing = time(spec, jobs)
     check_timing(timing, jobs)
     assert (timing.split["busy"] + timing.split["stall.threads"] == done.cycles).all()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("name", TINY)
+def test_tokens_stand_for_operations(name: str, algorithm: Algorithm) -> None:
+    """At the pace of one thread; 64 crowd their cores and the table, which tokens do not see."""
+    found = product(name)
+    spec = PiumaSpec(algorithm=algorithm, mtcs=1, threads=1, spad_bytes=1 << 17)
+    alone = run(spec, found)
+    pace = round(alone.cycles.sum() / alone.instructions.sum())
+    for threads, least, most in ((1, 0.96, 1.05), (4, 0.96, 1.06), (16, 1.0, 1.3)):
+        block = PiumaSpec(
+            algorithm=algorithm, threads=threads, spad_bytes=1 << 17, instruction_cycles=pace
+        )
+        tokens = hashing_cycles(block, jobs_of(block, found)).sum()
+        assert least <= run(block, found).cycles.sum() / tokens <= most
