@@ -150,6 +150,12 @@ def test_a_board_of_ordinary_parts_is_spoilt_by_loss_before_phases() -> None:
     assert mean(phases_only) == pytest.approx(expected_error(sigma, 8), rel=0.1)
 
 
+def test_the_best_gain_is_a_complex_number() -> None:
+    wanted = haar(3)
+    assert relative_error(0.2j * wanted, wanted) > 1
+    assert relative_error(0.2j * wanted, wanted, best_gain=True) < 1e-12
+
+
 def test_hybrids_move_a_mesh_as_their_parts_say() -> None:
     """Power off by eps turns both arms by eps; of two hybrids a cell, errors add as squares."""
     sigma, modes = 0.01, 16

@@ -77,6 +77,11 @@ def test_slots_of_784_to_256_at_any_rank(rank: int) -> None:
         assert buffer_words(steps) == 3_136
 
 
+def test_a_buffer_holds_what_goes_in_and_what_comes_out() -> None:
+    for sides in ((5, 3), (3, 5)):
+        assert buffer_words(stages("full", sides[:1], sides[1:], 1, vectors=2)) == 10
+
+
 def test_spatial_is_instance_times_vectors() -> None:
     steps = stages("tt3", *LAYERS["784 -> 256"], 4, vectors=3)
     one = stages("tt3", *LAYERS["784 -> 256"], 4)
