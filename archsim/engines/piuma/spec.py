@@ -39,7 +39,10 @@ def _count(least: int, most: int, text: str) -> object:
 
 
 class PiumaSpec(EngineSpec):
-    """A block of barrel cores. Fields ``..._instructions`` and the pace are a budget: fitted."""
+    """Barrel cores around a scratchpad, which multiply sparse matrices as SMASH does.
+
+    ``instruction_cycles`` and the fields ``..._instructions`` are a budget, fitted on one product.
+    """
 
     kind: Literal["piuma"] = "piuma"
     algorithm: Annotated[Algorithm, Field(description="the variant of SMASH")] = "smash_v3"
