@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from archsim.engines import Ints, Jobs
 from archsim.engines.piuma.operations import operate
 from archsim.engines.piuma.spec import ENTRY_BYTES, OUTSIDE_INSTRUCTIONS, PiumaSpec
-from archsim.engines.piuma.threads import by_number, least_loaded, of_cores
+from archsim.engines.piuma.threads import by_number, least_loaded, most_of_a_core
 from archsim.sparse.hashing import Probed, count_probes
 from archsim.sparse.product import SparseProduct, by_row
 
@@ -91,7 +91,7 @@ class PiumaJobs(Jobs):
 def jobs_of(spec: PiumaSpec, product: SparseProduct) -> PiumaJobs:
     """Return the windows of a product of two patterns."""
     found = count_probes(product, spec.rule)
-    start, window, row, visits = _tokens(spec, found)
+    start, row, visits = _tokens(spec, found)
 
     def of_token(amounts: Ints) -> Ints:
         return amounts if visits is None else by_row(amounts, visits)
@@ -100,7 +100,7 @@ def jobs_of(spec: PiumaSpec, product: SparseProduct) -> PiumaJobs:
     if spec.grain != "static":
         instructions = instructions + spec.token_instructions
     atomics = of_token(found.products + found.probes)
-    of_thread, of_core = _most(spec, found, instructions, start, window, row)
+    of_thread, of_core = _most(spec, instructions, start, row)
     work = np.empty(len(found.windows), object)
     for number, first, last in zip(range(len(work)), start[:-1], start[1:], strict=True):
         mine = slice(int(first), int(last))
@@ -141,8 +141,8 @@ def _instructions(spec: PiumaSpec, found: Probed) -> Ints:
     )
 
 
-def _tokens(spec: PiumaSpec, found: Probed) -> tuple[Ints, Ints, Ints, Ints | None]:
-    """Return where each window's tokens start, each one's window and row, and where its visits do.
+def _tokens(spec: PiumaSpec, found: Probed) -> tuple[Ints, Ints, Ints | None]:
+    """Return where each window's tokens start, the row of each, and where its visits start.
 
     Rows are numbered from the window's first on. Visits is None where each is a token.
     """
@@ -150,30 +150,29 @@ def _tokens(spec: PiumaSpec, found: Probed) -> tuple[Ints, Ints, Ints, Ints | No
     window = np.repeat(np.arange(windows), np.diff(found.start))
     row = found.row - found.windows.first[window]
     if spec.grain == "nonzero":
-        return found.start, window, row, None
+        return found.start, row, None
     new = np.ones(len(row), bool)
     new[1:] = (window[1:] != window[:-1]) | (row[1:] != row[:-1])
     first = np.flatnonzero(new)
     start = np.searchsorted(window[first], np.arange(windows + 1))
-    return start, window[first], row[first], np.append(first, len(row))
+    return start, row[first], np.append(first, len(row))
 
 
-def _most(
-    spec: PiumaSpec, found: Probed, instructions: Ints, start: Ints, window: Ints, row: Ints
-) -> tuple[Ints, Ints]:
+def _most(spec: PiumaSpec, instructions: Ints, start: Ints, row: Ints) -> tuple[Ints, Ints]:
     """Return the most instructions of a thread, and of a core, in each window.
 
     Without barriers a window's are what it adds to the most that any has done up to it.
     """
-    barriers = spec.eviction == "window"
-    threads, windows = spec.all_threads, len(found.windows)
+    barriers, threads = spec.eviction == "window", spec.all_threads
     if spec.grain == "static":
-        loads = by_number(instructions, row, window, windows, threads)
-        loads = loads if barriers else np.cumsum(loads, axis=0)
+        shares = by_number(instructions, row, start, threads, barriers=barriers)
     else:
-        loads = least_loaded(instructions, start, threads, barriers=barriers)
-    most = loads.max(axis=1), of_cores(loads, spec.mtcs)
-    return most if barriers else (np.diff(most[0], prepend=0), np.diff(most[1], prepend=0))
+        shares = least_loaded(instructions, start, threads, barriers=barriers)
+    both = [(int(loads.max()), most_of_a_core(loads, spec.mtcs)) for loads in shares]
+    of_thread, of_core = np.array(both, np.int64).reshape(-1, 2).T
+    if barriers:
+        return of_thread, of_core
+    return np.diff(of_thread, prepend=0), np.diff(of_core, prepend=0)
 
 
 def _least_bytes(product: SparseProduct, nonzeros: Ints, inserts: Ints) -> Ints:

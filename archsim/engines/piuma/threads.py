@@ -1,7 +1,12 @@
-"""Who does what: rows dealt out by number, or tokens taken by whoever has the least behind him."""
+"""Who does what: rows dealt out by number, or tokens taken by whoever has the least behind him.
+
+Both yield the load of each thread, [threads], window after window. Threads begin a window together
+behind a barrier; without barriers loads are since the beginning.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from heapq import heapreplace
 from itertools import pairwise
 
@@ -10,22 +15,31 @@ import numpy as np
 from archsim.engines import Ints
 
 
-def by_number(loads: Ints, number: Ints, window: Ints, windows: int, threads: int) -> Ints:
-    """Return each thread's load in each window, thread ``number % threads`` taking a token.
+def by_number(
+    loads: Ints, number: Ints, starts: Ints, threads: int, *, barriers: bool = True
+) -> Iterator[Ints]:
+    """Yield loads where thread ``number % threads`` takes a token.
 
-    Returns
-    -------
-    [windows, threads]
+    Parameters
+    ----------
+    loads, number
+        Of each token, in order.
+    starts
+        First token of each window, and the end: [windows + 1].
     """
-    place = window * threads + number % threads
-    found = np.bincount(place, loads, windows * threads)
-    return found.astype(np.int64).reshape(windows, threads)
+    done = np.zeros(threads, np.int64)
+    for first, last in pairwise(starts.tolist()):
+        mine = np.bincount(number[first:last] % threads, loads[first:last], threads)
+        done = mine.astype(np.int64) + (0 if barriers else done)
+        yield done
 
 
-def least_loaded(loads: Ints, starts: Ints, threads: int, *, barriers: bool = True) -> Ints:
-    """Return each thread's load in each window, tokens going to the one that has done the least.
+def least_loaded(
+    loads: Ints, starts: Ints, threads: int, *, barriers: bool = True
+) -> Iterator[Ints]:
+    """Yield loads where the thread that has done the least takes the next token.
 
-    So they go when threads take them from a counter, each as soon as it is free: the least loaded
+    So tokens go when threads take them from a counter, each as soon as it is free: the least loaded
     is the first to be. Of equals it is the one with the lowest number.
 
     Parameters
@@ -34,32 +48,19 @@ def least_loaded(loads: Ints, starts: Ints, threads: int, *, barriers: bool = Tr
         Of each token, in order.
     starts
         First token of each window, and the end: [windows + 1].
-    barriers
-        Whether all threads begin a window together. Without, loads are since the beginning.
-
-    Returns
-    -------
-    [windows, threads]
     """
-    windows = len(starts) - 1
-    found = np.zeros((windows, threads), np.int64)
-    tokens = (loads * threads).tolist()  # a load and its thread in one integer
-    heap = list(range(threads))
-    for window, (first, last) in enumerate(pairwise(starts.tolist())):
+    heap = list(range(threads))  # a load and its thread in one integer
+    for first, last in pairwise(starts.tolist()):
         if barriers:
             heap = list(range(threads))
-        for token in range(first, last):
-            heapreplace(heap, heap[0] + tokens[token])
+        for load in (loads[first:last] * threads).tolist():
+            heapreplace(heap, heap[0] + load)
         done = np.array(heap, np.int64)
-        found[window, done % threads] = done // threads
-    return found
+        of_thread = np.empty(threads, np.int64)
+        of_thread[done % threads] = done // threads
+        yield of_thread
 
 
-def of_cores(loads: Ints, cores: int) -> Ints:
-    """Return the most instructions of any core in each window: [windows].
-
-    Thread t is on core ``t % cores``.
-    """
-    windows, threads = loads.shape
-    by_core = loads.reshape(windows, threads // cores, cores).sum(axis=1)
-    return np.asarray(by_core.max(axis=1))
+def most_of_a_core(loads: Ints, cores: int) -> int:
+    """Return the most that a core's threads have done; thread t is on core ``t % cores``."""
+    return int(loads.reshape(-1, cores).sum(axis=0).max())

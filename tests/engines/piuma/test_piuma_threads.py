@@ -8,7 +8,7 @@ import pytest
 from archsim.engines import Ints
 from archsim.engines.piuma.jobs import jobs_of
 from archsim.engines.piuma.spec import Grain, PiumaSpec
-from archsim.engines.piuma.threads import by_number, least_loaded, of_cores
+from archsim.engines.piuma.threads import by_number, least_loaded, most_of_a_core
 from archsim.sparse.hashing import HashRule, count_probes
 from archsim.sparse.product import by_row
 from tests.sparse.matrices import lookalike, product
@@ -16,8 +16,9 @@ from tests.sparse.matrices import lookalike, product
 THREADS = 64
 
 
-def imbalance(loads: Ints) -> float:
+def imbalance(shares: list[Ints]) -> float:
     """Return the sum of the most that a thread has over the sum of the mean."""
+    loads = np.array(shares)
     return float(loads.max(axis=1).sum() / loads.mean(axis=1).sum())
 
 
@@ -37,14 +38,14 @@ def test_imbalances_of_the_lookalike(
     windows = len(found.windows)
     window = np.repeat(np.arange(windows), np.diff(found.start))
     row = found.row - found.windows.first[window]
-    static = by_number(found.products, row, window, windows, THREADS)
+    static = list(by_number(found.products, row, found.start, THREADS))
     new = np.flatnonzero(np.diff(found.row, prepend=-1))
     rows = by_row(found.products, np.append(new, len(found.row)))
     starts = np.searchsorted(window[new], np.arange(windows + 1))
-    by_rows = least_loaded(rows, starts, THREADS)
-    by_nonzeros = least_loaded(found.products, found.start, THREADS)
+    by_rows = list(least_loaded(rows, starts, THREADS))
+    by_nonzeros = list(least_loaded(found.products, found.start, THREADS))
     shares = (static, by_rows, by_nonzeros)
-    assert all(share.sum() == 5_863_978 for share in shares)
+    assert [int(np.sum(share)) for share in shares] == [5_863_978] * 3
     assert tuple(round(imbalance(share), 2) for share in shares) == expected
 
 
@@ -59,15 +60,23 @@ def test_tokens_go_to_the_least_loaded_of_lowest_number() -> None:
     rng = np.random.default_rng(5)
     loads = rng.integers(0, 9, 60)
     starts = np.array([0, 13, 13, 60])
-    found = least_loaded(loads, starts, 7)
     parts = [loads[a:b].tolist() for a, b in ((0, 13), (13, 13), (13, 60))]
-    assert found.tolist() == [plainly(part, 7) for part in parts]
-    running = least_loaded(loads, starts, 7, barriers=False)
-    assert running[-1].tolist() == plainly(loads.tolist(), 7)
+    found = [x.tolist() for x in least_loaded(loads, starts, 7)]
+    assert found == [plainly(part, 7) for part in parts]
+    *_, running = least_loaded(loads, starts, 7, barriers=False)
+    assert running.tolist() == plainly(loads.tolist(), 7)
+
+
+def test_rows_go_by_their_numbers() -> None:
+    loads, number, starts = np.array([5, 6, 7, 8]), np.array([0, 1, 2, 3]), np.array([0, 3, 4])
+    assert [x.tolist() for x in by_number(loads, number, starts, 2)] == [[12, 6], [0, 8]]
+    *_, running = by_number(loads, number, starts, 2, barriers=False)
+    assert running.tolist() == [12, 14]
 
 
 def test_cores_have_every_so_manieth_thread() -> None:
-    assert of_cores(np.array([[1, 2, 3, 4], [5, 0, 0, 6]]), 2).tolist() == [6, 6]
+    assert most_of_a_core(np.array([1, 2, 3, 4]), 2) == 6
+    assert most_of_a_core(np.array([5, 0, 0, 6]), 4) == 6
 
 
 @pytest.mark.parametrize(("cores", "spad_bytes"), [(4, 4 << 20), (16, 64 << 20)])
