@@ -59,6 +59,16 @@ def windows(result: Result, names: Names) -> Sequence[Series]:
     ]
 
 
+def ratios(result: Result, names: Names) -> Sequence[Series]:
+    """Return by op slots looked at for a product, and bytes over the least."""
+    rows = rows_of(result, names)
+    ops = tuple(row.name for row in rows)
+    probes = tuple(row.counts["probes"] / row.counts["products"] for row in rows)
+    moved = (row.dram_read_bytes + row.dram_write_bytes for row in rows)
+    over = tuple(x / row.counts["least_bytes"] for x, row in zip(moved, rows, strict=True))
+    return [Series("slots of a product", ops, probes), Series("bytes", ops, over)] if rows else []
+
+
 def occupancy(result: Result, names: Names) -> Sequence[Series]:
     """Return by op the shares of time in which threads, and banks of the scratchpad, are busy."""
     rows = rows_of(result, names)
@@ -115,6 +125,10 @@ PANELS = (
     Panel(
         "Windows by imbalance", "busiest thread over mean", "windows", windows,
         meaning="Threads wait for the busiest at the end of every window.",
+    ),
+    Panel(
+        "Collisions and traffic", "product", "over the least", ratios,
+        meaning="1 would be a slot for every product, and A, what is used of B, and C moved once.",
     ),
     Panel(
         "Threads and scratchpad", "product", "share of time", occupancy,

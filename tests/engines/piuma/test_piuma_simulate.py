@@ -72,7 +72,7 @@ def test_metrics_and_panels_say_what_was_counted() -> None:
     assert extra["piuma_bytes_over_least"] == moved / row.counts["least_bytes"] > 1
     from archsim.engines.piuma.panels import PANELS
 
-    work, windows, share, over_time = (panel.draw(result, ["block"]) for panel in PANELS)
+    work, windows, ratios, share, over_time = (panel.draw(result, ["block"]) for panel in PANELS)
     assert {series.name for series in work} == {
         "make",
         "product",
@@ -82,6 +82,9 @@ def test_metrics_and_panels_say_what_was_counted() -> None:
         "dma",
     }
     assert sum(sum(series.y) for series in windows) == row.jobs
+    assert [series.y[0] for series in ratios] == [
+        extra["piuma_probes_per_product"], extra["piuma_bytes_over_least"],
+    ]  # fmt: skip
     assert [series.name for series in share] == ["threads", "scratchpad"]
     block, dram = over_time
     mean = sum(block.y) / len(block.y)
