@@ -29,11 +29,13 @@ SMALL: dict[str, Any] = {
 SPECS = tuple(
     RfnnSpec(**{**SMALL, **more})
     for more in (
-        {"modes": 2, "samples_log2": 1, "buffer_words": 32, "form": "ttm", "sample_ps": 2 * NS},
+        {
+            "modes": 2, "samples_log2": 1, "buffer_words": 20, "form": "ttm", "sample_ps": 2 * NS,
+            "phase_bits": 3,
+        },
         {
             "modes": 3, "mesh": "reck", "circuit": "unitary", "drive": "differential",
-            "chains": 4, "sclk_div": 2, "phase_bits": 3, "calibrated": True, "buffer_words": 40,
-            "result_bits": 9,
+            "chains": 4, "sclk_div": 2, "phase_bits": 3, "buffer_words": 30, "result_bits": 9,
         },
         {
             "modes": 4, "circuit": "unitary", "cores": "instance", "form": "tt3", "switches": True,
@@ -46,11 +48,11 @@ SPECS = tuple(
         },
         {
             "modes": 2, "circuit": "svd", "drive": "differential", "profiles": 5, "phase_bits": 4,
-            "chains": 3, "adc_bits": 10, "buffer_words": 18, "switches": True,
+            "chains": 3, "adc_bits": 10, "buffer_words": 18,
         },
         {
-            "modes": 2, "circuit": "unitary", "phase_bits": 1, "chains": 1, "readout": "mag",
-            "settle_ps": NS, "samples_log2": 0, "buffer_words": 8, "cell_ps": 5 * NS,
+            "modes": 2, "circuit": "unitary", "phase_bits": 2, "chains": 1, "readout": "mag",
+            "calibrated": True, "settle_ps": NS, "buffer_words": 8, "cell_ps": 5 * NS,
         },
     )
 )  # fmt: skip
