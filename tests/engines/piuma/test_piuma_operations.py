@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
 from archsim.engines.piuma.jobs import jobs_of
@@ -16,6 +18,7 @@ from archsim.engines.piuma.timing import hashing_cycles, time
 from archsim.sparse import Csr
 from archsim.sparse.hashing import count_probes
 from archsim.sparse.product import SparseProduct
+from tests.engines.piuma.test_piuma_timing import event_cycles
 from tests.engines.test_contract_types import check_timing
 from tests.sparse.matrices import KNOWN, product, squared
 
@@ -154,3 +157,44 @@ def test_tokens_stand_for_operations(name: str, algorithm: Algorithm) -> None:
         )
         tokens = hashing_cycles(block, jobs_of(block, found)).sum()
         assert least <= run(block, found).cycles.sum() / tokens <= most
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 30), st.integers(1, 30), st.integers(1, 60)),
+    density=st.floats(0.01, 0.5),
+    fields=st.fixed_dictionaries(
+        {
+            "algorithm": st.sampled_from(ALGORITHMS),
+            "token": st.sampled_from(["static", "row", "nonzero"]),
+            "hash": st.sampled_from(["high", "low", "multiplicative"]),
+            "eviction": st.sampled_from(["window", "rolling"]),
+            "dense": st.sampled_from(["spad", "dram"]),
+            "mtcs": st.integers(1, 4),
+            "threads": st.integers(1, 5),
+            "fill": st.sampled_from([0.02, 0.3, 1.0]),
+        }
+    ),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_product_on_any_block(
+    seed: int, shape: tuple[int, int, int], density: float, fields: dict[str, Any]
+) -> None:
+    """Rows without nonzeros, cut rows, tables that fill up: C is right and times hold together."""
+    rng = np.random.default_rng(seed)
+    m, k, n = shape
+    a, b = (
+        with_values(Csr.of(sparse.csr_array(rng.random(x) < density)), seed % 7)
+        for x in ((m, k), (k, n))
+    )
+    found, spec = SparseProduct(a, b, n), PiumaSpec(spad_bytes=4096, **fields)
+    done, jobs = run(spec, found), jobs_of(spec, found)
+    expected = Csr.of(a.scipy() @ b.scipy())
+    assert np.array_equal(done.row, expected.rows)
+    assert np.array_equal(done.col, expected.indices)
+    assert np.array_equal(done.value, expected.values)
+    parts = reference(spec, jobs, found.arrays)
+    assert sum(int(part["value"].sum()) for part in parts) == done.value.sum()
+    timing = time(spec, jobs)
+    check_timing(timing, jobs)
+    assert event_cycles(spec, jobs) >= timing.occupied.sum()
