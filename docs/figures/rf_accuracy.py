@@ -19,6 +19,7 @@ FILE = Path(__file__).with_name("rf-accuracy.svg")
 COLOURS: dict[Training, str] = {"nominal": INK, "noise": ORANGE, "sam": BLUE}
 SHOWN = CASES[:3]
 EXACT_BITS = BITS[-1]
+DEGREES = [sigma for sigma in SIGMA_DEG if sigma % 4 == 0]  # that are written
 LEFT, STEP, WIDE, HIGH = 62, 286, 236, 160  # of panels
 TOPS = (84, 330)
 
@@ -31,7 +32,7 @@ def svg() -> str:
         parts.append(text(x + WIDE / 2, TOPS[0] - 14, case.title, bold=True))
         errors = [r for r in rows() if r.case == case and r.phase_bits == EXACT_BITS]
         rounded = [r for r in rows() if r.case == case and r.sigma_deg == 0]
-        parts += _panel(x, TOPS[0], [(r.sigma_deg, r) for r in errors], SIGMA_DEG[::2])
+        parts += _panel(x, TOPS[0], [(r.sigma_deg, r) for r in errors], DEGREES)
         parts += _panel(x, TOPS[1], [(r.phase_bits, r) for r in rounded], BITS)
     words = f"spread of phase errors in degrees, {EXACT_BITS} bits"
     parts.append(text(LEFT + STEP + WIDE / 2, TOPS[0] + HIGH + 42, words, colour=FAINT))

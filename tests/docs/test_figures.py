@@ -57,6 +57,11 @@ def test_the_meshes_have_their_cells_and_the_stage_its_addresses() -> None:
     assert orange == [str(30 + 36 * address) for address in (6, 8, 10, 4, 6)]
 
 
+def test_the_figure_of_accuracy_is_what_its_script_draws() -> None:
+    script = runpy.run_path(str(FIGURES / "rf_accuracy.py"))
+    assert script["FILE"].read_text("utf-8") == script["svg"]()
+
+
 def test_the_figure_of_sparse_products_is_what_its_script_draws() -> None:
     script = runpy.run_path(str(FIGURES / "sparse.py"))
     assert script["FILE"].read_text("utf-8") == script["svg"]()
