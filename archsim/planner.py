@@ -32,7 +32,7 @@ from archsim.plan import (
 from archsim.product import ConvShape, Product
 from archsim.slices import MAX_SLICES, Whole, search_slices, slice_tiles
 from archsim.sparse.product import SparseProduct
-from archsim.trace import DTYPE_BITS, Op, Tensor, Trace, as_gemm, conv_output
+from archsim.trace import DTYPE_BITS, Op, Packed, Tensor, Trace, as_gemm, conv_output
 
 MAX_STEPS = 50_000_000  # of an op: half a minute
 KINDS_OF_TIME = ("exact", "expected", "bound")  # the last counts
@@ -112,9 +112,17 @@ def product_of(
     return Product(as_gemm(op), a_bits, b_bits, c_bits, acc_bits, conv, stored)
 
 
-def stored_by(engine: Engine, spec: Any, op: Op) -> Callable[[Ints, Ints], Ints] | None:
+def stored_by(
+    engine: Engine, spec: Any, op: Op, tensors: Tensors
+) -> Callable[[Ints, Ints], Ints] | None:
     """Return the bytes that an engine reads for tiles of B; None where it reads B as it is."""
-    return None if engine.weight_bytes is None else partial(engine.weight_bytes, spec, op)
+    if engine.weight_bytes is not None:
+        return partial(engine.weight_bytes, spec, op)
+    b = tensors[op.inputs[1]]
+    if not isinstance(b.data, Packed):
+        return None
+    packed, elements, bits = b.data, b.elements, DTYPE_BITS[b.dtype]
+    return lambda k, n: np.asarray(packed.size_bytes(k * n / elements, bits))
 
 
 def machine_of(site: Site, lowered: Callable[[GemmJobs], Any] = lambda jobs: jobs) -> Machine:
@@ -156,7 +164,7 @@ def _plan_product(
 ) -> Plan:
     engine, spec = site.unit.engine, site.unit.spec
     assert engine.sum_bits is not None
-    product = product_of(op, tensors, engine.sum_bits(spec), stored_by(engine, spec, op))
+    product = product_of(op, tensors, engine.sum_bits(spec), stored_by(engine, spec, op, tensors))
     machine = (
         machine_of(site)
         if values is None

@@ -102,7 +102,7 @@ def _product(
     product = product_of(op, tensors, 0)
 
     def of(specs: SpecBatch) -> Product:
-        stored = stored_by(unit.engine, specs, op)
+        stored = stored_by(unit.engine, specs, op, tensors)
         return replace(product, acc_bits=sum_bits(specs), stored=stored)
 
     many = GemmMappings.of(chosen)

@@ -73,12 +73,13 @@ def trace() -> dict[str, Any]:
     sampled = _record({"ref": text, "scale": {"type": "number"}}, {})
     histogram = _record({"histogram": text}, {})
     sparse = _record({"entries": natural}, {"sparse": text})
+    packed = _record({"kept": {"type": "integer", "minimum": 1}, "place_bits": natural}, {})
     tensor = _record(
         {"tensor": text, "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}}},
         {
             "dtype": {"enum": list(DTYPE_BITS)},
             "role": {"enum": list(get_args(Role))},
-            "data": {"oneOf": [text, sampled, histogram, sparse]},
+            "data": {"oneOf": [text, sampled, histogram, sparse, packed]},
         },
     )
     ops = [_op(kind) for kind in op_kinds().values()]

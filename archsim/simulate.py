@@ -25,7 +25,7 @@ from archsim.plan import Memo, Unit
 from archsim.result import Fidelity, Metrics, Result
 from archsim.score import scored
 from archsim.timeline import Folded, fold_repeats
-from archsim.trace import Sampled, Trace
+from archsim.trace import Packed, Sampled, Trace
 
 if TYPE_CHECKING:
     from archsim.tech import Tech
@@ -44,6 +44,10 @@ CONVENTIONS = (
 CONVOLUTION = (
     "convolution: DRAM and buffer hold raw input, halo included; "
     "im2col is done on the buffer's read side and costs no cycles"
+)
+PACKED = (
+    "packed weights: DRAM and buffer hold those that were kept, evenly spread, with their places; "
+    "they are filled up on the buffer's read side, and arrays multiply by zeros, too"
 )
 STREAM = "stream: an engine runs items in one static order, and loads weights again for each"
 PIPELINE = "pipeline: what crosses stages has room on chip for every item under way, or uses DRAM"
@@ -113,7 +117,7 @@ def simulate(
         },
         assumptions=(
             *_assumptions(units, host, program), *_knowledge(program, trace), *_samples(trace),
-            *notes, *tech.assumptions,
+            *_packed(trace), *notes, *tech.assumptions,
         ),
         provenance=_provenance(design, trace, units, tech, objective) | {"batches": batches},
         mappings=_mappings(program),
@@ -139,6 +143,11 @@ def _samples(trace: Trace) -> list[str]:
     if not cut:
         return []
     return [f"samples: {cut} operands are known by samples; what depends on values rests on them"]
+
+
+def _packed(trace: Trace) -> list[str]:
+    """Return what is assumed of weights that are stored without those that were pruned."""
+    return [PACKED] * any(isinstance(tensor.data, Packed) for tensor in trace.tensors.values())
 
 
 def _limits(design: Design, tech: Tech, memo: Memo) -> dict[str, Fmax]:

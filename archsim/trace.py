@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+import numpy as np
+
 from archsim.errors import InputError
 
 SCHEMA_VERSION = 1
 MAX_NAME = 1024  # characters of an op's or tensor's name
+MAX_PLACE_BITS = 64  # of a packed weight
 MAX_MACS = 1 << 48  # of one run of an op, so that its times fit 64 bits
 INDEX_BITS, POINTER_BITS = 32, 64  # of a sparse matrix in memory, beside an entry and a row
 
@@ -63,6 +66,22 @@ class Sparse:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """Weights of which only those that were kept are stored, for an engine that wants them all.
+
+    Each has ``place_bits`` beside its value, which say where it belongs. Kept ones are taken to be
+    spread evenly.
+    """
+
+    kept: int
+    place_bits: int
+
+    def size_bytes(self, share: Any, bits: int) -> Any:
+        """Return the bytes of a part, given its share of the kept ones and an element's bits."""
+        return np.ceil(np.ceil(self.kept * share) * (bits + self.place_bits) / 8).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """A value that flows between ops.
 
@@ -73,7 +92,7 @@ class Tensor:
     shape: tuple[int, ...]
     dtype: str = "int8"
     role: Role = "activation"
-    data: str | Sampled | Histogram | Sparse | None = None
+    data: str | Sampled | Histogram | Sparse | Packed | None = None
 
     @property
     def elements(self) -> int:
@@ -89,6 +108,8 @@ class Tensor:
         if isinstance(self.data, Sparse):
             rows = (self.shape[0] + 1) * POINTER_BITS
             return -(-(self.data.entries * (bits + INDEX_BITS) + rows) // 8)
+        if isinstance(self.data, Packed):
+            return int(self.data.size_bytes(1.0, bits))
         return -(-self.elements * bits // 8)
 
 

@@ -13,6 +13,7 @@ from archsim.trace import (
     Layout,
     Op,
     OpKind,
+    Packed,
     Sparse,
     Tensor,
     Trace,
@@ -93,6 +94,8 @@ def check_op(
         _check_conv(op, where)
     if kind.tiling == "windows":
         _check_sparse(op, tensors, kind, where)
+    if kind.tiling == "gemm":
+        _check_dense(op, tensors, where)
     for name, turns in op.layouts.items():
         _check_layout(op, tensors, kind, name, turns, f"{where}: layouts: {name}")
     if kind.macs(op) > MAX_MACS:
@@ -136,6 +139,17 @@ def _check_sparse(op: Op, tensors: Mapping[str, Tensor], kind: OpKind, where: st
     for name in op.inputs[: kind.sparse]:
         if not isinstance(tensors[name].data, Sparse):
             raise InputError(f"{where}: {name}", "must be a sparse matrix", tensors[name].data)
+
+
+def _check_dense(op: Op, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Refuse dense products of sparse matrices, or of packed tensors that are no weights."""
+    for port, name in zip("ab", op.inputs, strict=False):
+        found = tensors[name]
+        weight = port == "b" and found.role == "weight"
+        if isinstance(found.data, Sparse) or (isinstance(found.data, Packed) and not weight):
+            raise InputError(
+                f"{where}: {name}", "must be dense, or packed weights at b", found.data
+            )
 
 
 def _check_conv(op: Op, where: str) -> None:

@@ -23,12 +23,13 @@ from archsim.files import check_file
 from archsim.trace import (
     BASE_OP_KINDS,
     DTYPE_BITS,
-    MAX_NAME,
+    MAX_PLACE_BITS,
     SCHEMA_VERSION,
     Attr,
     Histogram,
     Op,
     OpKind,
+    Packed,
     Sampled,
     Sparse,
     Tensor,
@@ -36,12 +37,12 @@ from archsim.trace import (
     Turn,
 )
 from archsim.trace_check import check_trace
+from archsim.trace_fields import MAX_COUNT, Fields
 
 MAX_FILE_BYTES = 256 << 20
 MAX_LINE_BYTES = 1 << 20
 MAX_LINES = 1_000_000
 MAX_RANK = 16
-MAX_COUNT = 1 << 48  # elements of a tensor, and any other integer
 
 Line = dict[str, Any]
 
@@ -84,6 +85,8 @@ def trace_lines(trace: Trace, side_file: str = "") -> Iterator[str]:
             line["data"] = {"histogram": t.data.ref}
         elif isinstance(t.data, Sparse):
             line["data"] = {"entries": t.data.entries} | _given(sparse=t.data.ref)
+        elif isinstance(t.data, Packed):
+            line["data"] = {"kept": t.data.kept, "place_bits": t.data.place_bits}
         elif t.data is not None:
             line["data"] = t.data
         yield _dumps(line)
@@ -229,58 +232,6 @@ def _parse(raw: bytes, place: str) -> Line:
     return value
 
 
-class _Fields:
-    """Takes a line's fields one by one, checking types; `done` refuses what is left."""
-
-    def __init__(self, line: Line, place: str) -> None:
-        self._left, self._place = dict(line), place
-
-    def take(self, key: str, kind: type, words: str, default: Any = None) -> Any:
-        if key not in self._left and default is not None:
-            return default
-        value = self._left.pop(key, None)
-        if type(value) is not kind:
-            raise InputError(f"{self._place}: {key}", f"must be {words}", value)
-        return value
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value: str = self.take(key, str, "text", default)
-        return self._encodable(key, value)
-
-    def _encodable(self, key: str, value: str) -> str:
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise InputError(f"{self._place}: {key}", "must be text in UTF-8", value) from None
-        return value
-
-    def name(self, key: str) -> str:
-        value = self.text(key)
-        if not 0 < len(value) <= MAX_NAME:
-            raise InputError(f"{self._place}: {key}", f"must be 1 to {MAX_NAME} characters", value)
-        return value
-
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        value = self.take(
-            key, list, "a list of text", list(default) if default is not None else None
-        )
-        if not all(type(v) is str for v in value):
-            raise InputError(f"{self._place}: {key}", "must be a list of text", value)
-        return tuple(self._encodable(key, v) for v in value)
-
-    def count(self, key: str, least: int, default: int | None = None) -> int:
-        value: int = self.take(key, int, "an integer", default)
-        if not least <= value <= MAX_COUNT:
-            raise InputError(
-                f"{self._place}: {key}", f"must be an integer from {least} to {MAX_COUNT:,}", value
-            )
-        return value
-
-    def done(self, takes: str) -> None:
-        if self._left:
-            raise InputError(self._place, f"{takes}", next(iter(self._left)))
-
-
 def _header(line: Line, place: str) -> tuple[str, str, tuple[str, ...], Mapping[str, int]]:
     if line.get("schema_version") != SCHEMA_VERSION:
         raise InputError(
@@ -289,12 +240,12 @@ def _header(line: Line, place: str) -> tuple[str, str, tuple[str, ...], Mapping[
             line.get("schema_version"),
             fix="write it anew with: archsim trace MODEL -o FILE",
         )
-    fields = _Fields(line, place)
+    fields = Fields(line, place)
     fields.count("schema_version", 1)
     name, source = fields.name("name"), fields.text("source", "")
     notes = fields.texts("notes", ())
     unsupported = fields.take("unsupported", dict, "operator names with counts", {})
-    counts = _Fields(unsupported, f"{place}: unsupported")
+    counts = Fields(unsupported, f"{place}: unsupported")
     for key in unsupported:
         counts.count(key, 1)
     fields.text("operands", "")
@@ -303,7 +254,7 @@ def _header(line: Line, place: str) -> tuple[str, str, tuple[str, ...], Mapping[
 
 
 def _tensor(line: Line, place: str) -> Tensor:
-    fields = _Fields(line, place)
+    fields = Fields(line, place)
     name, shape = fields.name("tensor"), fields.take("shape", list, "a list of integers")
     dtype, role = fields.text("dtype", "int8"), fields.text("role", "activation")
     data: Any = line.get("data")
@@ -323,19 +274,30 @@ def _tensor(line: Line, place: str) -> Tensor:
     found = _data(data, f"{place}: data")
     if isinstance(found, Sparse) and (len(shape) != 2 or found.entries > math.prod(shape)):
         raise InputError(f"{place}: data", "entries must be those of a matrix", (shape, data))
+    if isinstance(found, Packed) and found.kept > math.prod(shape):
+        raise InputError(f"{place}: data", "must keep no more than there is", (shape, data))
     return Tensor(name, tuple(shape), dtype, role, found)  # type: ignore[arg-type]
 
 
-def _data(value: Any, place: str) -> str | Sampled | Histogram | Sparse | None:
+def _data(value: Any, place: str) -> str | Sampled | Histogram | Sparse | Packed | None:
     if value is None or (isinstance(value, str) and value):
         return value
     if not isinstance(value, dict):
-        raise InputError(place, "must be a name, ref and scale, histogram or entries", value)
-    fields = _Fields(value, place)
+        raise InputError(
+            place, "must be a name, ref and scale, histogram, entries or kept weights", value
+        )
+    fields = Fields(value, place)
     if "entries" in value:
         matrix = Sparse(fields.count("entries", 0), fields.text("sparse", ""))
         fields.done("a sparse matrix takes entries, sparse")
         return matrix
+    if "kept" in value:
+        packed = Packed(fields.count("kept", 1), fields.count("place_bits", 0))
+        fields.done("a packed tensor takes kept, place_bits")
+        if packed.place_bits > MAX_PLACE_BITS:
+            words = f"must be at most {MAX_PLACE_BITS}"
+            raise InputError(f"{place}: place_bits", words, packed.place_bits)
+        return packed
     if "histogram" in value:
         counts = Histogram(fields.name("histogram"))
         fields.done("a histogram takes histogram")
@@ -348,7 +310,7 @@ def _data(value: Any, place: str) -> str | Sampled | Histogram | Sparse | None:
 
 
 def _op(line: Line, place: str) -> Op:
-    fields = _Fields(line, place)
+    fields = Fields(line, place)
     op = Op(
         name=fields.name("op"),
         kind=fields.text("kind"),

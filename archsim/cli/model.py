@@ -65,13 +65,19 @@ def trace(
             help="Give products the counts of another trace's, where a model has no values.",
         ),
     ] = None,
+    keep_weights: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-weights", metavar="SHARE|2:4", help="Store weights as if pruned: packed."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Turn a model into a trace, and say what is in it."""
     from archsim.trace_io import trace_lines, write_trace  # noqa: PLC0415
 
     operands: dict[str, Any] = {}
-    options = {} if times is None else {"times": times}
+    options: dict[str, Any] = {} if times is None else {"times": times}
     if with_data:
         loaded, operands = _recorded(model, output, inputs, keep, sample, seed, weights, options)
     else:
@@ -80,6 +86,8 @@ def trace(
     if values_of is not None:
         loaded = _borrowed(loaded, output, values_of)
         operands = dict(loaded.values)
+    if keep_weights is not None:
+        loaded = _pruned(loaded, keep_weights)
     if output == Path("-"):
         _check_lines(operands)
         for line in trace_lines(loaded):
@@ -93,6 +101,13 @@ def trace(
         show.as_json(summary)
     else:
         _print_summary(loaded, summary)
+
+
+def _pruned(trace: Trace, keep: str) -> Trace:
+    from archsim.engines import op_kinds  # noqa: PLC0415
+    from archsim.frontends.pruned import pruned  # noqa: PLC0415
+
+    return pruned(trace, keep, op_kinds())
 
 
 def _check_lines(operands: dict[str, Any]) -> None:

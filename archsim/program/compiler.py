@@ -11,7 +11,7 @@ from archsim.hdl.descriptors import LOAD_A, LOAD_B, LOAD_BIAS, STORE, Geometry, 
 from archsim.program.placement import Matrix, is_narrow, matrices_of, straight
 from archsim.program.tiles import Tiled, groups_of, kept_tensors
 from archsim.schedule import Program as Schedule
-from archsim.trace import Op, Trace, as_gemm
+from archsim.trace import Op, Packed, Trace, as_gemm
 
 EPILOGUES = frozenset({"bias", "relu", "requantise"})
 Row = dict[str, int]
@@ -127,6 +127,8 @@ def check_op(op: Op, trace: Trace) -> None:
         refuse("must have no epilogue where it writes int32", op.epilogue)
     if len(op.inputs) > 3 or (len(op.inputs) == 3) != ("bias" in op.epilogue):
         refuse("must have inputs a, b, and a bias where its epilogue has", op.inputs)
+    if isinstance(trace.tensors[op.inputs[1]].data, Packed):
+        refuse("must have weights that are not packed", op.inputs[1])
 
 
 class _Compiler:

@@ -26,7 +26,7 @@ from archsim.engines.rfnn.spec import RfnnSpec
 from archsim.engines.spgemm_dataflow import FLOWS, SpgemmDataflowSpec
 from archsim.engines.systolic.spec import SystolicSpec
 from archsim.frontends import load
-from archsim.simulate import CONVENTIONS, CONVOLUTION, PIPELINE, STREAM, simulate
+from archsim.simulate import CONVENTIONS, CONVOLUTION, PACKED, PIPELINE, STREAM, simulate
 from archsim.sweep.schema import Sweep
 from archsim.tech import NOT_COUNTED
 from tests.docs.pages import (
@@ -205,7 +205,7 @@ def test_every_printed_assumption_is_explained() -> None:
         others |= set(discover()["piuma"].assumptions(spec))
     for mesh in MESHES:
         others |= set(discover()["rfnn"].assumptions(mesh))
-    assert quoted == printed | others | {STREAM, PIPELINE}
+    assert quoted == printed | others | {STREAM, PIPELINE, PACKED}
 
 
 BITSLICE_ARRAYS = [

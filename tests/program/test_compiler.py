@@ -11,7 +11,7 @@ import pytest
 from archsim.errors import ArchsimError
 from archsim.hdl.descriptors import Geometry, Table
 from archsim.mapping import GemmMapping
-from archsim.trace import Op, Trace
+from archsim.trace import Op, Packed, Trace
 from archsim.verify.system import prepare
 from archsim.verify.system_cases import DIRECTED, Layer, SystemCase, cases, chain, small_design
 
@@ -55,6 +55,18 @@ def test_refuses_ops_without_a_datapath(fields: dict[str, Any], text: str) -> No
     said = message(changed(case("chain-3"), **fields))
     assert said.startswith(text)
     assert said.endswith("; the system has no datapath for it")
+
+
+def test_refuses_packed_weights() -> None:
+    chosen = case("chain-3")
+    tensors = dict(chosen.trace.tensors)
+    tensors["w0"] = dataclasses.replace(tensors["w0"], data=Packed(tensors["w0"].elements // 2, 2))
+    trace = dataclasses.replace(chosen.trace, tensors=tensors)
+    text = message(dataclasses.replace(chosen, trace=trace))
+    assert text == (
+        "op 'op0': must have weights that are not packed, not 'w0'; "
+        "the system has no datapath for it"
+    )
 
 
 def test_refuses_grouped_and_batched_convolutions() -> None:
