@@ -38,7 +38,7 @@ def html(paper: Paper, sections: Sequence[Section]) -> str:
         facts=_facts(sections),
         sections=[
             {"title": s.title, "short": s.title.split(":")[0], "notes": s.notes,
-             "causes": any(row.cause for row in s.rows),
+             "causes": any(row.cause for row in s.rows), "alone": s.is_alone,
              "rows": _table(s.rows)}
             for s in sections
         ],

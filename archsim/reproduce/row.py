@@ -79,6 +79,11 @@ class Section:
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_alone(self) -> bool:
+        """Return whether no row has a published number: tables then show ours only."""
+        return all(row.published is None for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Paper:

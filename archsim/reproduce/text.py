@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LEAST_SHOWN_PERCENT = 0.05
+HEADS = ("quantity", ">published", ">ours", "unit", ">deviation", "published in")
+HEADS_ALONE = ("quantity", ">ours", "unit")
 
 
 def reproduction(paper: Paper, sections: Sequence[Section]) -> RenderableType:
@@ -27,12 +29,15 @@ def reproduction(paper: Paper, sections: Sequence[Section]) -> RenderableType:
 
 
 def _section(section: Section) -> RenderableType:
-    table = plain_table("quantity", ">published", ">ours", "unit", ">deviation", "published in")
+    table = plain_table(*HEADS_ALONE) if section.is_alone else plain_table(*HEADS)
     for row in section.rows:
-        table.add_row(
-            Text(row.quantity), value(row.published), value(row.ours), row.unit, deviation(row),
-            Text(row.tag),
-        )  # fmt: skip
+        if section.is_alone:
+            table.add_row(Text(row.quantity), value(row.ours), row.unit)
+        else:
+            table.add_row(
+                Text(row.quantity), value(row.published), value(row.ours), row.unit,
+                deviation(row), Text(row.tag),
+            )  # fmt: skip
     remarks = [*section.notes, *_causes(section)]
     return titled(section.title, Group(table, *([bullets("", remarks)] if remarks else [])))
 

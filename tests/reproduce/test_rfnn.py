@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from archsim.engines.rfnn.accuracy import CASES
 from archsim.reproduce import Row, Section, paper
 from archsim.reproduce.rfnn.counting import LAYERS, Layer
 from archsim.reproduce.rfnn.numbers import ALONE
@@ -128,3 +129,15 @@ def test_uniform_loss_is_nearly_a_gain_in_a_rectangle_only(ours: dict[str, float
     )
     assert clements == pytest.approx(0.10, abs=0.02)
     assert reck == pytest.approx(0.27, abs=0.03)
+
+
+def test_the_study_of_accuracy_says_where_robust_training_does_not_win(
+    sections: list[Section], ours: dict[str, float]
+) -> None:
+    (section,) = (s for s in sections if s.title.startswith("Accuracy"))
+    told = [note for note in section.notes if " wins at " in note]
+    assert len(told) == 2 * len(CASES)
+    assert all("loses at" in note for note in told)
+    what = "full, meshes of 8 modes, 8 bits, 8 degrees"
+    robust = [ours[f"{what}, {words}"] for words in ("with noisy phases", "sharpness-aware")]
+    assert min(robust) > ours[f"{what}, as it is"]

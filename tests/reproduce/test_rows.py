@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from archsim.reproduce import Paper, Row, Section, discover, paper
 from archsim.reproduce.page import html, verdict, write
 from archsim.reproduce.published import read
-from archsim.reproduce.text import deviation, value
+from archsim.reproduce.text import deviation, reproduction, value
 
 NEAR = Row("near", 2.0, "Table I, exact", 2.2, unit="mm")
 FAR = Row("far", 2.0, "Table I, exact", 9.0, "a <cause>")
@@ -92,7 +93,9 @@ def test_a_file_with_a_fault(tmp_path: Path, old: str, new: str, message: str) -
 
 
 def test_papers_are_found_by_listing_the_folder() -> None:
-    assert {name: p.name for name, p in discover().items()} == {"rfnn": "rfnn", "tpe": "tpe"}
+    assert {name: p.name for name, p in discover().items()} == {
+        n: n for n in ("rfnn", "smash", "tpe")
+    }
     assert paper("tpe") is discover()["tpe"]
 
 
@@ -124,3 +127,20 @@ def test_a_mark_stands_where_the_ratio_is() -> None:
     text = html(PAPER, (same,))
     assert '<circle cx="80.0"' in text
     assert 'd="M 152.0 2 l 6 5 l -6 5 z"' in text
+
+
+def test_a_section_of_ours_alone_shows_no_empty_columns() -> None:
+    alone = Section("Ours", (Row("length", None, "nowhere", 3.0, unit="mm"),), ("ours alone",))
+    both = Section("Both", (Row("width", 2.0, "Table I", 2.0), alone.rows[0]))
+    assert (alone.is_alone, both.is_alone) == (True, False)
+    paper = Paper("p", "a paper", lambda: (alone, both))
+    first, second = html(paper, (alone, both)).split("<section")[1:3]
+    assert "Deviation" not in first
+    assert "nowhere" not in first
+    assert "Deviation" in second
+    console = Console(width=100, record=True)
+    with console.capture() as told:
+        console.print(reproduction(paper, (alone, both)))
+    head, _, rest = told.get().partition("Both")
+    assert "published" not in head
+    assert "published" in rest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from archsim.reproduce.rfnn import budget, counting, energy, laws
+from archsim.reproduce.rfnn import budget, counting, energy, laws, robustness
 from archsim.reproduce.rfnn.numbers import PUBLISHED
 from archsim.reproduce.row import Paper, Section
 
@@ -16,6 +16,7 @@ def sections() -> tuple[Section, ...]:
         *counting.sections(),
         budget.section(),
         laws.section(),
+        robustness.section(),
         *energy.sections(),
     )
 

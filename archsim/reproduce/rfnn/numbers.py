@@ -10,6 +10,7 @@ from archsim.reproduce.row import Row
 
 PUBLISHED = read(resources.files("archsim.reproduce.rfnn") / "published.yaml")
 ALONE = "none that could be read"
+OURS = "ours: of these, no published number could be read"
 
 
 def ours(quantity: str, value: Any, unit: str = "") -> Row:
