@@ -65,7 +65,13 @@ def successors(m: Module, counters: Sequence[tuple[Value, int]]) -> list[Value]:
 
 
 def tally(
-    m: Module, start: Value, counters: Any, charge: Mapping[str, Value], *, ahead: bool = False
+    m: Module,
+    start: Value,
+    counters: Any,
+    charge: Mapping[str, Value],
+    *,
+    ahead: bool = False,
+    late: bool = False,
 ) -> None:
     """Count charges from ``start`` on, a cycle that is ``fill``.
 
@@ -73,14 +79,22 @@ def tally(
     ----------
     ahead
         Add one before it is known whether to keep the sum, so that a charge may come late.
+    late
+        Count a charge a cycle after it; the command's last cycle, which has none, is a ``drain``
+        that is counted from its start.
     """
     kept = [getattr(counters, name) for name in charge]
     if ahead:
         sums = successors(m, [(counter, 1) for counter in kept])
     else:
         sums = [counter + charged for counter, charged in zip(kept, charge.values(), strict=True)]
+    if late:
+        held = {name: Signal(name=f"charged_{name}") for name in charge}
+        m.d.sync += [held[name].eq(charge[name]) for name in charge]
+        charge = held
+    at_first = ("fill", "drain") if late else ("fill",)
     for name, counter, total in zip(charge, kept, sums, strict=True):
         with m.If(start):
-            m.d.sync += counter.eq(int(name == "fill"))
+            m.d.sync += counter.eq(int(name in at_first))
         with m.Elif(charge[name]) if ahead else m.Else():
             m.d.sync += counter.eq(total)

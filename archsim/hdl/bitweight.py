@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -154,3 +154,58 @@ class ResolveLanes(wiring.Component):
             )  # fmt: skip
             m.d.comb += [adder.x.eq(pair.sum), adder.y.eq(pair.carry), total.eq(adder.sum)]
         return m
+
+
+class PipelinedLanes(wiring.Component):
+    """Pairs made numbers in two cycles: two adders a lane, each of half the places.
+
+    Members
+    -------
+    take : in
+        Whether the pairs are taken in this cycle.
+    pairs : in
+        ``lanes`` numbers in carry-save form.
+    totals : out
+        The sum of each pair that was taken last, as a two's complement integer of ``width`` bits.
+    """
+
+    def __init__(self, lanes: int, width: int, adder: Adder) -> None:
+        self._width, self._adder = width, adder
+        super().__init__(
+            {
+                "take": In(1),
+                "pairs": In(pair_layout(width)).array(lanes),
+                "totals": Out(signed(width)).array(lanes),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        low = 3 * self._width // 8
+        for lane, (pair, total) in enumerate(zip(self.pairs, self.totals, strict=True)):
+            lower = self._adder_of(m, platform, "lower", lane, low + 1)  # and its carry
+            upper = self._adder_of(m, platform, "upper", lane, self._width - low + 1)
+            kept = Signal(low + 1, name=f"lower_{lane}_kept", reset_less=True)
+            above = Signal(pair_layout(self._width - low), name=f"above_{lane}", reset_less=True)
+            m.d.comb += [
+                lower.x.eq(pair.sum[:low]),
+                lower.y.eq(pair.carry[:low]),
+                # a place below, where two equal bits make a carry of what they are
+                upper.x.eq(Cat(kept[-1], above.sum)),
+                upper.y.eq(Cat(kept[-1], above.carry)),
+                total.eq(Cat(kept[:low], upper.sum[1:])),
+            ]
+            with m.If(self.take):
+                m.d.sync += [
+                    kept.eq(lower.sum),
+                    above.sum.eq(pair.sum[low:]),
+                    above.carry.eq(pair.carry[low:]),
+                ]
+        return m
+
+    def _adder_of(
+        self, m: Module, platform: Any, half: str, lane: int, width: int
+    ) -> CarryPropagateAdder:
+        return place(
+            m, platform, f"add_{width}", f"{half}_{lane}", CarryPropagateAdder, width, self._adder
+        )

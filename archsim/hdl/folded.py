@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
-from archsim.hdl.gemm import CycleAccounts, FoldSequencer, ResultPort, delayed, pick
+from archsim.hdl.gemm import CycleAccounts, FoldSequencer, delayed, pick
 from archsim.hdl.mac import Arithmetic
+from archsim.hdl.result_port import ResultPort
 from archsim.hdl.row_drain import RowDrain
 
 
@@ -28,6 +29,9 @@ class FoldShape:
         Steps that a product takes to reach its sum.
     ahead
         Whether control counts ahead, for arrays whose PEs are faster than it is otherwise.
+    late
+        Whether a step that is taken, and its operands, stand in registers for a cycle before they
+        reach the PEs, and lanes that make numbers of pairs take two cycles.
     """
 
     rows: int
@@ -35,6 +39,7 @@ class FoldShape:
     slices: int = 1
     behind: int = 0
     ahead: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +48,48 @@ class FoldControl:
 
     Parameters
     ----------
+    a, b
+        Operands of the step that is next.
     advance
         A step is taken: the enable of every register left of the drain registers.
     feeding, first
         The step that is next takes a beat; that is its fold's first one.
     capture
         Bit a row: the step that is next ends the row's sum in column 0.
+    late
+        Whether all of it comes from registers, bubbles as zeros.
     """
 
+    a: Any
+    b: Any
     advance: Signal
     feeding: Value
     first: Value
     capture: Value
+
+    late: bool = False
+
+    def entering(self, lane: Value) -> Value:
+        """Return an operand, or zero for a bubble, so that it switches nothing."""
+        return lane if self.late else Mux(self.feeding, lane, 0)
+
+    def registered(self, m: Module) -> FoldControl:
+        """Return the same a cycle later; PEs keep nothing of a step that is not taken."""
+
+        def held(value: Value, name: str) -> Signal:
+            later = Signal(len(value), name=f"{name}_held", reset_less=True)
+            m.d.sync += later.eq(value)
+            return later
+
+        return FoldControl(
+            [held(self.entering(lane), f"a_{i}") for i, lane in enumerate(self.a)],
+            [held(self.entering(lane), f"b_{i}") for i, lane in enumerate(self.b)],
+            held(self.advance, "advance"),
+            held(self.feeding, "feeding"),
+            held(self.first, "first"),
+            held(self.capture, "capture"),
+            late=True,
+        )
 
 
 def add_control(
@@ -76,10 +111,12 @@ def add_control(
     rows, cols = shape.rows, shape.cols
     bits = array.c.p.shape().elem_shape.width
     m.submodules.folds = folds = FoldSequencer(
-        rows, cols, slices=shape.slices, behind=shape.behind, ahead=shape.ahead
+        rows, cols, slices=shape.slices, behind=shape.behind, ahead=shape.ahead, late=shape.late
     )
-    m.submodules.drain = drain = RowDrain(rows, cols)
-    m.submodules.port = port = ResultPort(cols, bits, how.numbers, how.resolve)
+    m.submodules.drain = drain = RowDrain(rows, cols, late=shape.late)
+    m.submodules.port = port = ResultPort(
+        cols, bits, how.numbers, how.resolve, pipelined=shape.late
+    )
     wiring.connect(m, wiring.flipped(array.c), port.c)
     wiring.connect(m, port.result, wiring.flipped(array.result))
     operands, advance, start = Signal(), Signal(), Signal()
@@ -108,11 +145,12 @@ def add_control(
         port.accumulate.eq(array.cmd.p.accumulate),
         port.row.valid.eq(drain.leave),
     ]
-    sums = grid(FoldControl(advance, folds.feeding, folds.first, drain.capture))
+    control = FoldControl(array.a.p, array.b.p, advance, folds.feeding, folds.first, drain.capture)
+    sums = grid(control.registered(m) if shape.late else control)
     m.d.comb += Value.cast(port.row.p).eq(pick(sums, drain.row))
 
     m.submodules.accounts = accounts = CycleAccounts(
-        rows, cols, behind=shape.behind, ahead=shape.ahead
+        rows, cols, behind=shape.behind, ahead=shape.ahead, late=shape.late
     )
     wiring.connect(m, accounts.counters, wiring.flipped(array.counters))
     m.d.comb += [

@@ -1,4 +1,4 @@
-"""What engines that multiply matrices share: fold sequencer, result port, accounts.
+"""What engines that multiply matrices share: fold sequencer and cycle accounts.
 
 `FoldSequencer` fits arrays in which a step moves every operand one PE on, sums stay where they are,
 and PE (i, j) works ``i + j`` steps behind PE (0, 0); `archsim.hdl.row_drain` is their drain. With
@@ -11,19 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from archsim.formats import Numbers
-from archsim.hdl import Adder
 from archsim.hdl.accounts import charges, counters_signature, stepped, successors, tally
-from archsim.hdl.bitweight import ResolveLanes, pair_layout
-from archsim.hdl.compress import carry_save_add
-from archsim.hdl.fifo import PairFifo
-from archsim.hdl.mac import add
 
-STAGED_ROWS = 3  # of several passes: rows that a stage and the output queue hold
+PASS_STEPS = 4  # that a pass lasts at least, where a fold has several
+LATE_STEPS = 2  # by which a fold lasts longer than its drain, where steps are late
 EXTENT_BITS = 24  # of each of a command's m, n and k
 COUNTERS = ("busy", "fill", "drain", "stall_a", "stall_b", "stall_c", "stall_result")
 
@@ -63,7 +58,9 @@ class FoldSequencer(wiring.Component):
     ``gaps`` a fold's first beat may follow the last one of the fold before. Products that reach
     their sum ``behind`` steps after they are made make the flush as much longer. What is counted
     ``ahead`` is the same; flags of the next step are then kept, so that paths from counters to
-    enables are short.
+    enables are short. Where steps reach the PEs ``late``, a cycle after they are taken, a fold
+    lasts two steps longer than its rows (or, skewed, its columns) at least, and a command's last
+    cycle is one in which nothing is left to do.
 
     Members
     -------
@@ -96,10 +93,11 @@ class FoldSequencer(wiring.Component):
         gaps: bool = True,
         behind: int = 0,
         ahead: bool = False,
+        late: bool = False,
     ) -> None:
         self._rows, self._cols, self._skewed = rows, cols, skewed
         self._slices, self._passes, self._gaps = slices, passes, gaps
-        self._behind, self._ahead = behind, ahead
+        self._behind, self._ahead, self._late = behind, ahead, late
         extent = unsigned(EXTENT_BITS)
         super().__init__(
             {
@@ -128,9 +126,10 @@ class FoldSequencer(wiring.Component):
         n, k = Signal(extent), Signal(extent)  # k, or one less: what `begin_fold` wants
         m_left, n_left = Signal(extent), Signal(extent)  # C still to do, from this fold on
         beats_left = Signal(extent)  # elements of k of this fold after this beat's first one
-        least = max(rows, cols) if self._skewed else rows  # steps of a fold
+        wait = LATE_STEPS * self._late
+        least = max(rows, cols + wait) if self._skewed else rows + wait  # steps of a fold
         if self._passes > 1:
-            least = max(least, STAGED_ROWS)
+            least = max(least, PASS_STEPS)
         least = least if self._gaps else 1
         pad_left = Signal(range(least))  # steps that this fold must still last
         flush_left = Signal(range(rows + cols + self._behind))
@@ -143,16 +142,16 @@ class FoldSequencer(wiring.Component):
             self.fold_rows.eq(Mux(last_in_m, m_left, rows)),
             self.fold_cols.eq(Mux(last_in_n, n_left, cols)),
             self.last.eq(self.feeding & is_last),
-            self.stepping.eq(~self.idle & ~self.draining),
         ]
+        closing = Signal() if self._late else Const(0)  # the last charge is counted
+        at_rest = self.draining | closing if self._late else self.draining
+        m.d.comb += self.stepping.eq(~self.idle & ~at_rest)
 
-        def begin_fold(k_less_one: Value) -> list[Any]:
-            return [
-                beats_left.eq(k_less_one),
-                *will_be_last(k_less_one, 1),
-                pad_left.eq(least - 1),
-                self.first.eq(1),
-            ]
+        def count_beats(k_less_one: Value) -> list[Any]:
+            return [beats_left.eq(k_less_one), *will_be_last(k_less_one, 1), self.first.eq(1)]
+
+        def begin_fold(k_less_one: Value, *, counted: bool = False) -> list[Any]:
+            return [*([] if counted else count_beats(k_less_one)), pad_left.eq(least - 1)]
 
         again = k if self._ahead else k - 1
         steps = (
@@ -179,6 +178,8 @@ class FoldSequencer(wiring.Component):
                     m.d.sync += [beats_left.eq(next_beats), self.first.eq(0)]
                     m.d.sync += will_be_last(beats_left, 2)
                 with m.If(self.advance & self.last):
+                    if self._late:  # at once, so that what comes late decides on less
+                        m.d.sync += count_beats(again)
                     ends = last_in_m & last_in_n
                     if last_part is not None:
                         ends &= last_part
@@ -194,12 +195,12 @@ class FoldSequencer(wiring.Component):
                             with m.If(self.fold_rows == 1):
                                 m.next = "DRAIN"
                     with m.Elif(pad_left == 0):
-                        m.d.sync += begin_fold(again)
+                        m.d.sync += begin_fold(again, counted=self._late)
                     with m.Else():
                         m.next = "GAP"
             with m.State("GAP"):
                 with m.If(self.advance & (pad_left == 0)):
-                    m.d.sync += begin_fold(again)
+                    m.d.sync += begin_fold(again, counted=self._late)
                     m.next = "FEED"
             if self._skewed:
                 with m.State("FLUSH"), m.If(self.advance):
@@ -209,6 +210,10 @@ class FoldSequencer(wiring.Component):
             with m.State("DRAIN"):
                 m.d.comb += self.draining.eq(1)
                 with m.If(self.finish):
+                    m.next = "CLOSE" if self._late else "IDLE"
+            if self._late:
+                with m.State("CLOSE"):
+                    m.d.comb += closing.eq(1)
                     m.next = "IDLE"
         return m
 
@@ -224,83 +229,12 @@ class FoldSequencer(wiring.Component):
         return held, lambda left, beats: [held.eq(left < slices * beats)]
 
 
-class ResultPort(wiring.Component):
-    """Queues rows that leave the array and adds partial sums at the queue's exit.
-
-    With ``resolve`` the rows are in carry-save form: a partial sum is a third addend, and each lane
-    has one adder of that kind, which makes a number of all three.
-
-    Members
-    -------
-    start, accumulate : in
-        A command is taken, and whether it adds partial sums.
-    row : in, stream of ``cols`` lanes, numbers or, to be resolved, pairs
-    c : in, stream of ``cols`` lanes
-    result : out, stream of ``cols`` lanes
-    refused : out
-        A row waits because ``result`` is not ready.
-    lacks_c : out
-        A row waits for its partial sums only.
-    emptied : out
-        The last queued row leaves in this cycle.
-    """
-
-    def __init__(
-        self, cols: int, bits: int, numbers: Numbers = "int", resolve: Adder | None = None
-    ) -> None:
-        self._bits, self._numbers, self._resolve = bits, numbers, resolve
-        self._rows = data.ArrayLayout(pair_layout(bits) if resolve else signed(bits), cols)
-        row = stream.Signature(data.ArrayLayout(signed(bits), cols))
-        super().__init__(
-            {
-                "start": In(1),
-                "accumulate": In(1),
-                "row": In(stream.Signature(self._rows)),
-                "c": In(row),
-                "result": Out(row),
-                "refused": Out(1),
-                "lacks_c": Out(1),
-                "emptied": Out(1),
-            }
-        )
-
-    def elaborate(self, platform: Any) -> Module:
-        m = Module()
-        m.submodules.queue = queue = PairFifo(self._rows)
-        wiring.connect(m, wiring.flipped(self.row), queue.i)
-        accumulate = Signal()
-        with m.If(self.start):
-            m.d.sync += accumulate.eq(self.accumulate)
-        m.d.comb += [
-            self.result.valid.eq(queue.o.valid & (self.c.valid | ~accumulate)),
-            self.c.ready.eq(queue.o.valid & self.result.ready & accumulate),
-            queue.o.ready.eq(self.result.ready & (self.c.valid | ~accumulate)),
-            self.refused.eq(queue.o.valid & ~self.result.ready),
-            self.lacks_c.eq(queue.o.valid & self.result.ready & accumulate & ~self.c.valid),
-            self.emptied.eq((queue.level == 1) & queue.o.ready),
-        ]
-        partials = [Mux(accumulate, self.c.p[j], 0) for j in range(self._rows.length)]
-        if self._resolve:
-            m.submodules.lanes = lanes = ResolveLanes(len(partials), self._bits, self._resolve)
-            for j, partial in enumerate(partials):
-                rows = (queue.o.p[j].sum, queue.o.p[j].carry, partial.as_unsigned())
-                pair = carry_save_add(*rows)
-                m.d.comb += [
-                    Value.cast(lanes.pairs[j]).eq(Cat(*pair)),
-                    self.result.p[j].eq(lanes.totals[j]),
-                ]
-            return m
-        for j, partial in enumerate(partials):
-            total = add(m, platform, self._numbers, queue.o.p[j], partial, f"adder_{j}")
-            m.d.comb += self.result.p[j].eq(total)
-        return m
-
-
 class CycleAccounts(wiring.Component):
     """Charges each occupied cycle to one counter.
 
     Products that reach their sum ``behind`` steps after they are made are work until then; counting
-    ``ahead`` comes to the same by shorter paths.
+    ``ahead`` comes to the same by shorter paths. Counting ``late``, a cycle after it, takes a
+    cycle more at a command's end.
 
     Members
     -------
@@ -316,10 +250,17 @@ class CycleAccounts(wiring.Component):
     """
 
     def __init__(
-        self, rows: int, cols: int, *, skewed: bool = True, behind: int = 0, ahead: bool = False
+        self,
+        rows: int,
+        cols: int,
+        *,
+        skewed: bool = True,
+        behind: int = 0,
+        ahead: bool = False,
+        late: bool = False,
     ) -> None:
         self._rows, self._cols, self._skewed = rows, cols, skewed
-        self._behind, self._ahead = behind, ahead
+        self._behind, self._ahead, self._late = behind, ahead, late
         flags = (
             *("start", "advance", "feeding", "stepping", "blocked", "has_b"),
             *("draining", "refused", "lacks_c"),
@@ -361,7 +302,7 @@ class CycleAccounts(wiring.Component):
                 charge["stall_c"].eq(self.lacks_c),
                 charge["drain"].eq(~self.refused & ~self.lacks_c),
             ]
-        tally(m, self.start, self.counters, charge, ahead=self._ahead)
+        tally(m, self.start, self.counters, charge, ahead=self._ahead, late=self._late)
         return m
 
 

@@ -15,12 +15,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.hdl import Adder
-from archsim.hdl.bitweight import ResolveLanes, pair_layout
+from archsim.hdl.accumulator_bank import FetchedRow
+from archsim.hdl.bitweight import PipelinedLanes, pair_layout
 from archsim.hdl.booth import partial_product
 from archsim.hdl.compress import carry_save_add, compressed
 from archsim.hdl.digits import DIGIT, negated_where
 from archsim.hdl.emit import place
-from archsim.hdl.fifo import PairFifo
 from archsim.hdl.row_memory import RowMemory
 
 WINDOW_BITS = 3  # of an operand: what a radix-4 digit is made from
@@ -87,14 +87,14 @@ class DigitMultiplyAdd(wiring.Component):
 class PassPort(wiring.Component):
     """Makes rows of results from rows of pairs that come once a pass, the highest weight first.
 
-    A row first enters a stage. From there lanes add its pairs up on their way into a queue of two
-    rows. Behind that the sums are added to what the passes before left in a bank, moved up by a
-    digit. Rows of the last pass take partial sums and leave; those of other passes go into the bank
-    and wait for nothing.
+    A row passes three places. In the first its pairs are half added, in the second they are numbers
+    and what the passes before left in a bank waits beside them, in the third both, moved by a digit
+    against each other, are half added. Rows of the last pass take partial sums on their way into
+    the third place and leave; those of other passes go into the bank and wait for nothing.
 
-    The bank is read as a row enters the stage, and what it gives waits beside the row. Between two
-    passes of a row are as many rows as its fold has: with three, its sum is written when it is
-    read, as stage and queue hold no more. A row of a fold of one or two waits for that.
+    The bank is read as a row enters. Between two passes of a row are as many rows as its fold has:
+    with four, its sum is written when it is read, as there are three places. A row of a fold of
+    fewer waits for that.
 
     Members
     -------
@@ -102,7 +102,7 @@ class PassPort(wiring.Component):
         A command is taken, and whether it adds partial sums.
     row : in, stream
         ``pairs`` of ``pair_bits`` bits, a lane each; whether the pass ``begins`` or ``ends`` its
-        fold; the row's ``place`` in the bank; whether its fold has ``one`` row or ``two``.
+        fold; the row's ``place`` in the bank; whether its fold has ``one`` row, ``two``, ``three``.
     c : in, stream of ``cols`` lanes
     result : out, stream of ``cols`` lanes
     refused : out
@@ -110,16 +110,16 @@ class PassPort(wiring.Component):
     lacks_c : out
         A row waits for its partial sums only.
     emptied : out
-        The last queued row leaves in this cycle.
+        The last row leaves in this cycle.
     """
 
     def __init__(self, rows: int, cols: int, pair_bits: int, bits: int, adder: Adder) -> None:
         self._rows, self._adder, self._pair_bits, self._bits = rows, adder, pair_bits, bits
         self._result = data.ArrayLayout(signed(bits), cols)
-        tag = {"ends": 1, "place": range(rows)}
-        self._sums = data.StructLayout({"sums": data.ArrayLayout(signed(pair_bits), cols), **tag})
+        self._tag = data.StructLayout({"ends": 1, "place": range(rows)})
         pairs = data.ArrayLayout(pair_layout(pair_bits), cols)
-        row = data.StructLayout({"pairs": pairs, "begins": 1, "one": 1, "two": 1, **tag})
+        sizes = {"one": 1, "two": 1, "three": 1}
+        row = data.StructLayout({"pairs": pairs, "begins": 1, "tag": self._tag, **sizes})
         super().__init__(
             {
                 "start": In(1),
@@ -135,69 +135,100 @@ class PassPort(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.queue = queue = PairFifo(self._sums)
-        m.submodules.resolve = resolve = ResolveLanes(
-            self._result.length, self._pair_bits, self._adder
+        entering, waiting, adding = (
+            Signal(self._tag, name=f"tag_{name}", reset_less=True)
+            for name in ("entering", "waiting", "adding")
         )
-        staged, stage = Signal(), Signal.like(self.row.p, reset_less=True)
-        free = Signal()  # for a row to enter
-        written = Signal()  # what the pass before made of that row is in the bank
+        staged, held, half_done = Signal(), Signal(), Signal()  # rows are in the three places
+        enters, free, moves, adds, goes = (
+            Signal(name=name) for name in ("enters", "free", "moves", "adds", "goes")
+        )
+        accumulate, needs_c = Signal(), Signal()
         m.d.comb += [
-            written.eq(
-                self.row.p.begins
-                | (~self.row.p.one & ~self.row.p.two)
-                | (~staged & (queue.level == 0))
-                | (self.row.p.two & ~(staged & (queue.level != 0)) & (queue.level != 2))
-            ),
-            free.eq(~staged | queue.i.ready),
-            self.row.ready.eq(free & written),
-            queue.i.valid.eq(staged),
-            *(queue.i.p[tag].eq(stage[tag]) for tag in ("ends", "place")),
+            goes.eq(~half_done | ~adding.ends | self.result.ready),
+            needs_c.eq(waiting.ends & accumulate),
+            adds.eq((self.c.valid | ~needs_c) & goes),
+            moves.eq(~held | adds),
+            free.eq(~staged | moves),
+            self.row.ready.eq(free & self._written(staged, held, half_done)),
+            enters.eq(self.row.valid & self.row.ready),
+            self.c.ready.eq(held & needs_c & goes),
+            self.result.valid.eq(half_done & adding.ends),
+            self.refused.eq(half_done & ~goes),
+            self.lacks_c.eq(held & needs_c & goes & ~self.c.valid),
+            self.emptied.eq(half_done & goes & ~held & ~staged),
         ]
-        with m.If(free):
-            m.d.sync += [staged.eq(self.row.valid & written), stage.eq(self.row.p)]
-        for j, pair in enumerate(stage.pairs):
-            m.d.comb += [resolve.pairs[j].eq(pair), queue.i.p.sums[j].eq(resolve.totals[j])]
-        head, accumulate = queue.o.p, Signal()
         with m.If(self.start):
             m.d.sync += accumulate.eq(self.accumulate)
-        needs_c = head.ends & accumulate
-        m.d.comb += [
-            self.result.valid.eq(queue.o.valid & head.ends & (self.c.valid | ~accumulate)),
-            self.c.ready.eq(queue.o.valid & self.result.ready & needs_c),
-            queue.o.ready.eq(~head.ends | (self.result.ready & (self.c.valid | ~accumulate))),
-            self.refused.eq(queue.o.valid & head.ends & ~self.result.ready),
-            self.lacks_c.eq(queue.o.valid & self.result.ready & needs_c & ~self.c.valid),
-            self.emptied.eq((queue.level == 1) & queue.o.ready & ~staged),
-        ]
-        before = self._sums_before(m, platform, queue, stage)
-        m.submodules.lanes = lanes = ResolveLanes(self._result.length, self._bits, self._adder)
-        for j, lower in enumerate(head.sums):
+        with m.If(free):
+            m.d.sync += [staged.eq(enters), entering.eq(self.row.p.tag)]
+        with m.If(moves):
+            m.d.sync += [held.eq(staged), waiting.eq(entering)]
+        with m.If(goes):
+            m.d.sync += [half_done.eq(held & adds), adding.eq(waiting)]
+        lower = self._resolved(m, free, moves)
+        before = self._sums_before(m, platform, enters, free, moves, half_done, adding)
+        m.submodules.lanes = lanes = PipelinedLanes(self._result.length, self._bits, self._adder)
+        m.d.comb += lanes.take.eq(goes)
+        for j, (low, high) in enumerate(zip(lower, before, strict=True)):
             total = Signal(signed(self._bits), name=f"sum_{j}")
-            higher = Cat(Const(0, DIGIT_BITS), before[j])[: self._bits]
             partial = Mux(needs_c, self.c.p[j], 0)
+            higher = Cat(Const(0, DIGIT_BITS), high)[: self._bits]
             rows = (total.as_unsigned(), higher, partial.as_unsigned())
             m.d.comb += [
-                total.eq(lower),  # extended by its sign
+                total.eq(low),  # extended by its sign
                 Value.cast(lanes.pairs[j]).eq(Cat(*carry_save_add(*rows))),
                 self.result.p[j].eq(lanes.totals[j]),
             ]
         return m
 
+    def _written(self, *places: Value) -> Value:
+        """Return whether what the pass before made of the row to come is in the bank.
+
+        It is if fewer rows are under way, in three places, than its fold has.
+        """
+        row, (a, b, c) = self.row.p, places
+        return (
+            row.begins
+            | ~(row.one | row.two | row.three)
+            | ~(a | b | c)
+            | ~(row.one | (a & b) | (a & c) | (b & c))
+            | (row.three & ~(a & b & c))
+        )
+
+    def _resolved(self, m: Module, free: Value, moves: Value) -> data.View:
+        """Return the numbers that the pairs of the row in the second place add up to."""
+        lanes = self._result.length
+        m.submodules.resolve = resolve = PipelinedLanes(lanes, self._pair_bits, self._adder)
+        numbers = Signal(data.ArrayLayout(signed(self._pair_bits), lanes), reset_less=True)
+        m.d.comb += resolve.take.eq(free)
+        m.d.comb += [resolve.pairs[j].eq(pair) for j, pair in enumerate(self.row.p.pairs)]
+        with m.If(moves):
+            m.d.sync += [numbers[j].eq(resolve.totals[j]) for j in range(lanes)]
+        return numbers
+
     def _sums_before(
-        self, m: Module, platform: Any, queue: PairFifo, stage: data.View
-    ) -> list[Value]:
-        """Return what the passes before have added up to in the row at the queue's head."""
-        head, results = queue.o.p, self.result.p
-        m.submodules.before = before = PairFifo(self._result)
-        m.d.comb += [before.i.valid.eq(queue.i.valid), before.o.ready.eq(queue.o.ready)]
+        self,
+        m: Module,
+        platform: Any,
+        enters: Value,
+        free: Value,
+        moves: Value,
+        half_done: Value,
+        adding: data.View,
+    ) -> data.View:
+        """Return what the passes before have added up to in the row in the second place."""
+        m.submodules.before = before = FetchedRow(self._result)
         bank = place(m, platform, "memory", "bank", RowMemory, self._rows, self._result)
         m.d.comb += [
-            bank.write.eq(queue.o.valid & ~head.ends),
-            bank.write_row.eq(head.place),
-            bank.write_data.eq(results),
-            bank.read.eq(self.row.valid & self.row.ready & ~self.row.p.begins),
-            bank.read_row.eq(self.row.p.place),
-            before.i.p.eq(Mux(stage.begins, 0, Value.cast(bank.read_data))),
+            bank.write.eq(half_done & ~adding.ends),
+            bank.write_row.eq(adding.place),
+            bank.write_data.eq(self.result.p),
+            bank.read.eq(enters & ~self.row.p.begins),
+            bank.read_row.eq(self.row.p.tag.place),
+            before.take.eq(moves),
+            before.read.eq(bank.read_data),
         ]
-        return list(before.o.p)
+        with m.If(free):  # the first pass has none before
+            m.d.sync += before.passes.eq(self.row.p.begins)
+        return before.row

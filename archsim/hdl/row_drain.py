@@ -14,7 +14,9 @@ class RowDrain(wiring.Component):
 
     The token of a fold's last beat walks down column 0, a row a step, and marks each of the fold's
     rows: captured. ``cols - 1`` steps later the row is complete and may leave, in order. There is
-    one token at a time, because folds begin ``rows`` or more steps apart.
+    one token at a time, because folds begin ``rows`` or more steps apart. Where steps reach the PEs
+    ``late``, a cycle after they are taken, rows are complete as much later; a register is free to
+    be captured in once its sum has left, and no path leads from ``room`` to ``blocked``.
 
     Members
     -------
@@ -34,8 +36,8 @@ class RowDrain(wiring.Component):
         No complete row is waiting.
     """
 
-    def __init__(self, rows: int, cols: int) -> None:
-        self._rows, self._cols = rows, cols
+    def __init__(self, rows: int, cols: int, *, late: bool = False) -> None:
+        self._rows, self._cols, self._late = rows, cols, late
         super().__init__(
             {
                 "advance": In(1),
@@ -71,15 +73,22 @@ class RowDrain(wiring.Component):
             m.d.sync += line[1:].eq(line[:-1])
 
         waiting = Signal(range(rows + 1))  # complete rows
-        m.d.comb += [self.empty.eq(waiting == 0), self.leave.eq(~self.empty & self.room)]
+        if self._late:
+            later, some = Signal(), Signal()  # one becomes complete; there are some
+            m.d.comb += [self.empty.eq(~some & ~later), self.leave.eq(some & self.room)]
+            m.d.sync += [later.eq(complete), some.eq(later | (waiting > 1) | (some & ~self.leave))]
+            complete = later
+        else:
+            m.d.comb += [self.empty.eq(waiting == 0), self.leave.eq(~self.empty & self.room)]
         m.d.sync += waiting.eq(waiting + complete - self.leave)
 
         # row holds a sum to leave; row is its fold's bottom one (rows of two folds may be waiting)
         full, bottoms = Signal(rows), Signal(rows)
         leaving = Signal(rows)
+        meets = self.capture & full
         m.d.comb += [
             leaving.eq(self.leave << self.row),
-            self.blocked.eq((self.capture & full & ~leaving).any()),
+            self.blocked.eq((meets if self._late else meets & ~leaving).any()),
         ]
         captured = Mux(self.advance, self.capture, 0)
         m.d.sync += [

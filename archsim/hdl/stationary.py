@@ -15,8 +15,9 @@ from amaranth.lib.wiring import In, Out
 
 from archsim.hdl.accounts import charges, tally
 from archsim.hdl.accumulator_bank import ROW_TAG, AccumulatorBank
-from archsim.hdl.gemm import COUNTERS, COUNTERS_SIGNATURE, EXTENT_BITS, ResultPort, delayed
+from archsim.hdl.gemm import COUNTERS, COUNTERS_SIGNATURE, EXTENT_BITS, delayed
 from archsim.hdl.mac import Arithmetic
+from archsim.hdl.result_port import ResultPort
 
 
 @dataclass(frozen=True, slots=True)

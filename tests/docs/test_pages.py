@@ -20,6 +20,7 @@ from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.engines.adder_tree.spec import AdderTreeSpec
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.cube.spec import CubeSpec
+from archsim.engines.hash_spgemm.spec import HashSpgemmSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.engines.piuma.spec import PiumaSpec
 from archsim.engines.rfnn.spec import RfnnSpec
@@ -193,8 +194,10 @@ def test_every_printed_assumption_is_explained() -> None:
     assert printed <= set(simulate(design, load("resnet50")).assumptions)
     others = {line for spec in OTHER_ARRAYS for line in discover()["systolic"].assumptions(spec)}
     others |= set(discover()["adder_tree"].assumptions(AdderTreeSpec()))
-    others |= set(discover()["cube"].assumptions(CubeSpec()))
-    for pe in ("mac", "opt2"):
+    others |= set(discover()["systolic"].assumptions(SystolicSpec(pe="opt1")))
+    for pe in ("mac", "opt1"):
+        others |= set(discover()["cube"].assumptions(CubeSpec(pe=pe)))
+    for pe in ("mac", "opt1", "opt2"):
         others |= set(discover()["matrix2d"].assumptions(Matrix2dSpec(pe=pe)))
     for flow in FLOWS:
         sparse = SpgemmDataflowSpec(dataflow=flow)
@@ -203,6 +206,9 @@ def test_every_printed_assumption_is_explained() -> None:
         others |= set(discover()["bitslice"].assumptions(spec))
     for spec in (PiumaSpec(), PiumaSpec(detail="operation", eviction="rolling")):
         others |= set(discover()["piuma"].assumptions(spec))
+    for write_back in ("dense", "scan"):
+        table = HashSpgemmSpec(write_back=write_back)
+        others |= set(discover()["hash_spgemm"].assumptions(table))
     for mesh in MESHES:
         others |= set(discover()["rfnn"].assumptions(mesh))
     assert quoted == printed | others | {STREAM, PIPELINE, PACKED}

@@ -94,9 +94,9 @@ def engine_with(module: str, old: str, new: str) -> Engine:
         reference.bf16 = changed if module == "bf16" else bf16
         return dataclasses.replace(ENGINE, reference=reference.reference)
     add, multiply = parts_with(module, old, new)
-    mac, gemm, array = _same("hdl.mac"), _same("hdl.gemm"), _same(f"{SYSTOLIC}.rtl")
+    mac, port, array = _same("hdl.mac"), _same("hdl.result_port"), _same(f"{SYSTOLIC}.rtl")
     mac.Fp32Adder, mac.Bf16Multiplier = add.Fp32Adder, multiply.Bf16Multiplier
-    gemm.add, array.multiply_add, array.ResultPort = mac.add, mac.multiply_add, gemm.ResultPort
+    port.add, array.multiply_add, array.ResultPort = mac.add, mac.multiply_add, port.ResultPort
     assert isinstance(ENGINE.rtl, Rtl)
     return dataclasses.replace(
         ENGINE, rtl=dataclasses.replace(ENGINE.rtl, build=array.SystolicArray)

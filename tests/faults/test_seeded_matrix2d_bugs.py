@@ -22,8 +22,8 @@ MOST_CASES = 42
 MODEL = {
     "bubbles for the rows forgotten": (
         "engines.gemm.folds",
-        "least = np.maximum(rows, cols if skewed",
-        "least = np.maximum(1, cols if skewed",
+        "if skewed else rows + wait",
+        "if skewed else 1 + wait",
         "cycles",
     ),
     "last fold's rows taken for full ones": (
@@ -52,8 +52,8 @@ MODEL = {
     ),
     "capture without a place for its rows": (
         "engines.gemm.recurrence",
-        "self._step(begin, self.left)",
-        "self._step(begin, 0 * self.left)",
+        "self._step(begin, self._free())",
+        "self._step(begin, 0)",
         "cycles",
     ),
     "slow output reckoned as of a skewed array": (
@@ -109,8 +109,8 @@ RTL = {
     ),
     "gap as of a skewed array": (
         "hdl.gemm",
-        "if self._skewed else rows  # steps of a fold",
-        "if self._skewed else rows + 1",
+        "if self._skewed else rows + wait",
+        "if self._skewed else rows + wait + 1",
         "cycles",
     ),
     "busy outlives the beat": (
@@ -162,15 +162,87 @@ MAC = {
 OPT1 = {
     "carries dropped when resolved": (
         "hdl.bitweight",
-        "adder.y.eq(pair.carry)",
-        "adder.y.eq(0)",
+        "lower.y.eq(pair.carry[:low])",
+        "lower.y.eq(0)",
+        "result",
+    ),
+    "carry lost between halves": (
+        "hdl.bitweight",
+        "upper.x.eq(Cat(kept[-1], above.sum))",
+        "upper.x.eq(Cat(0, above.sum))",
         "result",
     ),
     "partial sum not resolved": (
-        "hdl.gemm",
-        "queue.o.p[j].carry, partial.as_unsigned())",
-        "queue.o.p[j].carry, partial.as_unsigned() & 0)",
+        "hdl.result_port",
+        "(pair.sum, pair.carry, partial.as_unsigned())",
+        "(pair.sum, pair.carry, partial.as_unsigned() & 0)",
         "result",
+    ),
+    "half a sum overwritten": (
+        "hdl.result_port",
+        "goes.eq(~half_done | self.result.ready)",
+        "goes.eq(1)",
+        "",
+    ),
+    "row waits although the one before moves": (
+        "hdl.result_port",
+        "self.row.ready.eq(~held | moves)",
+        "self.row.ready.eq(~held)",
+        "",
+    ),
+    "job over with a row half added": (
+        "hdl.result_port",
+        "half_done & self.result.ready & ~held)",
+        "held & moves)",
+        "",
+    ),
+    "step at once, operands late": (
+        "engines.matrix2d.rtl",
+        "*beats, takes, first, last = step",
+        "*beats, _, first, last = step",
+        "result",
+    ),
+    "captured over rows that wait": (
+        "hdl.tile_drain",
+        "self.blocked.eq(self.last & any_wait)",
+        "self.blocked.eq(0)",
+        "",
+    ),
+    "row leaves before it is captured": (
+        "hdl.tile_drain",
+        "captures.eq(self.advance & self.last), captured",
+        "captures.eq(self.last), captured",
+        "",
+    ),
+    "last charge not awaited": (
+        "hdl.gemm",
+        'm.next = "CLOSE" if self._late else "IDLE"',
+        'm.next = "IDLE"',
+        "occupied",
+    ),
+    "last cycle not charged": (
+        "hdl.accounts",
+        '("fill", "drain") if late',
+        '("fill",) if late',
+        "counter drain",
+    ),
+    "rows as quick as with a queue": (
+        "engines.gemm.folds",
+        "2 * self.late + (self.passes > 1)",
+        "self.late + (self.passes > 1)",
+        "cycles",
+    ),
+    "capture as the last row leaves": (
+        "engines.gemm.cycle_loop",
+        "left + (leave and not late)",
+        "left + leave",
+        "",
+    ),
+    "row held up by the second before it": (
+        "engines.gemm.recurrence",
+        "if self.passes > 1 else self.added  # the row before makes it",
+        "if self.passes > 1 else self.outs[0]",
+        "",
     ),
     "pair before left out of the tree": (
         "hdl.bitweight",
@@ -194,20 +266,20 @@ OPT2 = {
     ),
     "stage before the queue forgotten": (
         "engines.gemm.timing",
-        "folds.tail + folds.staged",
-        "folds.tail",
+        "folds.tail + folds.way",
+        "folds.tail + 2 * folds.late",
         "cycles",
     ),
     "every pass waits for the output": (
         "engines.gemm.cycle_loop",
-        "waiting > 0 and result[out] and not",
-        "waiting > 0 and not",
+        "(ready or not self.results[self.gone])",
+        "ready",
         "cycles",
     ),
     "row of a small fold does not wait for the bank": (
         "engines.gemm.cycle_loop",
-        "h if f % passes else STAGED",
-        "STAGED",
+        "h if f % passes else PASS_STEPS",
+        "PASS_STEPS",
         "cycles",
     ),
     "lowest digit first": (
@@ -236,14 +308,14 @@ OPT2 = {
     ),
     "sums not moved up": (
         "hdl.passes",
-        "Cat(Const(0, DIGIT_BITS), before[j])",
-        "Cat(Const(0, 1), before[j])",
+        "Cat(Const(0, DIGIT_BITS), high)",
+        "Cat(Const(0, 1), high)",
         "result",
     ),
     "sum of a pass extended by zeros": (
         "hdl.passes",
-        "total.eq(lower),",
-        "total.eq(lower.as_unsigned()),",
+        "total.eq(low),",
+        "total.eq(low.as_unsigned()),",
         "result",
     ),
     "partial sum added in every pass": (
@@ -254,13 +326,13 @@ OPT2 = {
     ),
     "fold before not forgotten": (
         "hdl.passes",
-        "Mux(stage.begins, 0, Value.cast(bank.read_data))",
-        "Value.cast(bank.read_data)",
+        "before.passes.eq(self.row.p.begins)",
+        "before.passes.eq(0)",
         "result",
     ),
     "bank read before it is written": (
         "hdl.passes",
-        "| (~self.row.p.one & ~self.row.p.two)",
+        "| ~(row.one | row.two | row.three)",
         "| 1",
         "",
     ),
@@ -276,10 +348,10 @@ OPT2 = {
         "~wide",
         "result",
     ),
-    "job over with a row in the stage": (
+    "job over with a row that waits": (
         "hdl.passes",
-        "queue.o.ready & ~staged)",
-        "queue.o.ready)",
+        "goes & ~held & ~staged)",
+        "goes & ~staged)",
         "",
     ),
 }

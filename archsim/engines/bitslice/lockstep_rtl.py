@@ -20,8 +20,9 @@ from archsim.hdl import interleave, term_pairs
 from archsim.hdl.accounts import charges, tally
 from archsim.hdl.digit_terms import TermSerialiser
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COUNTERS, FoldSequencer, ResultPort, array_members, pick
+from archsim.hdl.gemm import COUNTERS, FoldSequencer, array_members, pick
 from archsim.hdl.interleave import InterleavedElement, Interleaver
+from archsim.hdl.result_port import ResultPort
 from archsim.hdl.term_pairs import TermPairElement
 from archsim.hdl.tile_drain import TileDrain
 

@@ -18,8 +18,9 @@ from archsim.hdl.chunk_loader import BankShape, ChunkLoader, bits_for
 from archsim.hdl.digit_column import ColumnShape, DigitColumn
 from archsim.hdl.digits import EnTEncoder
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import COUNTERS, ResultPort, array_members, pick
+from archsim.hdl.gemm import COUNTERS, array_members, pick
 from archsim.hdl.pass_lanes import PassLanes
+from archsim.hdl.result_port import ResultPort
 from archsim.hdl.row_memory import RowMemory
 
 COUNTS = ("digits", "empty", "bank_wait", "sync_wait")

@@ -19,10 +19,11 @@ def accepts(spec: CubeSpec, op: Op) -> Literal[True] | Reason:
 
 
 def assumptions(spec: CubeSpec) -> tuple[str, ...]:
+    drained = "cols" if spec.pe == "mac" else "cols + 2"
     return (
         "cube: fill and drain are counted; folds of a buffer tile overlap, tiles do not",
         f"cube: a beat holds {spec.depth} slices of k, those beyond k zero",
-        "cube: a fold begins max(beats, rows, cols) cycles after the one before it",
+        f"cube: a fold begins max(beats, rows, {drained}) cycles after the one before it",
         "cube: no preload, both operands stream; PEs beyond a ragged edge idle",
     )
 

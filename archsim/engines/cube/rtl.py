@@ -279,7 +279,10 @@ class Cube(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec = self.spec
-        shape = FoldShape(spec.rows, spec.cols, slices=spec.depth, behind=spec.depth, ahead=True)
+        shape = FoldShape(
+            spec.rows, spec.cols, slices=spec.depth, behind=spec.depth,
+            ahead=True, late=spec.pe == "opt1",
+        )  # fmt: skip
         add_control(m, self, shape, Arithmetic.of(spec), partial(self._grid, m, platform))
         return m
 
@@ -289,13 +292,10 @@ class Cube(wiring.Component):
 
         def skew(lanes: Any, count: int, name: str) -> list[Value]:
             """Return the operands of ``count`` chains at the edge; PE d works d steps behind."""
-            # bubbles enter as zeros, so that they switch nothing
             chains = []
             for i in range(count):
                 chain = [
-                    delayed(
-                        m, advance, Cat(Mux(control.feeding, lane, 0)), i + d, f"{name}_{i}_{d}"
-                    )
+                    delayed(m, advance, Cat(control.entering(lane)), i + d, f"{name}_{i}_{d}")
                     for d, lane in enumerate(lanes[d * count + i] for d in range(spec.depth))
                 ]
                 chains.append(Cat(*chain))
@@ -305,7 +305,7 @@ class Cube(wiring.Component):
         m.d.comb += begins.eq(control.feeding & control.first)
         at_sums = delayed(m, advance, begins, spec.depth, "begins_behind", reset_less=False)
         first = begin_rows(m, advance, at_sums, spec.rows)
-        a, b = skew(self.a.p, spec.rows, "skew_a"), Cat(*skew(self.b.p, spec.cols, "skew_b"))
+        a, b = skew(control.a, spec.rows, "skew_a"), Cat(*skew(control.b, spec.cols, "skew_b"))
         sums = []
         for i in range(spec.rows):
             row = place(m, platform, "row", f"row_{i}", ChainRow, spec)

@@ -31,7 +31,7 @@ class CubeSpec(EngineSpec):
     ``adder`` say how its arithmetic is built. ``pe: opt1`` (Q. Wu et al., HPCA 2025): chains and
     accumulators keep sums in carry-save form, as pairs that add up to them, and ``cols`` lanes at
     the result port, with one such adder each, make numbers of pairs, once an output. Both give the
-    same values in the same cycles.
+    same values; pairs take a few cycles more, once a job.
 
     Operands are signed two's complement. A sum on its way along a chain has room for ``depth``
     products (`chain_bits`) and never wraps; an accumulator's wraps at ``acc_bits``.

@@ -14,8 +14,11 @@ waits for it.
 
 **Ideal ports.** ``cycles = (folds - 1) period + ceil(k / depth) + last_rows + cols + depth``.
 
-Carry-save form changes none of it: pairs become numbers behind the output queue, in the cycle in
-which they leave.
+**Late steps.** An array of carry-save PEs is told of a step a cycle after it is taken, so that what
+decides on steps, the trees that carry it and a PE have a cycle each. Lanes that make numbers of
+pairs take two. A row is so two cycles longer on its way, and a command's last cycle, the one after
+its last result, only counts: ``cycles`` is two more, ``occupied`` three. A capture waits until
+the row before has left, which is seen a cycle later: ``period = max(beats, rows, cols + 2)``.
 
 **Accounts.** As in that array; a step is ``busy`` while a product of a real element is in a chain
 or is added to its sum.
@@ -25,6 +28,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from archsim.engines import NO_STALLS, Data, Env, GemmJobs, SpecBatch, Timing
 from archsim.engines.cube.spec import CubeSpec
@@ -45,7 +50,8 @@ def time(
 
 
 def _folds(spec: CubeSpec | SpecBatch, jobs: GemmJobs) -> Folds:
-    return folds_of(spec, jobs, slices=spec.depth, behind=spec.depth)
+    late = np.asarray(spec.pe) != "mac"
+    return folds_of(spec, jobs, slices=spec.depth, behind=spec.depth, late=late)
 
 
 def actions(spec: CubeSpec | SpecBatch, jobs: GemmJobs, timing: Timing) -> Mapping[str, Any]:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archsim.engines import GemmJobs, Ints
-from archsim.engines.gemm.cycle_loop import STAGED
+from archsim.engines.gemm.cycle_loop import LATE_STEPS, PASS_STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class Folds:
     behind
         Steps from a fold's last beat to the capture of its top row: those that products take to
         reach their sum.
+    late
+        1 where a step reaches the PEs a cycle after it is taken and lanes that add take two.
     """
 
     skewed: bool
@@ -55,6 +56,7 @@ class Folds:
     period: Ints
     lag: Ints
     behind: Ints
+    late: Ints
 
     @property
     def tail(self) -> Ints:
@@ -62,10 +64,9 @@ class Folds:
         return self.behind + self.lag
 
     @property
-    def staged(self) -> NDArray[np.bool_]:
-        """Whether rows wait a cycle in a stage before the output queue: those of several passes."""
-        several: NDArray[np.bool_] = self.passes > 1
-        return several
+    def way(self) -> Ints:
+        """Cycles by which a row's way from its last sum to the port exceeds two."""
+        return 2 * self.late + (self.passes > 1)
 
 
 def folds_of(
@@ -76,6 +77,7 @@ def folds_of(
     slices: Any = 1,
     passes: Any = 1,
     behind: Any = 0,
+    late: Any = 0,
 ) -> Folds:
     """Return the folds of jobs on an array with ``rows`` and ``cols``, or on a batch of them.
 
@@ -87,11 +89,16 @@ def folds_of(
         In which each fold's operands come; rows leave after each, results after the last.
     behind
         Steps that a product takes to reach its sum.
+    late
+        Whether steps are late; those of several passes are.
     """
     rows, cols, passes = (np.asarray(x) for x in (spec.rows, spec.cols, passes))
+    late = np.asarray(late, int)
     down, across = -(-jobs.m // rows), -(-jobs.n // cols)
     beats = -(-jobs.k // slices)
-    least = np.maximum(rows, cols if skewed else np.where(passes > 1, STAGED, 1))
+    wait = LATE_STEPS * late
+    drain = np.maximum(rows, cols + wait) if skewed else rows + wait
+    least = np.maximum(drain, np.where(passes > 1, PASS_STEPS, 1))
     return Folds(
         skewed=skewed,
         rows=rows,
@@ -106,4 +113,5 @@ def folds_of(
         period=np.maximum(beats, least),
         lag=cols - 1 if skewed else np.zeros_like(cols),
         behind=np.asarray(behind),
+        late=late,
     )

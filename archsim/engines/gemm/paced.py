@@ -22,8 +22,11 @@ Products that reach their sum some steps behind let all captures come as much la
 
 Without skew all rows are complete in cycle x. They leave as before, one a cycle; but the next fold
 captures all of them in ``x + period``, by when the last one must have left.
-With a stage before the queue row i - 2 goes a cycle later, but its place is one more than row i
-needs: rows leave their registers no later than without.
+
+Where steps are late, the drain has a row a cycle later, and the row's way to the port is as much
+longer; the next capture waits until the row has left. Folds last two steps longer for that. Rows
+hold each other up as they do in a queue: row i leaves when row i - 2 goes. A stage, where a fold
+has passes, is one more cycle and one more place: rows leave their registers no later than without.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import IDEAL, GemmJobs, Ints, Rate
+from archsim.engines.gemm.cycle_loop import LATE_STEPS
 from archsim.engines.gemm.folds import Folds
 from archsim.engines.offers import is_ideal
 
@@ -56,17 +60,25 @@ def closed_form(folds: Folds, jobs: GemmJobs, rates: Mapping[str, Rate]) -> Pace
     delay = none + np.maximum(_delay(folds, a), _delay(folds, b))
     top = (folds.count - 1) * folds.period + folds.beats + folds.tail + delay  # x of the last fold
     bottom = top + (folds.last_rows - 1 if folds.skewed else none)
-    slot = _slots_before(out, top + 2 + folds.staged)
+    slot = _slots_before(out, top + 2 + folds.way)
     cycles = -(-(slot + folds.last_rows) * out.q // out.p) - 1
 
-    # after the last step a cycle passes no row if one waits, unless the queue is empty: the bottom
-    # row enters it in the cycle after that step
-    gone = np.clip(_slots_before(out, bottom + 1) - slot, 0, folds.last_rows)
-    empty = gone == folds.last_rows - 1 if folds.skewed else 1 + folds.staged
-    refused = cycles - bottom - (folds.last_rows - gone) - empty
+    def gone(cycle: Ints) -> Any:
+        return np.clip(_slots_before(out, cycle) - slot, 0, folds.last_rows)
+
+    # after the last step a cycle passes no row if one waits, unless none has come that has not gone
+    refused = cycles - bottom - (folds.last_rows - gone(bottom + 1))
+    for i in range(1 + int(folds.way.max(initial=0))):
+        under_way = 1 + folds.way - i if folds.skewed else folds.last_rows
+        empty = gone(bottom + 1 + i) >= folds.last_rows - under_way
+        refused = refused - (empty & (i <= folds.way))
     operand = "a" if is_ideal(b) else "b"  # if both are late, b is the nearer to the output
     stalls = {"a": none, "b": none, "c": none, "result": refused, operand: delay}
     holds = (is_ideal(a) or is_ideal(b) or a == b) & _never_blocked(folds, out)
+    # late rows of the fold before may be on their way after the last step, which is not reckoned
+    before = _slots_before(out, top - folds.period + 2 + folds.way) + _tallest(folds)
+    gone_before = -(-before * out.q // out.p) - 1 <= bottom
+    holds &= (folds.late == 0) | (folds.count == 1) | gone_before
     if not is_ideal(c):
         holds &= ~jobs.accumulate | _in_time(folds, c)
     return Paced(holds, cycles, stalls)
@@ -96,7 +108,7 @@ def _never_blocked(folds: Folds, out: Rate) -> NDArray[np.bool_]:
     keeps_up = folds.period * out.p // out.q >= tallest
     ready_at_once = out.latency <= folds.beats + folds.tail + 2
     gaps = np.maximum(tallest - 2, 0)
-    spare = folds.period - (folds.lag + 1 if folds.skewed else tallest)
+    spare = folds.period - (folds.lag + 1 if folds.skewed else tallest) - LATE_STEPS * folds.late
     frees = -(-gaps * out.q // out.p) - gaps <= spare
     held: NDArray[np.bool_] = (folds.count == 1) | (keeps_up & ready_at_once & frees)
     return held

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from archsim.engines import IDEAL, Ints, Rate
-from archsim.engines.gemm.cycle_loop import STAGED, Stalled
+from archsim.engines.gemm.cycle_loop import Stalled, fold_steps
 from archsim.engines.offers import earliest_offer, is_ideal, next_ready, ready_between
 
 _T = TypeVar("_T", int, Ints)
@@ -35,9 +35,10 @@ def run(
     skewed: bool = True,
     passes: int = 1,
     behind: int = 0,
+    late: int = 0,
 ) -> Stalled:
     """Return what one job, of ``k`` beats a pass, takes; ports not named are ideal."""
-    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed, passes, behind).run()
+    return _Job(rows, cols, m, n, k, bool(accumulate), rates, skewed, passes, behind, late).run()
 
 
 class _Job:
@@ -60,10 +61,11 @@ class _Job:
         skewed: bool,
         passes: int,
         behind: int,
+        late: int,
     ) -> None:
         self.k, self.accumulate, self.skewed, self.passes = k, accumulate, skewed, passes
-        self.rows = rows
-        self.period = max(k, rows, cols if skewed else 1, STAGED if passes > 1 else 1)
+        self.rows, self.late = rows, late
+        self.period = fold_steps(rows, cols, k, skewed=skewed, passes=passes, late=late)
         self.lag = cols - 1 if skewed else 0
         self.folds_n = -(-n // cols) * passes
         self.full_folds = m // rows * self.folds_n
@@ -78,9 +80,10 @@ class _Job:
         self.now = 0  # cycle of the last step
         self.beat = 0  # next beat of a and b
         self.result = 0  # next row to leave as a result
-        # cycles: the last row left, entered the queue; the last two rows went
-        self.left = self.queued = self.out = self.out_before = 0
-        self.waits: deque[tuple[int, int, int]] = deque()  # heads the queue, has c, goes
+        # cycles: the last row left, passed the stage, had its partial sums; the last three went
+        self.left = self.passed = self.added = 0
+        self.outs = (0, 0, 0)
+        self.waits: deque[_Wait] = deque()
         self.steady = _Steady(self)
 
     def fold_rows(self, fold: int) -> int:
@@ -104,7 +107,7 @@ class _Job:
         for i in range(self.last_rows):
             self._leave(before[self._completed_at(i)], fold)
         self._drain()
-        return Stalled(self.out, self.stalls)
+        return Stalled(self.outs[0], self.stalls)
 
     def _completed_at(self, row: int) -> int:
         """Return the step of a fold's stage in which a row of it is complete."""
@@ -120,16 +123,20 @@ class _Job:
             complete = before[at] if at < self.period else cycles[at - self.period]
             self._leave(complete, fold - 1)
             if self.skewed and i < steps:
-                self._step(begin + i, self.left if i < height else 0)
+                self._step(begin + i, self._free() if i < height else 0)
                 cycles.append(self.now)
         if before_rows and not self.skewed:  # takes the places of all rows at once
-            self._step(begin, self.left)
+            self._step(begin, self._free())
             cycles.append(self.now)
         if not before_rows:
             self._step(begin, 0)
             cycles.append(self.now)
         cycles += self._steps(begin + len(cycles), begin + steps)
         return cycles[: self.rows + self.lag]
+
+    def _free(self) -> int:
+        """Return the first cycle in which a step may take the place of the row that left last."""
+        return self.left + self.late
 
     def _steps(self, step: int, stop: int) -> list[int]:
         """Take steps that no drain register can hold up; return the cycles of the first ones."""
@@ -191,48 +198,90 @@ class _Job:
         return [*cycles, *times[: keep - len(cycles)].tolist()]
 
     def _leave(self, complete: int, fold: int) -> None:
-        """Let the fold's next row leave its drain register and, later, the queue or the port."""
-        part = fold % self.passes
-        if self.passes > 1:  # through a stage, free when the row before moves on
-            # once what the pass before made of the row is gone from there
-            gone = {1: self.out, 2: self.out_before}.get(self.fold_rows(fold), 0) if part else 0
-            self.left = max(complete + 1, self.left + 1, self.queued, gone + 1)
-            self.queued = max(self.left, self.queued, self.out_before) + 1
+        """Let the fold's next row leave its drain register and, later, be a result or no more."""
+        if self.late:
+            self._through_lanes(complete, fold)
         else:
-            self.left = self.queued = max(complete, self.left, self.out_before) + 1
-        heads = max(self.queued, self.out) + 1
-        if part < self.passes - 1:
-            self.out_before, self.out = self.out, heads
-            return
-        has_c = heads
-        if self.accumulate:
-            has_c = max(heads, earliest_offer(self.c, self.result))
-            self.steady.note("c", _margin(self.c, self.result, heads))
+            self._through_queue(complete)
+
+    def _through_queue(self, complete: int) -> None:
+        self.left = max(complete, self.left, self.outs[1]) + 1
+        heads = max(self.left, self.outs[0]) + 1
+        has_c = self._offered_c(heads)
         goes = next_ready(self.out_port, has_c)
-        while self.waits and self.waits[0][2] <= self.now:
-            self.waits.popleft()
-        if goes > heads:
-            self.waits.append((heads, has_c, goes))
-        self.out_before, self.out = self.out, goes
+        self._wait(_Wait(heads, has_c, heads, goes))
+        self._go(goes)
         self.result += 1
+
+    def _through_lanes(self, complete: int, fold: int) -> None:
+        part, height = fold % self.passes, self.fold_rows(fold)
+        room = self.passed if self.passes > 1 else self.added  # the row before makes it
+        # once what the pass before made of the row is gone
+        gone = self.outs[height - 1] if part and height <= len(self.outs) else 0
+        self.left = max(complete + 2, self.left + 1, room, gone + 1)
+        self.passed = max(self.left + 1, self.added) if self.passes > 1 else self.left
+        heads = max(self.passed + 1, self.outs[0])
+        if part < self.passes - 1:
+            self.added = heads
+            self._go(heads + 1)
+            return
+        self.added = self._offered_c(heads)
+        goes = next_ready(self.out_port, self.added + 1)
+        self._wait(_Wait(heads, self.added, self.added + 1, goes))
+        self._go(goes)
+        self.result += 1
+
+    def _offered_c(self, cycle: int) -> int:
+        """Return when the next result has its partial sums, no earlier than in a cycle."""
+        if not self.accumulate:
+            return cycle
+        self.steady.note("c", _margin(self.c, self.result, cycle))
+        return max(cycle, earliest_offer(self.c, self.result))
+
+    def _wait(self, wait: _Wait) -> None:
+        while self.waits and self.waits[0].goes <= self.now:
+            self.waits.popleft()
+        if wait.goes > wait.comes or wait.has_c > wait.heads:
+            self.waits.append(wait)
+
+    def _go(self, cycle: int) -> None:
+        self.outs = (cycle, *self.outs[:2])
 
     def _blocked(self, start: int, stop: int) -> None:
         """Charge cycles in which the array waits for the output."""
-        lacks_c = sum(
-            ready_between(self.out_port, max(heads, start), min(has_c, stop))
-            for heads, has_c, _ in self.waits
-        )
+        lacks_c = sum(self._lacks_c(wait, start, stop) for wait in self.waits)
         self.stalls["c"] += lacks_c
         self.stalls["result"] += stop - start - lacks_c
 
+    def _lacks_c(self, wait: _Wait, start: int, stop: int) -> int:
+        """Return in how many cycles a row lacks partial sums alone."""
+        start, stop = max(wait.heads, start), min(wait.has_c, stop)
+        if self.late:
+            return max(0, stop - start)
+        return ready_between(self.out_port, start, stop)
+
     def _drain(self) -> None:
         """Charge the cycles after the last step in which a row waits at the port."""
-        for heads, has_c, goes in self.waits:
-            start = max(heads, self.now + 1)
-            if goes > start:
-                lacks_c = ready_between(self.out_port, start, min(has_c, goes))
-                self.stalls["c"] += lacks_c
-                self.stalls["result"] += goes - start - lacks_c
+        start = self.now + 1
+        for wait in self.waits:
+            lacks_c = self._lacks_c(wait, start, wait.goes)
+            waited = max(0, wait.goes - max(wait.comes, start))
+            self.stalls["c"] += lacks_c
+            self.stalls["result"] += waited if self.late else waited - lacks_c
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Cycles of a row that waits: takes partial sums, has them; comes to the port, goes."""
+
+    heads: int
+    has_c: int
+    comes: int
+    goes: int
+
+    @property
+    def cycles(self) -> tuple[int, ...]:
+        return self.heads, self.has_c, self.comes, self.goes
 
 
 def _margin(rate: Rate, beat: _T, cycle: _T) -> _T:
@@ -298,11 +347,8 @@ class _Steady:
             return _Skip()
         waited = {port for port, margin in stage.items() if margin < 0}
         key = (
-            *(
-                cycle - job.now
-                for cycle in (*before, job.left, job.queued, job.out, job.out_before)
-            ),
-            *(cycle - job.now for wait in job.waits for cycle in wait if wait[2] > job.now),
+            *(cycle - job.now for cycle in (*before, job.left, job.passed, job.added, *job.outs)),
+            *(x - job.now for wait in job.waits if wait.goes > job.now for x in wait.cycles),
             fold % job.passes,
             job.now * job.out_port.p % job.out_port.q,
             job.beat * job.a.q % job.a.p if "a" in waited else None,
@@ -332,9 +378,11 @@ class _Steady:
     def _advance(self, mark: _Mark, folds: int, times: int) -> _Skip:
         """Move the job on as if the stages since the mark had been repeated."""
         job, cycles = self._job, times * (self._job.now - mark.now)
-        job.now, job.left, job.queued = (x + cycles for x in (job.now, job.left, job.queued))
-        job.out, job.out_before = job.out + cycles, job.out_before + cycles
-        job.waits = deque((a + cycles, b + cycles, c + cycles) for a, b, c in job.waits)
+        job.now, job.left = job.now + cycles, job.left + cycles
+        job.passed, job.added = job.passed + cycles, job.added + cycles
+        first, second, third = (out + cycles for out in job.outs)
+        job.outs = (first, second, third)
+        job.waits = deque(_Wait(*(x + cycles for x in wait.cycles)) for wait in job.waits)
         job.beat += times * (job.beat - mark.beat)
         job.result += times * (job.result - mark.result)
         for port, stalled in job.stalls.items():

@@ -27,16 +27,17 @@ def fold_times(folds: Folds, jobs: GemmJobs, busy: Ints, ports: Env) -> Timing:
     if ports:
         cycles, stalls = _stalled(folds, jobs, ports)
     else:
-        last = folds.beats + folds.last_rows + folds.tail + folds.staged
+        last = folds.beats + folds.last_rows + folds.tail + folds.way
         cycles = (folds.count - 1) * folds.period + last + 1
         stalls = dict.fromkeys(PORTS, np.zeros_like(cycles))
+    occupied = cycles + 1 + folds.late  # the last charge is counted late, too
     split = {"busy": busy, "fill": np.ones_like(cycles)}
     split.update({f"stall.{port}": stalls[port] for port in PORTS})
-    split["drain"] = cycles + 1 - sum(split.values())
+    split["drain"] = occupied - sum(split.values())
     beats = folds.count * folds.beats
     results = jobs.m * folds.across
     counts = {"a": beats, "b": beats, "c": results * jobs.accumulate, "result": results}
-    return Timing(cycles, cycles + 1, split, counts)
+    return Timing(cycles, occupied, split, counts)
 
 
 def skewed_busy(folds: Folds) -> Ints:
@@ -57,7 +58,7 @@ def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[st
     """Return cycles and stalls by port: in closed form where it holds, else row by row."""
     columns = (
         *(folds.rows, folds.cols, jobs.m, jobs.n, folds.beats, jobs.accumulate),
-        *(folds.passes, folds.behind),
+        *(folds.passes, folds.behind, folds.late),
     )
     rates = {name: port for name, port in ports.items() if isinstance(port, Rate)}
     if len(rates) < len(ports):
@@ -78,6 +79,6 @@ def _stalled(folds: Folds, jobs: GemmJobs, ports: Env) -> tuple[Ints, Mapping[st
 
 
 def _run(run: Callable[..., Stalled], skewed: bool, *job: Any) -> Stalled:
-    """Run one job, whose passes and steps behind come before the ports."""
-    *extents, passes, behind, ports = job
-    return run(*extents, ports, skewed=skewed, passes=passes, behind=behind)
+    """Run one job, whose passes, steps behind and lateness come before the ports."""
+    *extents, passes, behind, late, ports = job
+    return run(*extents, ports, skewed=skewed, passes=passes, behind=behind, late=late)

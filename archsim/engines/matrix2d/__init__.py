@@ -19,12 +19,13 @@ def accepts(spec: Matrix2dSpec, op: Op) -> Literal[True] | Reason:
 
 
 def assumptions(spec: Matrix2dSpec) -> tuple[str, ...]:
+    drained = "rows" if spec.pe == "mac" else "rows + 2"
     folds: tuple[str, ...] = (
-        "matrix2d: a fold begins max(k, rows) cycles after the one before it",
+        f"matrix2d: a fold begins max(k, {drained}) cycles after the one before it",
     )
     if spec.pe == "opt2":
         folds = (
-            "matrix2d: a pass begins max(k / 4, rows) cycles after the one before it",
+            f"matrix2d: a pass begins max(k / 4, {drained}) cycles after the one before it",
             "matrix2d: operands come again for each digit of A; the buffer gives out its windows",
         )
     return (

@@ -1,8 +1,10 @@
 """The 2D-matrix array in hardware: PEs on broadcast operands, fold sequencer, tile drain.
 
 One `advance` enable moves everything left of the drain registers. Right of them, rows leave through
-a two-row queue under their own handshake; in an array of carry-save PEs its exit has the lanes that
-make numbers of pairs.
+a two-row queue under their own handshake.
+
+In an array of carry-save PEs steps are late: what is taken stands in registers for a cycle before
+it reaches the PEs, and rows leave through lanes that make numbers of pairs in two cycles.
 """
 
 from __future__ import annotations
@@ -17,13 +19,7 @@ from archsim.engines.matrix2d.beats import ports
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.hdl.digits import DIGIT, BoothCell
 from archsim.hdl.emit import place
-from archsim.hdl.gemm import (
-    CycleAccounts,
-    FoldSequencer,
-    ResultPort,
-    array_members,
-    pick,
-)
+from archsim.hdl.gemm import CycleAccounts, FoldSequencer, array_members, pick
 from archsim.hdl.mac import Arithmetic, multiply_add
 from archsim.hdl.passes import (
     DigitMultiplyAdd,
@@ -31,6 +27,7 @@ from archsim.hdl.passes import (
     multiples,
     multiples_layout,
 )
+from archsim.hdl.result_port import ResultPort
 from archsim.hdl.tile_drain import TileDrain
 
 
@@ -123,15 +120,17 @@ class Matrix2d(wiring.Component):
 
     def __init__(self, spec: Matrix2dSpec) -> None:
         self.spec = spec
+        self.late = spec.pe != "mac"  # a carry-save PE is faster than what decides on a step
         super().__init__(array_members(ports(spec)))
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec = self.spec
         m.submodules.folds = folds = FoldSequencer(
-            spec.rows, spec.cols, skewed=False, slices=spec.slices, passes=spec.passes, ahead=True
-        )
-        m.submodules.drain = drain = TileDrain(spec.rows)
+            spec.rows, spec.cols, skewed=False, slices=spec.slices, passes=spec.passes,
+            ahead=True, late=self.late,
+        )  # fmt: skip
+        m.submodules.drain = drain = TileDrain(spec.rows, late=self.late)
         m.submodules.port = port = self._port()
         wiring.connect(m, wiring.flipped(self.c), port.c)
         wiring.connect(m, port.result, wiring.flipped(self.result))
@@ -165,7 +164,7 @@ class Matrix2d(wiring.Component):
             m.d.comb += Value.cast(port.row.p).eq(row)
 
         m.submodules.accounts = accounts = CycleAccounts(
-            spec.rows, spec.cols, skewed=False, ahead=True
+            spec.rows, spec.cols, skewed=False, ahead=True, late=self.late
         )
         wiring.connect(m, accounts.counters, wiring.flipped(self.counters))
         m.d.comb += [
@@ -187,7 +186,7 @@ class Matrix2d(wiring.Component):
             widths = (spec.pair_bits, spec.acc_bits)
             return PassPort(spec.rows, spec.cols, *widths, spec.adder)
         resolve = spec.adder if spec.pe == "opt1" else None
-        return ResultPort(spec.cols, spec.acc_bits, resolve=resolve)
+        return ResultPort(spec.cols, spec.acc_bits, resolve=resolve, pipelined=self.late)
 
     def _tag(
         self, m: Module, folds: FoldSequencer, drain: TileDrain, port: Any, advance: Value
@@ -195,35 +194,42 @@ class Matrix2d(wiring.Component):
         """Say of the row that leaves which pass and fold it is of."""
         part, rows = Signal.like(folds.part), Signal.like(folds.fold_rows)  # of what is to leave
         m.d.comb += [
-            port.row.p.place.eq(drain.row),
+            port.row.p.tag.place.eq(drain.row),
             port.row.p.begins.eq(part == 0),
-            port.row.p.ends.eq(part == self.spec.passes - 1),
+            port.row.p.tag.ends.eq(part == self.spec.passes - 1),
             port.row.p.one.eq(rows == 1),
             port.row.p.two.eq(rows == 2),
+            port.row.p.three.eq(rows == 3),
         ]
         with m.If(advance & folds.last):
             m.d.sync += [part.eq(folds.part), rows.eq(folds.fold_rows)]
 
-    def _operands(self, m: Module, platform: Any) -> tuple[list[Value], list[Value]]:
-        """Return what each row and each column of PEs is given."""
+    def _operands(
+        self, m: Module, platform: Any, a: Any, b: Any
+    ) -> tuple[list[Value], list[Value]]:
+        """Return what each row and each column of PEs is given of a beat."""
         spec = self.spec
         if spec.pe != "opt2":
-            return list(self.a.p), list(self.b.p)
+            return list(a), list(b)
         digits = []
-        for i, window in enumerate(self.a.p):
+        for i, window in enumerate(a):
             cell = place(m, platform, "booth_cell", f"digit_{i}", BoothCell)
             m.d.comb += cell.window.eq(window)
             digits.append(Value.cast(cell.digit))
-        both = [Value.cast(multiples(m, f"b_{j}", b)) for j, b in enumerate(self.b.p)]
+        both = [Value.cast(multiples(m, f"b_{j}", lane)) for j, lane in enumerate(b)]
         # lane s rows + i is element i of slice s
-        a = [Cat(*digits[i :: spec.rows]) for i in range(spec.rows)]
-        return a, [Cat(*both[j :: spec.cols]) for j in range(spec.cols)]
+        rows = [Cat(*digits[i :: spec.rows]) for i in range(spec.rows)]
+        return rows, [Cat(*both[j :: spec.cols]) for j in range(spec.cols)]
 
     def _grid(self, m: Module, platform: Any, folds: FoldSequencer, advance: Value) -> list[Value]:
         """Add the PEs; return each row's finished sums."""
         takes = Signal()
         m.d.comb += takes.eq(advance & folds.feeding)
-        a, b = self._operands(m, platform)
+        step = (self.a.p, self.b.p, takes, folds.first, folds.last)
+        if self.late:
+            step = self._registered(m, step)
+        *beats, takes, first, last = step
+        a, b = self._operands(m, platform, *beats)
         sums = []
         for i in range(self.spec.rows):
             row = []
@@ -233,9 +239,19 @@ class Matrix2d(wiring.Component):
                     pe.a.eq(a[i]),
                     pe.b.eq(b[j]),
                     pe.advance.eq(takes),
-                    pe.first.eq(folds.first),
-                    pe.last.eq(folds.last),
+                    pe.first.eq(first),
+                    pe.last.eq(last),
                 ]
                 row.append(pe.sum)
             sums.append(Cat(*row))
         return sums
+
+    def _registered(self, m: Module, step: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what PEs are told, a cycle late: a PE keeps nothing of a step not taken."""
+        names = ("a_held", "b_held", "takes_held", "first_held", "last_held")
+        held = [
+            Signal.like(value, name=name, reset_less=True)
+            for name, value in zip(names, step, strict=True)
+        ]
+        m.d.sync += [later.eq(value) for later, value in zip(held, step, strict=True)]
+        return tuple(held)

@@ -25,7 +25,8 @@ class Matrix2dSpec(EngineSpec):
 
     ``pe: mac``: a multiplier and an accumulator. ``pe: opt1`` (Q. Wu et al., HPCA 2025): the PE
     keeps its sum in carry-save form, and ``cols`` lanes at the result port, with an adder each,
-    make a number of it, once per output. Both give the same values in the same cycles.
+    make a number of it, once per output. Both give the same values; pairs take a few cycles more,
+    once a job.
 
     ``pe: opt2`` (same source): a fold's operands pass once for each radix-4 digit of A, the highest
     first. In a pass a PE takes digits of one weight, of four elements of k a step, so that nothing

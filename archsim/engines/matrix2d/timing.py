@@ -16,15 +16,18 @@ later the port, and each row below follows a cycle later:
 ``cycles = (folds - 1) period + k + last_rows + 1``. The next command can be accepted one cycle
 after that. Where ``k >= rows`` this is ``folds k`` and at most ``rows + 1`` cycles.
 
-Carry-save form changes none of it: pairs become numbers behind the output queue, in the cycle in
-which they leave.
+**Late steps.** An array of carry-save PEs is told of a step a cycle after it is taken, so that what
+decides on steps, the trees that carry it and a PE have a cycle each. Lanes that make numbers of
+pairs take two. A row is so two cycles longer on its way, and a command's last cycle, the one after
+its last result, only counts: ``cycles`` is two more, ``occupied`` three. A capture waits until
+the rows before have left, which is seen a cycle later: ``period = max(k, rows + 2)``.
 
 **Passes.** In an array of ``pe: opt2`` a fold comes in several passes of ``ceil(k / 4)`` beats. All
 that is said here of folds and their k holds of passes and their beats. Rows leave after every pass
 and go through the queue, but only those of a fold's last pass are results; the others wait for no
-port. A stage before the queue makes all of it a cycle later. Where a fold has one row or two, each
-waits in its register until what the pass before made of it is in the bank; passes begin at least
-three steps apart, so that only a slow output makes them wait.
+port. Lanes that make each pass's pairs numbers make all of it a cycle later. Where a fold has three
+rows or fewer, each waits in its register until what the pass before made of it is in the bank;
+passes begin at least four steps apart, so that only a slow output makes them wait. Steps are late.
 
 **Accounts.** ``fill`` is the cycle that takes the command. A step is ``busy`` if it feeds a beat:
 every beat has an element of C to add to. Bubbles and the cycles after the last step are ``drain``.
@@ -35,6 +38,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from archsim.engines import NO_STALLS, Data, Env, GemmJobs, SpecBatch, Timing
 from archsim.engines.gemm import PORTS
@@ -50,7 +55,8 @@ def time(
     """Return the exact cycles of each job; a batch of specs pairs with the jobs row by row."""
     check_ports(env, PORTS)
     ports = {name: port for name, port in env.items() if name != "cmd" and not is_ideal(port)}
-    folds = folds_of(spec, jobs, skewed=False, slices=spec.slices, passes=spec.passes)
+    late = np.asarray(spec.pe) != "mac"
+    folds = folds_of(spec, jobs, skewed=False, slices=spec.slices, passes=spec.passes, late=late)
     return fold_times(folds, jobs, folds.count * folds.beats, ports)
 
 

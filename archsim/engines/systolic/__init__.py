@@ -33,8 +33,9 @@ def dtypes(spec: SystolicSpec) -> frozenset[str]:
 
 
 def assumptions(spec: SystolicSpec) -> tuple[str, ...]:
+    drained = "cols" if spec.pe == "mac" else "cols + 2"
     folds = (
-        "systolic: a fold begins max(k, rows, cols) cycles after the one before it",
+        f"systolic: a fold begins max(k, rows, {drained}) cycles after the one before it",
         "systolic: no preload, both operands stream; PEs beyond a ragged edge idle",
     )
     if spec.dataflow != "os":

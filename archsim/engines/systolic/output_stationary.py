@@ -20,6 +20,12 @@ row is complete in step ``(folds - 1) period + k + last_rows + cols - 3``. One c
 its drain register, one more later the port: ``cycles = (folds - 1) period + k + last_rows + cols``.
 The next command can be accepted one cycle after that.
 
+**Late steps.** An array of carry-save PEs is told of a step a cycle after it is taken, so that what
+decides on steps, the trees that carry it and a PE have a cycle each. Lanes that make numbers of
+pairs take two. A row is so two cycles longer on its way, and a command's last cycle, the one after
+its last result, only counts: ``cycles`` is two more, ``occupied`` three. A capture waits until
+the row before has left, which is seen a cycle later: ``period = max(k, rows, cols + 2)``.
+
 **Accounts.** ``fill`` is the cycle that takes the command: the first beat already does live work. A
 step is ``busy`` while a beat is inside the rows and columns of its fold, as the beat of step s is
 until step ``s + fold_rows + fold_cols - 2``; other steps, and the cycles after the last step, are
@@ -31,6 +37,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from archsim.engines import Env, GemmJobs, SpecBatch, Timing
 from archsim.engines.gemm.folds import folds_of
 from archsim.engines.gemm.timing import fold_times, skewed_busy
@@ -39,7 +47,7 @@ from archsim.engines.systolic.spec import SystolicSpec
 
 def time(spec: SystolicSpec | SpecBatch, jobs: GemmJobs, ports: Env) -> Timing:
     """Return the exact cycles of each job at ports, of which those not named are ideal."""
-    folds = folds_of(spec, jobs)
+    folds = folds_of(spec, jobs, late=np.asarray(spec.pe) != "mac")
     return fold_times(folds, jobs, skewed_busy(folds), ports)
 
 

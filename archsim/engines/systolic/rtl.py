@@ -164,8 +164,9 @@ class SystolicArray(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec = self.spec
-        # a carry-save PE is faster than control that does not count ahead
-        shape = FoldShape(spec.rows, spec.cols, ahead=spec.pe == "opt1")
+        # a carry-save PE is faster than what decides on a step
+        faster = spec.pe == "opt1"
+        shape = FoldShape(spec.rows, spec.cols, ahead=faster, late=faster)
         grid = partial(self._grid, m, platform)
         add_control(m, self, shape, Arithmetic.of(spec), grid)
         return m
@@ -175,15 +176,14 @@ class SystolicArray(wiring.Component):
         advance = control.advance
 
         def skew(lanes: Any, name: str) -> list[Value]:
-            # bubbles enter as zeros, so that they switch nothing
             return [
-                delayed(m, advance, Cat(Mux(control.feeding, lane, 0)), i, f"skew_{name}_{i}")
+                delayed(m, advance, Cat(control.entering(lane)), i, f"skew_{name}_{i}")
                 for i, lane in enumerate(lanes)
             ]
 
         begins = control.feeding & control.first
         first = begin_rows(m, advance, begins, self.spec.rows)
-        a, b = skew(self.a.p, "a"), Cat(skew(self.b.p, "b"))
+        a, b = skew(control.a, "a"), Cat(skew(control.b, "b"))
         sums = []
         for i in range(self.spec.rows):
             row = place(m, platform, "row", f"row_{i}", PeRow, self.spec)

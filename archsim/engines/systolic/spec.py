@@ -37,7 +37,7 @@ class SystolicSpec(EngineSpec):
     arithmetic is built. ``pe: opt1`` (Q. Wu et al., HPCA 2025): sums are kept, and passed on, in
     carry-save form, as pairs that add up to them; each has Booth rows and one compressor tree, and
     ``cols`` lanes at the result port, with one such adder each, make numbers of pairs, once an
-    output. Both give the same values in the same cycles.
+    output. Both give the same values; in os, pairs take a few cycles more, once a job.
 
     ``numbers: int``: operands are signed two's complement; sums wrap at ``acc_bits``. ``numbers:
     bf16``: operands are bfloat16, products and sums fp32; `archsim.formats.bf16` has the rules. The

@@ -70,10 +70,15 @@ def test_a_cube_is_a_systolic_array_whose_sums_are_a_chain_behind() -> None:
     assert cube.beats["a"][0] == flat.beats["a"][0]
 
 
-def test_both_pes_take_as_long() -> None:
-    job, env = gemm(9, 7, 50, 1), {"c": Rate(3, 1, 4)}
-    one, other = (time(CubeSpec(pe=pe), job, env) for pe in ("mac", "opt1"))
-    assert one.cycles[0] == other.cycles[0]
+def test_carry_save_pes_take_two_cycles_more_a_job() -> None:
+    one, other = (time(CubeSpec(pe=pe), gemm(20, 30, 500)) for pe in ("mac", "opt1"))
+    assert one.cycles[0] + 2 == other.cycles[0]
+    assert one.occupied[0] + 3 == other.occupied[0]
+    # short sums wait until the rows of the fold before have left: 6 steps a fold
+    assert (
+        3 * 6 + 1 + 3 + 4 + 2 + 2
+        == time(CubeSpec(rows=3, cols=4, depth=2, pe="opt1"), gemm(6, 8, 2)).cycles[0]
+    )
 
 
 def test_actions_of_a_ragged_job() -> None:
@@ -89,36 +94,44 @@ def test_actions_of_a_ragged_job() -> None:
 
 # ----------------------------------------------------------------------------------- properties
 
-
-@settings(max_examples=150)
-@given(jobs, environments(rates()), behind)
-def test_recurrence_is_the_cycle_loop(job: tuple[int, ...], env: dict, steps: int) -> None:
-    assert cycle_loop.run(*job, env, behind=steps) == recurrence.run(*job, env, behind=steps)
+STEPS = ((1, 0), (8, 0), (40, 0), (1, 1), (9, 1))
 
 
 @settings(max_examples=150)
-@given(jobs, environments(rates()), behind)
-def test_closed_form_at_paced_ports_is_the_cycle_loop_where_it_holds(
-    job: tuple[int, ...], env: dict, steps: int
+@given(jobs, environments(rates()), behind, st.integers(0, 1))
+def test_recurrence_is_the_cycle_loop(
+    job: tuple[int, ...], env: dict, steps: int, late: int
 ) -> None:
+    how = {"behind": steps, "late": late}
+    assert cycle_loop.run(*job, env, **how) == recurrence.run(*job, env, **how)
+
+
+@settings(max_examples=150)
+@given(jobs, environments(rates()), behind, st.integers(0, 1))
+def test_closed_form_at_paced_ports_is_the_cycle_loop_where_it_holds(
+    job: tuple[int, ...], env: dict, steps: int, late: int
+) -> None:
+    how = {"behind": steps, "late": late}
     rows, cols, *extents = job
     gemms = gemm(*extents)
-    folds = folds_of(CubeSpec(rows=rows, cols=cols), gemms, behind=steps)
+    folds = folds_of(CubeSpec(rows=rows, cols=cols), gemms, **how)
     paced = closed_form(folds, gemms, env)
     if np.all(paced.holds):
-        exact = cycle_loop.run(*job, env, behind=steps)
+        exact = cycle_loop.run(*job, env, **how)
         assert exact.cycles == paced.cycles[0]
         assert exact.stalls == {port: values[0] for port, values in paced.stalls.items()}
 
 
-@pytest.mark.parametrize("steps", [1, 8, 40])
+@pytest.mark.parametrize("how", [{"behind": n, "late": late} for n, late in STEPS])
 @pytest.mark.parametrize("result", [Rate(), Rate(0, 3, 7), Rate(300, 5, 6)])
 @pytest.mark.parametrize("a", [Rate(), Rate(0, 1, 3), Rate(500, 2, 3)])
-def test_recurrence_skips_repeated_folds_exactly(a: Rate, result: Rate, steps: int) -> None:
+def test_recurrence_skips_repeated_folds_exactly(
+    a: Rate, result: Rate, how: dict[str, int]
+) -> None:
     for extents in ((5, 400, 2), (60, 9, 7)):
         env = {"a": a, "result": result}
         job = (3, 4, *extents, 1)
-        assert cycle_loop.run(*job, env, behind=steps) == recurrence.run(*job, env, behind=steps)
+        assert cycle_loop.run(*job, env, **how) == recurrence.run(*job, env, **how)
 
 
 @settings(max_examples=50)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from archsim import tech
 from archsim.engines import GemmJobs, SpecBatch
+from archsim.engines.gemm.cost import accumulators
 from archsim.engines.systolic import ENGINE, cost, terms
 from archsim.engines.systolic.spec import Dataflow, SystolicSpec
 from archsim.engines.systolic.stationary_terms import BEATS
@@ -137,7 +138,7 @@ def test_energy_of_a_simulated_job_is_predicted(name: str, table: str) -> None:
     ports = {role: port for port, role in BEATS[one.dataflow].items()}
     counts = {ports.get(k, k): v for k, v in largest["counts"].items() if k != "cycle"}
     if one.dataflow != "os":  # the bank's memory was left out of what was simulated
-        sram = node.sram(one.acc_rows * one.cols * one.acc_bits / 16, one.cols * one.acc_bits)
+        sram = accumulators(one, node)
         price["acc_read"] -= sram.read_pj
         price["acc_write"] -= sram.write_pj
     cycles = largest["counts"]["cycle"]
