@@ -94,8 +94,7 @@ def evaluate(
 
 def _goes_together(design: Design) -> bool:
     engines = [(discover()[getattr(x, "kind", "")], x) for x in design.engines.values()]
-    by_values = (e.windows or e.reads_values(spec) for e, spec in engines)
-    return design.policy == "first" and not any(by_values)
+    return design.policy == "first" and not any(e.windows or e.reads_values(s) for e, s in engines)
 
 
 def _alone(design: Design, trace: Trace, mappings: Mapping[str, OpMapping]) -> Ints:
