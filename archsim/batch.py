@@ -156,7 +156,7 @@ def _groups(
     """Return some designs in groups that differ in numbers only, not in which engine runs what."""
     distinct: dict[Any, Op] = {}
     for op in trace.ops:
-        operands = [trace.tensors[name] for name in (*op.inputs, *op.outputs)]
+        operands = (trace.tensors[name] for name in (*op.inputs, *op.outputs))
         types = tuple((tensor.dtype, tensor.role == "weight") for tensor in operands)
         distinct[op.kind, tuple(op.attrs.items()), op.epilogue, types] = op
     ops = replace(trace, ops=tuple(distinct.values()))
@@ -167,18 +167,17 @@ def _groups(
         specs = tuple((unit.name, unit.spec) for unit in mine)
         if specs not in runs:
             runs[specs] = tuple(unit.name for unit in _assigned(design, mine, ops))
-        envs = tuple(tuple(env_of(unit, design.memories.buffer).items()) for unit in mine)
-        kinds = tuple((unit.name, unit.engine.kind) for unit in mine)
+        envs = [tuple(env_of(unit, design.memories.buffer).items()) for unit in mine]
+        kinds = [(unit.name, unit.engine.kind) for unit in mine]
         whole = all(unit.clock.period_ps.denominator == 1 for unit in mine)
-        groups.setdefault((kinds, runs[specs], envs, whole), []).append(i)
+        groups.setdefault((*kinds, runs[specs], *envs, whole), []).append(i)
     return groups.values()
 
 
 def _assigned(design: Design, units: tuple[Unit, ...], trace: Trace) -> list[Unit]:
     """Return the unit of each op, the fallback host being the last of the units if there is one."""
-    if design.fallback is None:
-        return first_of(units, None, trace)
-    return first_of(units[:-1], units[-1], trace)
+    arrays, host = (units, None) if design.fallback is None else (units[:-1], units[-1])
+    return first_of(arrays, host, trace)
 
 
 def _stacked(units: Sequence[Unit], design: Design) -> UnitBatch:
@@ -186,17 +185,15 @@ def _stacked(units: Sequence[Unit], design: Design) -> UnitBatch:
     periods = [unit.clock.period_ps for unit in units]
     num, den = np.array([(p.numerator, p.denominator) for p in periods], np.int64).T.copy()
     clocked = units[0].engine.reads_clock
-    numbers: dict[Any, int] = {}
-    specs: list[Any] = []
-    spec_of: list[int] = []
-    for spec in (unit.spec for unit in units):
-        timing = tuple(x for x in vars(spec).items() if x[0] != "clock_mhz" or clocked)
-        if timing not in numbers:
-            numbers[timing] = len(specs)
-            specs.append(spec)
-        spec_of.append(numbers[timing])
+    fields = [
+        tuple(x for x in vars(unit.spec).items() if x[0] != "clock_mhz" or clocked)
+        for unit in units
+    ]
+    specs = dict(zip(fields, (unit.spec for unit in units), strict=True))
+    numbers = {timing: number for number, timing in enumerate(specs)}
     env = env_of(units[0], design.memories.buffer)
-    return UnitBatch(units[0], env, SpecBatch(specs), spec_of, num, den)
+    spec_of = [numbers[timing] for timing in fields]
+    return UnitBatch(units[0], env, SpecBatch(list(specs.values())), spec_of, num, den)
 
 
 # ---------------------------------------------------------------------------------------- running
