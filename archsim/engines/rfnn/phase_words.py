@@ -1,8 +1,8 @@
 """From weights to the words of the control's ``phase`` port: what programs the meshes of a layer.
 
-A mesh's devices come in the order of `twin.devices_of`: theta and phi of each cell of V^H, a shifter an
-attenuator, those of U, output phases; or of one mesh and its outputs. An attenuator is a cell whose
-lower arm is dark: it passes sin(theta/2), with a phase that U makes good.
+A mesh's devices come in the order of `twin.devices_of`: theta and phi of each cell of V^H, a
+shifter an attenuator, those of U, output phases; or of one mesh and its outputs. An attenuator is a
+cell whose lower arm is dark: it passes sin(theta/2), with a phase that U makes good.
 
 Partial results of matrices that a stage is cut into are added as they are, so all of them are held
 to one gain, the largest singular value among them.
