@@ -22,7 +22,7 @@ from archsim.errors import InfeasibleError
 from archsim.sparse.product import SparseProduct, by_row, ranges
 
 MAX_WINDOWS = 1 << 20
-MAX_LOOKS = 1 << 33  # entries of A, once for each tile of B: some ten seconds
+MAX_LOOKS = 1 << 30  # entries of A, once for each tile of B: about a minute
 
 
 def windows(spec: SpgemmDataflowSpec, product: SparseProduct, room_bytes: int) -> Windows:

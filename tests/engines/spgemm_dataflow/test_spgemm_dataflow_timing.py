@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -51,6 +51,7 @@ def row(result: Result) -> OpRow:
 # ------------------------------------------------------------------------------------- bounds
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 6))
 def test_rows_handed_to_pes_in_any_order_take_what_the_bounds_say(
     seed: int, m: int, pes: int
@@ -170,6 +171,7 @@ def test_outer_over_row_merge_tends_to_twice_the_compression_and_one(name: str) 
     assert outer > rows
 
 
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
 def test_inner_products_of_single_rows_never_beat_rows_fetched_each_time(
     seed: int, m: int, k: int, n: int

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from archsim.engines.spgemm_dataflow import ENGINE, FLOWS, SpgemmDataflowSpec, outer
+from archsim.engines.spgemm_dataflow import ENGINE, FLOWS, SpgemmDataflowSpec, inner, outer
 from archsim.engines.spgemm_dataflow.stored import Stored, fetch_bytes, missed
 from archsim.errors import InfeasibleError, InputError
 from archsim.frontends.products import trace_of
@@ -113,6 +113,7 @@ def test_windows_cover_everything_once(
     assert min(x.min() for x in (*cut.load_bytes, cut.store_bytes, jobs.steps)) >= 0
 
 
+@settings(max_examples=40)
 @given(EXTENTS, EXTENTS, EXTENTS, st.integers(0, 2**32), st.sampled_from(ROOMS))
 def test_comparisons_of_an_inner_product_are_those_of_two_pointers(
     m: int, k: int, n: int, seed: int, room: int
@@ -137,6 +138,7 @@ def compare(x: list[int], y: list[int]) -> int:
     return steps
 
 
+@settings(max_examples=60)
 @given(EXTENTS, EXTENTS, EXTENTS, st.integers(0, 2**32), st.integers(0, 400))
 def test_rows_of_b_are_kept_as_long_as_they_fit(
     m: int, k: int, n: int, seed: int, capacity: int
@@ -203,7 +205,7 @@ def test_a_trace_of_scipy_matrices_has_their_values() -> None:
     assert op.attrs == {"m": 7, "n": 8, "k": 5, "products": product.products}
 
 
-def test_what_cannot_be_is_refused() -> None:
+def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     a = Csr.of(matrices(5, 12, 12, 12)[0])
     dense = SparseProduct(a, None, 4)
     _, jobs = windows(spec(), dense, 1 << 20)
@@ -218,3 +220,9 @@ def test_what_cannot_be_is_refused() -> None:
         "a tile of one entry of A, B and C needs 28 bytes of buffer, and there are 8; "
         "raise memories.buffer.capacity_bytes or lower stationary_share"
     )
+    monkeypatch.setattr(inner, "MAX_WINDOWS", 3)
+    with pytest.raises(InfeasibleError) as many:
+        windows(spec(dataflow="inner"), dense, 400)
+    assert str(many.value).startswith(
+        "an inner product cut into pairs of rows and columns needs "
+    ) and str(many.value).endswith("there are 3; raise memories.buffer.capacity_bytes")
