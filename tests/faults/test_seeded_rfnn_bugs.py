@@ -32,8 +32,7 @@ MODEL = {
         "jobs", "(parts.again & ~kept)", "parts.again", "beats of phase", "kept",
     ),
     "offers counted from one": (
-        "walk", "earliest_offer(self.pace, self._beat - 1)",
-        "earliest_offer(self.pace, self._beat)", "cycles", "",
+        "walk", "np.arange(1, run.times + 1) - 1", "np.arange(1, run.times + 1)", "cycles", "",
     ),
     "offer begun when it is wanted": (
         "walk", "first_offer(self.pace, self._beat, self._since)",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
 
 from archsim.engines import IDEAL, Env, PortEnv, Rate, Stalls
 from archsim.engines.offers import (
-    earliest_offer,
     first_offer,
     first_ready,
     is_ideal,
@@ -17,7 +19,15 @@ from archsim.engines.rfnn import jobs as parts
 from archsim.engines.rfnn.jobs import AFTER, BEFORE, INPUTS, OUTPUTS, RfnnJobs
 from archsim.engines.rfnn.spec import TABLE_ENTRIES, RfnnSpec
 
-Run = tuple[str, int]  # a port and its beats; "": cycles in which nothing is asked of a port
+
+class Run(NamedTuple):
+    """So many times: cycles in which nothing is asked of a port, beats of one, cycles again."""
+
+    port: str
+    beats: int
+    before: int = 0
+    after: int = 0
+    times: int = 1
 
 
 def runs(spec: RfnnSpec, job: RfnnJobs) -> Iterator[Run]:
@@ -29,23 +39,28 @@ def runs(spec: RfnnSpec, job: RfnnJobs) -> Iterator[Run]:
     refetch = int(parts.fetches(spec, job)[0]) > 1
     switching = spec.switched * (spec.switch_cycles + 1)
     waiting = 1 + int(job.analog_cycles[0]) + spec.sampling_cycles
-    yield "stage", len(stages)
-    yield "phase", int(job.calibrate[0]) * spec.devices * TABLE_ENTRIES
+    yield Run("stage", len(stages))
+    yield Run("phase", int(job.calibrate[0]) * spec.devices * TABLE_ENTRIES)
     for chunk in range(count):
         together = vectors if chunk < count - 1 else last
         programs, fetches = (again, refetch) if chunk else (program, program)
-        yield "x", together * int(job.k[0])
+        yield Run("x", together * int(job.k[0]))
         for stage in stages:
-            yield "", 1
+            yield Run("phase", 0, 1)
             around = together * stage[BEFORE] * stage[AFTER]
-            for p in range(0, stage[OUTPUTS], spec.modes):
-                for q in range(0, stage[INPUTS], spec.modes):
-                    yield "", switching
-                    yield "phase", fetches * spec.devices
-                    words = min(stage[OUTPUTS] - p, spec.modes) + min(stage[INPUTS] - q, spec.modes)
-                    yield "", programs * (spec.bank_cycles + 1) + around * (words + waiting)
-        yield "", 2
-        yield "result", together * int(job.n[0])
+            for outputs, inputs, times in _tiles(stage, spec.modes):
+                passing = around * (outputs + inputs + waiting)
+                after = programs * (spec.bank_cycles + 1) + passing
+                yield Run("phase", fetches * spec.devices, switching, after, times)
+        yield Run("result", together * int(job.n[0]), 2)
+
+
+def _tiles(stage: list[int], modes: int) -> Iterator[tuple[int, int, int]]:
+    """Yield outputs and inputs of a stage's tiles, in order, and how many in a row are alike."""
+    whole, rest = divmod(stage[INPUTS], modes)
+    for p in range(0, stage[OUTPUTS], modes):
+        outputs = min(stage[OUTPUTS] - p, modes)
+        yield from [(outputs, modes, whole)] * (whole > 0) + [(outputs, rest, 1)] * (rest > 0)
 
 
 def waits(spec: RfnnSpec, job: RfnnJobs, env: Env) -> Mapping[str, int]:
@@ -54,17 +69,16 @@ def waits(spec: RfnnSpec, job: RfnnJobs, env: Env) -> Mapping[str, int]:
     result = env.get("result", IDEAL)
     waited = dict.fromkeys((*inputs, "result"), 0)
     cycle = 1
-    for port, count in runs(spec, job):
-        if port in inputs:
-            end = inputs[port].taken(cycle, count)
-            waited[port] += end - cycle - count
-        elif port == "result":
-            c = inputs["c"] if job.accumulate[0] else None
-            end, refused = _drained(cycle, count, result, c)
-            waited["result"] += refused
-            waited["c"] += end - cycle - count - refused
+    for run in runs(spec, job):
+        work = run.times * (run.before + run.beats + run.after)
+        if run.port in inputs:
+            end = inputs[run.port].after(cycle, run)
+            waited[run.port] += end - cycle - work
         else:
-            end = cycle + count
+            c = inputs["c"] if job.accumulate[0] else None
+            end, refused = _drained(cycle + run.before, run.beats, result, c)
+            waited["result"] += refused
+            waited["c"] += end - cycle - work - refused
         cycle = end
     return waited
 
@@ -76,18 +90,38 @@ class _Input:
         self.pace = pace
         self._beat = self._since = 0
 
+    def after(self, cycle: int, run: Run) -> int:
+        """Return the cycle after a run that begins in this one."""
+        period = run.before + run.beats + run.after
+        if run.beats == 0:
+            return cycle + run.times * period
+        if isinstance(self.pace, Rate):
+            return self._paced(cycle, run, period)
+        for _ in range(run.times):
+            cycle = self.taken(cycle + run.before, run.beats) + run.after
+        return cycle
+
+    def _paced(self, cycle: int, run: Run, period: int) -> int:
+        """Return the same: each time's last beat is there at the later of its offer and its turn.
+
+        Offers are a cycle or more apart, so the last one of a time decides on it.
+        """
+        assert isinstance(self.pace, Rate)
+        later = np.arange(run.times)[::-1] * period  # from a time's last beat to the last time's
+        beats = self._beat + run.beats * np.arange(1, run.times + 1) - 1
+        offers = self.pace.latency - (-beats * self.pace.q // self.pace.p)
+        turn = cycle + run.before + run.beats - 1 + (run.times - 1) * period
+        last = max(turn, int((offers + later).max()))
+        self._beat, self._since = self._beat + run.beats * run.times, last + 1
+        return last + 1 + run.after
+
     def taken(self, cycle: int, count: int) -> int:
         """Return the cycle after that of the last of ``count`` beats that are taken from here."""
-        if isinstance(self.pace, Rate) or cycle >= len(_bits(self.pace)):
-            # offers are a cycle or more apart: the last one decides
-            self._beat += count
-            if count == 0:
-                return cycle
-            end = cycle + count
-            if isinstance(self.pace, Rate):
-                end = max(end, earliest_offer(self.pace, self._beat - 1) + 1)
-            self._since = end
-            return end
+        if isinstance(self.pace, Rate):
+            return self._paced(cycle, Run("", count), count)
+        if cycle >= len(_bits(self.pace)):
+            self._beat, self._since = self._beat + count, cycle + count
+            return cycle + count
         for _ in range(count):
             cycle = self.offered(cycle) + 1
             self.take(cycle - 1)

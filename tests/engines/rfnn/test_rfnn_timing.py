@@ -89,11 +89,10 @@ def brute_force(spec: RfnnSpec, one: RfnnJobs, env: Env) -> dict[str, int]:
     waited, taken = dict.fromkeys(PORTS, 0), dict.fromkeys(inputs, 0)
     offered = dict.fromkeys(inputs, False)
     accumulate = bool(one.accumulate[0])
-    steps = [
-        (port, 1) if port else ("", n)
-        for port, n in walk.runs(spec, one)
-        for _ in range(n if port else 1)
-    ]
+    steps: list[tuple[str, int]] = []
+    for run in walk.runs(spec, one):
+        each = [("", run.before), *[(run.port, 1)] * run.beats, ("", run.after)]
+        steps += each * run.times
     cycle = 0
 
     def begin() -> None:
@@ -134,7 +133,7 @@ def paces() -> st.SearchStrategy[PortEnv]:
 @settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(PORTS), paces()),
-    st.sampled_from([[Stage(2, 3, 1, 1)], [Stage(3, 1, 1, 2), Stage(1, 6, 1, 1)]]),
+    st.sampled_from([[Stage(2, 7, 1, 1)], [Stage(3, 1, 1, 2), Stage(1, 6, 1, 1)]]),
     st.integers(1, 3), st.booleans(),
 )  # fmt: skip
 def test_waits_are_those_of_every_cycle(
@@ -150,7 +149,7 @@ def test_waits_are_those_of_every_cycle(
 def test_runs_add_up_to_the_closed_form() -> None:
     spec = RfnnSpec(**{**SMALL, "modes": 2, "cores": "instance", "buffer_words": 40})
     one = job([*stages("tt3", (2, 3), (3, 2), 2)], 7)
-    total = 1 + sum(count for _, count in walk.runs(spec, one))
+    total = 1 + sum(r.times * (r.before + r.beats + r.after) for r in walk.runs(spec, one))
     assert [total] == time(spec, one).occupied.tolist()
 
 
