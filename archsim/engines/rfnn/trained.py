@@ -96,10 +96,9 @@ def show(net: Network, data: images.Images) -> None:
 
 def above_zero(text: str) -> int:
     """Return a number of something that there is at least one of."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not {text!r}")
+    return int(text)
 
 
 def main() -> int:

@@ -228,6 +228,17 @@ def train(recipe: Recipe, images: Images) -> Network:
         import torch  # noqa: PLC0415
     except ImportError:
         raise MissingExtra("torch", "rf") from None
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums of several threads differ in their last bits
+    try:
+        return _train(recipe, images)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(recipe: Recipe, images: Images) -> Network:
+    import torch  # noqa: PLC0415
+
     seed = torch.Generator().manual_seed(recipe.seed)
     net = Settings(recipe, images.pixels, seed)
     x, labels = torch.from_numpy(images.train), torch.from_numpy(images.train_labels)

@@ -19,15 +19,6 @@ from archsim.engines.rfnn.tensor_train import Form
 from archsim.engines.rfnn.training import Recipe, Settings, train, transfer
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    """Sums of several threads differ in their last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("mesh", ["clements", "reck"])
 @pytest.mark.parametrize("drive", ["one_arm", "differential"])
 @pytest.mark.parametrize("modes", [2, 5, 8])
