@@ -7,7 +7,7 @@ import pytest
 from archsim.reproduce import Row, paper
 from archsim.reproduce.smash import matrices
 from archsim.reproduce.smash.numbers import PUBLISHED
-from archsim.reproduce.smash.runs import speed_ups, square
+from archsim.reproduce.smash.runs import Runs
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_matrices_are_many_and_none_is_the_one_that_was_fitted() -> None:
 
 
 def test_speeds_go_up_from_variant_to_variant() -> None:
-    first, second, both = speed_ups(square(matrices.SKEWED["Graph500 graph, 256 nodes"]()))
+    first, second, both = Runs.of(matrices.SKEWED["Graph500 graph, 256 nodes"]()).speed_ups()
     assert min(first, second) > 1
     assert both == pytest.approx(first * second)
 

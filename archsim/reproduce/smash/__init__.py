@@ -8,7 +8,7 @@ from functools import cache
 from archsim.reproduce.row import Paper, Row, Section
 from archsim.reproduce.smash import matrices
 from archsim.reproduce.smash.numbers import PUBLISHED
-from archsim.reproduce.smash.runs import row_of, run, speed_ups, square, us, variants
+from archsim.reproduce.smash.runs import Runs, row_of
 from archsim.result import Result
 from archsim.sparse.hashing import HashRule, Scheme, count_probes
 from archsim.sparse.product import SparseProduct
@@ -33,15 +33,15 @@ STEPS: Mapping[str, Mapping[str, str]] = {
 @cache
 def sections() -> tuple[Section, ...]:
     """Return what the abstract says, and what archsim counts and simulates."""
-    trace = square(matrices.graph())
-    results = variants(trace)
+    runs = Runs.of(matrices.graph())
+    results = runs.variants()
     return (
         _abstract(results),
         _counts(),
         Section(
             "Where the cycles go, on the graph on which the budget was fitted",
             tuple(
-                _alone(f"cycles of a product, {step}", _cycles(run(trace, **fields)))
+                _alone(f"cycles of a product, {step}", _cycles(runs.run(**fields)))
                 for step, fields in STEPS.items()
             ),
             ("V1 to V2 is balance and no sorting, V2 to V3 finer tokens and no scan.",),
@@ -61,10 +61,10 @@ def _cycles(result: Result) -> float:
 
 def _abstract(results: tuple[Result, ...]) -> Section:
     published = PUBLISHED["abstract"]
-    v1, _, v3 = results
+    v1, _, v3 = (result.metrics.time_us for result in results)
     row = Row(
         "speed-up over competing approaches",
-        published.value("over competing approaches", "speed_up"), published.tag, us(v1) / us(v3),
+        published.value("over competing approaches", "speed_up"), published.tag, v1 / v3,
         "ours is V3 over V1 on one graph, and what theirs is over is not known; the model's budget "
         "was fitted on this graph to run times from memory, so that it comes near says nothing",
     )  # fmt: skip
@@ -122,19 +122,19 @@ def _judged() -> tuple[Section, ...]:
     """Return speeds on matrices that nothing was fitted on."""
     found = []
     ordered = []
-    other = square(matrices.graph(1), matrices.graph(2))
+    other = Runs.of(matrices.graph(1), matrices.graph(2))
     groups = {
         "Speeds on graphs, where the budget was not fitted": {
-            name: square(make()) for name, make in matrices.SKEWED.items()
+            name: Runs.of(make()) for name, make in matrices.SKEWED.items()
         } | {"the product of two such graphs as it was fitted on": other},
         "Speeds on regular matrices": {
-            name: square(make()) for name, make in matrices.REGULAR.items()
+            name: Runs.of(make()) for name, make in matrices.REGULAR.items()
         },
     }  # fmt: skip
-    for title, traces in groups.items():
+    for title, products in groups.items():
         rows = []
-        for name, trace in traces.items():
-            steps = speed_ups(trace)
+        for name, runs in products.items():
+            steps = runs.speed_ups()
             ordered.append(min(steps[:2]) > 1)
             for what, ratio in zip(("V2 over V1", "V3 over V2", "V3 over V1"), steps, strict=True):
                 rows.append(_alone(f"{what}, {name}", ratio))
