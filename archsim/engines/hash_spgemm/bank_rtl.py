@@ -108,7 +108,8 @@ class HashBank(wiring.Component):
             self.collides.eq(compares & held.valid & ~same),
             new.valid.eq(1),
             new.tag.eq(doing.tag),
-            new.value.eq(Mux(held.valid, held.value, 0) + Mux(fused | doing.adds, doing.value, 0)),
+            # an empty slot holds zero
+            new.value.eq(held.value + Mux(fused | doing.adds, doing.value, 0)),
             self.again.eq(self.collides if fused else compares),
             self.outcome.eq(doing),
             self.outcome.adds.eq(~self.collides),

@@ -2,7 +2,7 @@
 
 A word has 64 bits. In the order of their addresses memory holds, for a job:
 
-- a word a row: nonzeros of A, first slot and size of its sub-table (`ROW_FIELDS`);
+- a word a row: nonzeros of A, first slot and size of its sub-table;
 - a word a nonzero of A, row by row: column and value;
 - a word a row of B: where it begins, counted from B's first entry, and its entries;
 - a word an entry of B: column and value;

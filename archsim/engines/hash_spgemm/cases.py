@@ -76,10 +76,10 @@ def _skewed(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
 
 def _dense_row(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
     """Let a row have more products than a window takes: it is cut into ranges of columns."""
-    n = spec.slots + upto(rng, 20)
-    a = _random(rng, (3, 4), 0.3)
+    k, n = 4 + upto(rng, 8), spec.slots + upto(rng, 20)
+    a = _random(rng, (3, k), 0.2)
     a[1] = True
-    return a, _random(rng, (4, n), 0.35)
+    return a, _random(rng, (k, n), 1.5 / k)
 
 
 def _collisions(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:

@@ -42,7 +42,8 @@ whose patterns are known. Others are ``bound``: see `archsim.engines.hash_spgemm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -70,12 +71,11 @@ def time(
         if not len(known):
             return about
     assert data is not None
-    specs = spec.specs() if isinstance(spec, SpecBatch) else [spec] * len(jobs)
-    tallies = []
-    for row in known:
-        its = specs[row]
-        assert isinstance(its, HashSpgemmSpec)
-        tallies.append(WindowLoop(its, window(its, jobs, int(row), data), env).run())
+    specs: Sequence[Any] = spec.specs() if isinstance(spec, SpecBatch) else [spec] * len(jobs)
+    tallies = [
+        WindowLoop(specs[row], window(specs[row], jobs, row, data), env).run()
+        for row in known.tolist()
+    ]
     exact = _exact(tallies)
     return exact if len(known) == len(jobs) else _merged(about, exact, known)
 

@@ -55,7 +55,7 @@ def windows(spec: HashSpgemmSpec, op: Op, product: SparseProduct, room_bytes: in
         need = 2 * int((a_bytes + b_bytes + c_bytes).max(initial=0))
     if need > room_bytes:
         raise InfeasibleError(
-            "two windows of a sparse product", demand=need, bound=room_bytes,
+            "a pair of windows of a sparse product", demand=need, bound=room_bytes,
             unit="bytes of buffer",
             levers=("raise memories.buffer.capacity_bytes", "take fewer slots, or more a product"),
         )  # fmt: skip
