@@ -1,7 +1,8 @@
 """Column by row: each column of A meets the row of B of its number, then rows of C are merged.
 
 As OuterSPACE. Phase 0 reads both matrices once and makes all partial products; if they do not fit
-what the buffer keeps, they go to DRAM and come back once. Phase 1 merges them row by row of C.
+what the buffer keeps, they go to DRAM and come back once. Phase 1 merges them row by row of C, as
+they pass through: windows are cut so that what stays, operands and rows of C, fits a tile.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def windows(spec: SpgemmDataflowSpec, product: SparseProduct, room_bytes: int) -
     spills = int(product.products * stored.c > room.stationary)
     cuts = (
         ranges(a_bytes + b_bytes, room.tile),
-        ranges((product.row_products + product.row_results) * stored.c, room.tile),
+        ranges(product.row_results * stored.c, room.tile),
     )
     first, stop = (np.concatenate([x[part] for x in cuts]) for part in (slice(-1), slice(1, None)))
     phase = np.repeat([MULTIPLY, MERGE], [len(x) - 1 for x in cuts])
