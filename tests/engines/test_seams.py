@@ -25,13 +25,16 @@ from archsim.engines import (
     Port,
     SpecBatch,
     Timing,
+    Windows,
     op_kinds,
 )
 from archsim.errors import ArchsimError
 from archsim.mapping import GemmMapping, SliceMapping
 from archsim.result import Result
 from archsim.simulate import simulate
-from archsim.trace import Op, OpKind, Tensor, Trace
+from archsim.sparse import Csr
+from archsim.sparse.product import SparseProduct
+from archsim.trace import Op, OpKind, Sparse, Tensor, Trace
 from archsim.trace_check import check_trace
 
 PRODUCT = OpKind(
@@ -260,3 +263,65 @@ def test_standing_power_is_shown_by_part_and_charged_for_the_whole_run(install: 
     assert result.energy_pj["one.readout"] == 3.0 * total_ps
     assert result.energy_pj["one.leakage"] == 0.5 * total_ps
     assert sum(result.energy_pj.values()) == pytest.approx(result.metrics.energy_pj)
+
+
+# --------------------------------------------------------------- products cut by patterns
+
+GATHER = OpKind(
+    "gather_product", {"m": int, "n": int, "k": int, "products": int},
+    lambda op: op.int_attr("products"), "windows", sparse=1,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class GatherJobs(Jobs):
+    first: Ints
+    stop: Ints
+
+
+def four_rows(spec: GridSpec, op: Op, product: SparseProduct, room_bytes: int) -> Windows:
+    """Cut at every fourth row; what is loaded of A are its entries, a byte each."""
+    first = np.arange(0, product.m, 4)
+    stop = np.minimum(first + 4, product.m)
+    none, entries = np.zeros_like(first), product.a.indptr[stop] - product.a.indptr[first]
+    return Windows(
+        none, first, stop, none, none + product.n, (entries, none), none, stop - first,
+        none == 0, room_bytes,
+    )  # fmt: skip
+
+
+def entries_of(
+    spec: GridSpec, jobs: GatherJobs, env: Env = NO_STALLS, data: Data | None = None
+) -> Timing:
+    """Take a cycle an entry of A, which the arrays of its pattern tell."""
+    assert data is not None
+    busy = data["a.indptr"][jobs.stop] - data["a.indptr"][jobs.first]
+    return Timing(busy, busy + 1, {"busy": busy + 1}, {"left": busy}, kind="expected")
+
+
+GATHERER = replace(
+    GRID, accepts=lambda spec, op: op.kind == "gather_product", windows=four_rows, time=entries_of,
+    lower=lambda spec, op, cut, product: GatherJobs(cut.first, cut.stop), op_kinds=(GATHER,),
+    actions=lambda spec, jobs, timing: {"step": timing.occupied},
+)  # fmt: skip
+
+
+def test_an_engine_cuts_products_by_their_patterns(install: Any) -> None:
+    install(GATHERER)
+    a = Csr.of(np.tril(np.ones((10, 10))))
+    tensors = {
+        "a": Tensor("a", (10, 10), "int8", "input", Sparse(55, "a")),
+        "b": Tensor("b", (10, 3), "int8", "input"), "c": Tensor("c", (10, 3), "int32", "output"),
+    }  # fmt: skip
+    op = Op("x", "gather_product", ("a", "b"), ("c",), {"m": 10, "n": 3, "k": 10, "products": 165})
+    gathered = Trace("t", tensors, (op,), values=a.arrays("a"))
+    check_trace(gathered, op_kinds())
+    design = design_from({"engines": {"one": {"kind": "grid", "clock_mhz": 1000}}})
+    result, event = (simulate(design, gathered, x) for x in ("analytic", "event"))
+    assert result.per_op == event.per_op
+    (row,) = result.per_op
+    assert (row.macs, row.jobs, row.mapping) == (165, 3, "3 windows")
+    assert sum(row.split_cycles.values()) == 55 + 3
+    assert (row.dram_read_bytes, row.dram_write_bytes) == (55, 10)
+    again = simulate(design, gathered, mappings=result.mappings)
+    assert again.per_op == result.per_op
