@@ -254,20 +254,22 @@ class Judge:
     def right(self, readout: Readout, weights: Sequence[Complexes]) -> int:
         """Return how many images have their own class as the one largest output."""
         planes = [_real(readout, w) for w in weights]
-        room = [np.empty((len(plane), PART), np.float32) for plane in planes]
         outputs = np.empty((len(weights[-1]), self.images), np.float32)
+        room = [np.empty((len(plane), PART), np.float32) for plane in planes]
         for number, part in enumerate(self.parts):
-            state, n = part, part.shape[1]
-            for plane, space in zip(planes, room, strict=True):
-                out = space[:, :n]
-                np.matmul(plane, state, out=out)
+            at, n = number * PART, part.shape[1]
+            spaces = [space[:, :n] for space in room]
+            if readout == "iq":
+                spaces[-1] = outputs[:, at : at + n]
+            state = part
+            for plane, space in zip(planes, spaces, strict=True):
+                state = np.matmul(plane, state, out=space)
                 if readout == "mag":
-                    state = _magnitude(out)
+                    state = _magnitude(state)
                 elif plane is not planes[-1]:
-                    state = np.maximum(out, 0, out=out)
-                else:
-                    state = out
-            outputs[:, number * PART : number * PART + n] = state
+                    np.maximum(state, 0, out=state)
+            if readout == "mag":
+                outputs[:, at : at + n] = state
         own = outputs.take(self.own)
         outputs.put(self.own, -np.inf)
         return int(np.count_nonzero(own > outputs.max(axis=0)))
