@@ -17,7 +17,7 @@ from typing import Any
 HERE = Path(__file__).parent
 SCRIPTS = (
     "calibrate", "mapping_search", "digits", "batch_points", "event_kernel", "scalesim", "zigzag",
-    "worker_memory", "sweep_scaling", "rf_meshes", "spgemm",
+    "worker_memory", "sweep_scaling", "rf_meshes", "rf_networks", "spgemm",
 )  # fmt: skip
 PEERS = ("scalesim", "zigzag")
 PACKAGES = ("archsim", "numpy", "simpy")
