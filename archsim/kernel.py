@@ -227,14 +227,15 @@ class _System:
                     yield self.sim.timeout(planned_ps - self.sim.now)
                 else:
                     yield self.sim.timeout(begin_ps - self.sim.now)
-                    yield from self._contended(name, job, step, planned_ps)
+                    yield from self._contended(name, job, step, edge + cycles)
                 self.spans.append(Span(name, f"{op_name} {step}", begin_ps, self.sim.now))
                 job.execution.occupied_ps += self.sim.now - begin_ps
                 job.ended[step].succeed(self.sim.now)
 
-    def _contended(self, name: str, job: _Job, step: int, planned_ps: int) -> Process:
+    def _contended(self, name: str, job: _Job, step: int, planned: int) -> Process:
         """Run a step as the engine's own process does, which never takes less than its `time`."""
         unit = job.run.placed.unit
+        planned_ps = unit.clock.edge_ps(planned)
 
         def hold(duration_ps: int) -> Process:
             yield self.dram.request(self.orders[name])
@@ -244,7 +245,7 @@ class _System:
 
         process = unit.engine.process
         assert process is not None
-        ports = {"dram": hold, "clock": unit.clock}
+        ports = {"dram": hold, "clock": unit.clock, "planned": planned}
         yield from process(self.sim, unit.spec, job.run.placed.plan.jobs(step), ports)
         end_ps = unit.clock.edge_ps(unit.clock.next_edge(self.sim.now))
         if end_ps < planned_ps:

@@ -299,7 +299,8 @@ class Engine:
         ``(sim, spec, jobs, ports)``: a SimPy process that runs the jobs of one step, where
         contention acts inside a job. `event` runs it in place of `time`, which must be a lower
         bound. ``ports["dram"](ps)`` is a process that waits for the shared DRAM and holds it;
-        ``ports["clock"]`` is the engine's clock: ``next_edge(ps)``, ``edge_ps(edge)``.
+        ``ports["clock"]`` is the engine's clock: ``next_edge(ps)``, ``edge_ps(edge)``;
+        ``ports["planned"]`` the edge at which the step would end by `time`.
     quality
         ``(spec, trace) -> {metric: value}``: figures that no simulation finds, such as accuracy, of
         metrics declared without ``value``; the mean where several engines of the kind say one.

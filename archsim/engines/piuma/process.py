@@ -20,21 +20,20 @@ Process = Generator[Any, Any, None]
 
 
 def process(sim: Any, spec: PiumaSpec, jobs: PiumaJobs, ports: Mapping[str, Any]) -> Process:
-    """Run windows one after another."""
-    clock = ports["clock"]
+    """Run windows one after another, no faster than planned."""
+    clock, end = ports["clock"], ports["planned"]
     planned = time(spec, jobs).occupied.tolist()
     least = hashing_cycles(spec, jobs).tolist()
     edge = clock.next_edge(sim.now)
-    if spec.eviction == "rolling" or spec.detail == "operation":
-        # a window without a barrier is no unit of time; operations have been simulated already
-        yield sim.timeout(clock.edge_ps(edge + sum(planned)) - sim.now)
-        return
-    for row, (cycles, hashing) in enumerate(zip(planned, least, strict=True)):
-        window = _Window(sim, spec, clock, edge, jobs.work[row])
-        yield sim.all_of([sim.process(thread) for thread in window.threads()])
-        # a token that is late can, by luck, make for a better sharing out; hardware has no luck
-        edge += cycles - hashing + max(hashing, window.end)
-        yield sim.timeout(clock.edge_ps(edge) - sim.now)
+    if spec.eviction == "window" and spec.detail == "token":
+        for row, (cycles, hashing) in enumerate(zip(planned, least, strict=True)):
+            window = _Window(sim, spec, clock, edge, jobs.work[row])
+            yield sim.all_of([sim.process(thread) for thread in window.threads()])
+            # giving tokens out late can, by luck, share them better; `time` is a lower bound
+            edge += cycles - hashing + max(hashing, window.end)
+            yield sim.timeout(clock.edge_ps(edge) - sim.now)
+    # what is left: slow ports; all of it, without barriers and where operations were simulated
+    yield sim.timeout(max(clock.edge_ps(end) - sim.now, 0))
 
 
 class _Window:

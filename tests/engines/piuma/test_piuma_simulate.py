@@ -51,6 +51,17 @@ def test_books_close_in_both_fidelities() -> None:
     assert block.stall_ps["contention"] > 0
 
 
+def test_a_narrow_buffer_is_waited_for_in_both_fidelities() -> None:
+    trace = multiplied(NAME, "a known matrix", KNOWN[NAME].make()).build()
+    narrow = {"memories.buffer.banks": 1, "memories.buffer.bank_width_bytes": 1}
+    plain, event = (
+        simulate(load_design("piuma_like", narrow), trace, f) for f in ("analytic", "event")
+    )
+    assert plain.per_op[0].split_cycles["stall.read"] > 0
+    assert plain.metrics.cycles <= event.metrics.cycles
+    assert plain.metrics.cycles > 1.1 * run().metrics.cycles
+
+
 def test_dram_counts_where_it_binds() -> None:
     def us(gb_per_s: float, **fields: Any) -> float:
         trace = multiplied(NAME, "a known matrix", KNOWN[NAME].make()).build()

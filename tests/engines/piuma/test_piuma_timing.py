@@ -37,7 +37,8 @@ def cycles(spec: PiumaSpec, name: str) -> int:
 
 def event_cycles(spec: PiumaSpec, jobs: PiumaJobs, mhz: float = 1000) -> int:
     sim, clock = simpy.Environment(), Clock.of_mhz(mhz)
-    sim.process(process(sim, spec, jobs, {"clock": clock}))
+    planned = int(time(spec, jobs).occupied.sum())
+    sim.process(process(sim, spec, jobs, {"clock": clock, "planned": planned}))
     sim.run()
     edge = clock.next_edge(sim.now)
     assert clock.edge_ps(edge) == sim.now
