@@ -77,7 +77,7 @@ def sections() -> Iterator[Section]:
     """Yield what papers count beside ours, and layers by each way of counting."""
     yield Section("Interferometers: counts in papers", tuple(_published()), (CONVENTION,))
     yield Section(
-        "Interferometers: three ways of counting",
+        "Layers: three ways of counting",
         tuple(_layers()),
         (OURS, WAYS),
     )
