@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from archsim.errors import ArchsimError
 
@@ -149,6 +152,18 @@ def _operands(path: Path) -> object:
     return read_operands(head)
 
 
+def _network(path: Path) -> object:
+    from archsim.engines.rfnn.network import read
+
+    return read(path)
+
+
+def _idx(path: Path) -> object:
+    from archsim.engines.rfnn.images import idx
+
+    return idx(path, 3)
+
+
 def _liberty(path: Path) -> object:
     from archsim.hdl.synth_liberty_text import parse_liberty
 
@@ -202,6 +217,20 @@ def _operand_seeds() -> Iterator[bytes]:
     yield traces.archive(("a.npy", traces.header((1 << 40,))))
 
 
+def _network_seeds() -> Iterator[bytes]:
+    from archsim.engines.rfnn.network import VARIANTS, arrays_of, shipped
+
+    for variant in (VARIANTS[0], VARIANTS[3], VARIANTS[-9]):  # a matrix, both kinds of train
+        with io.BytesIO() as stream:
+            np.savez(stream, allow_pickle=False, **arrays_of(shipped(variant)))
+            yield stream.getvalue()
+
+
+def _idx_seeds() -> Iterator[bytes]:
+    yield bytes((0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3)) + bytes(range(12))
+    yield bytes((0, 0, 8, 3)) + b"\xff" * 12
+
+
 TARGETS = {
     "design": Target(".yaml", _design, lambda: (
         yield from (*_files("archsim/designs/*.yaml"), *_hostile("d.yaml", "design"))
@@ -229,5 +258,8 @@ TARGETS = {
         yield from (*_files("workloads/traces/*.jsonl"), *_hostile("t.jsonl", "trace"))
     )),
     "operands": Target(".npz", _operands, _operand_seeds),
+    "network": Target(".npz", _network, _network_seeds),
+    "idx": Target("", _idx, _idx_seeds),
+    "idx_packed": Target(".gz", _idx, lambda: (gzip.compress(s, mtime=0) for s in _idx_seeds())),
     "liberty": Target(".lib", _liberty, lambda: _files("tests/**/*.lib")),
 }  # fmt: skip

@@ -126,6 +126,8 @@ def _layer(where: str, cores: Sequence[NDArray[Any]], sides: Sequence[NDArray[An
     if form is None or any(side.ndim != 1 or side.dtype.kind != "i" for side in sides):
         raise InputError(where, "must have cores of 2, 3 or 4 axes, and whole numbers as sides")
     outputs, inputs = (tuple(side.tolist()) for side in sides)
+    if not (outputs and inputs) or min(*outputs, *inputs) < 1:
+        raise InputError(where, "must have sides of 1 or more", (outputs, inputs))
     try:
         ranks = [core.shape[-1] for core in cores[:-1]] or 1
         shapes = core_shapes(form, outputs, inputs, ranks)

@@ -112,6 +112,8 @@ def without(arrays: dict[str, Any], **changed: Any) -> dict[str, Any]:
                                              "whole numbers as sides")),
         ({"0_inputs": np.array([2, 2, 2])}, ("f: layer 0: must be a chain of cores: 5 cores have 4 "
                                             "ranks of 1 or more, not [2, 2, 2]")),
+        ({"0_inputs": np.array([0, 4])}, "f: layer 0: must have sides of 1 or more, not ((3, 4), "),
+        ({"0_inputs": np.zeros(0, int)}, "f: layer 0: must have sides of 1 or more, not ((3, 4), "),
         ({"0_inputs": np.array([2, 5])}, "f: layer 0: must have cores of numbers, of shapes ["),
         ({"0_1": np.zeros((2, 4, 2), "S1")}, "f: layer 0: must have cores of numbers, of shapes ["),
         ({"0_1": np.full((2, 4, 2), np.nan)}, "f: layer 0: must have finite numbers"),
