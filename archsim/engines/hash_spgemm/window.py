@@ -11,7 +11,7 @@ from archsim.engines.hash_spgemm.spec import HashSpgemmSpec, WindowJobs
 from archsim.sparse.hashing import Windows, home_slots, span_of, sub_tables
 from archsim.sparse.product import by_row
 
-ONE = np.zeros(1, np.int64)
+FIRST = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def window(spec: HashSpgemmSpec, jobs: WindowJobs, number: int, data: Data) -> W
     b_ptr = np.asarray(data[f"{refs['b']}.indptr"], np.int64)
     b_col = np.asarray(data[f"{refs['b']}.indices"], np.int64)
     products = by_row(np.diff(b_ptr)[a_col], a_ptr - a_ptr[0])
-    whole = Windows(ONE, ONE + last - first, ONE, ONE + right - left)
+    whole = Windows(FIRST, FIRST + last - first, FIRST, FIRST + right - left)
     base, size = sub_tables(products, whole, spec.rule)
     return Window(
         np.diff(a_ptr), base, size, a_col, _values(data, refs["a"], mine, len(a_col)),
