@@ -205,12 +205,15 @@ STUDY = Study(
     path_group=path_group,
     energy_group=group_of,
     group_actions={
-        "converters": {"amplitude": tuple(terms.ENERGY_TERMS["amplitude"])},
+        "converters": {"amplitude": ("1", "word_bits")},
         "readout": {
             "sample": tuple(terms.ENERGY_TERMS["sample"]),
-            "average": ("port.sum_bits",),
+            "amplitude": ("adc_bits",), "average": ("port.sum_bits",),
         },
-        "buffers": {"average": ("word_bits",), "operand": ("1", "result_bits")},
+        "buffers": {
+            "operand": ("1", "result_bits"), "amplitude": ("word_bits",),
+            "average": ("word_bits",), "result": ("result_bits",),
+        },
         "results": {"result": ("result_bits",), "amplitude": ("word_bits",)},
         "loader": {
             "phase": tuple(terms.ENERGY_TERMS["phase"]),

@@ -88,7 +88,7 @@ ENERGY_TERMS: Mapping[str, Terms] = {
     "amplitude": {
         "1": one,
         "word_bits": word_bits,
-        "dac_bits": lambda s: s.lanes * s.dac_bits * one(s),
+        "adc_bits": lambda s: s.lanes * s.adc_bits * one(s),  # of the samples that it makes move
     },
     "sample": {"port.adc_bits": lambda s: port_bits(s, s.adc_bits)},
     "average": {
