@@ -140,16 +140,12 @@ def jobs_of(spec: Spec, tile: Any, activation: Any = PASS) -> RfnnJobs:
     """Return jobs of tiles of any layer, by their extents."""
     rows = len(tile.m)
     specs: list[Any] = spec.specs() if isinstance(spec, SpecBatch) else [spec] * rows
-    layers: dict[Any, int] = {}
-    found: list[tuple[RfnnSpec, int, int]] = []
-    which = np.zeros(rows, np.int64)
-    numbers = {id(s): s for s in specs}
-    extents = zip(map(id, specs), tile.n.tolist(), tile.k.tolist(), strict=True)
-    for row, key in enumerate(extents):
-        if key not in layers:
-            layers[key] = len(found)
-            found.append((numbers[key[0]], *key[1:]))
-        which[row] = layers[key]
+    extents = list(zip(specs, tile.n.tolist(), tile.k.tolist(), strict=True))
+    keys = [(id(own), n, k) for own, n, k in extents]  # specs are slow to hash
+    layers = dict(zip(keys, extents, strict=True))
+    number = {key: i for i, key in enumerate(layers)}
+    which = np.array([number[key] for key in keys], np.int64)
+    found = list(layers.values())
     table, shift = _tables(found)
     shared = np.array([s.cores == "shared" for s, _, _ in found])
     analog = np.array([s.passing_cycles(passed_cells(s, n, k)) for s, n, k in found], np.int64)
