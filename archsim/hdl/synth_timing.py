@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsim.hdl.synth_liberty import FALL, RISE, Arc, Cell, Liberty, Pin
-from archsim.hdl.synth_netlist import Gate, Netlist
+from archsim.hdl.synth_netlist import ONE, ZERO, Gate, Netlist
 
 TREE_FANOUT = 16
 
@@ -58,10 +58,19 @@ def worst_path(netlist: Netlist) -> Path:
 
 
 def worst_paths(
-    netlist: Netlist, group: Callable[[str], str] = lambda place: ""
+    netlist: Netlist,
+    group: Callable[[str], str] = lambda place: "",
+    begins: Callable[[str], bool] | None = None,
 ) -> dict[str, Path]:
-    """Return the longest path into the registers of each group of places; ports are ``port``."""
-    signals = _Signals(netlist)
+    """Return the longest path into the registers of each group of places; ports are ``port``.
+
+    Parameters
+    ----------
+    begins
+        Places whose registers begin paths, where not all do, and ports; groups that no such path
+        leads to are left out.
+    """
+    signals = _Signals(netlist, begins)
     ends: dict[str, tuple[float, _Event, str]] = {}
 
     def end(name: str, total: float, event: _Event, place: str) -> None:
@@ -79,13 +88,22 @@ def worst_paths(
         for net in nets:
             for edge in (RISE, FALL):
                 end("port", signals.arrival[edge][net], (edge, net), "a port")
-    return {name: signals.path(*found) for name, found in ends.items()}
+    return {name: signals.path(*found) for name, found in ends.items() if not math.isinf(found[0])}
+
+
+def _clocks(netlist: Netlist) -> set[int]:
+    return {
+        register.nets[pin.name]
+        for register in netlist.registers
+        for pin in register.cell.inputs
+        if pin.is_clock
+    }
 
 
 class _Signals:
     """When each net rises and falls at the latest, how slowly, and why; in library units."""
 
-    def __init__(self, netlist: Netlist) -> None:
+    def __init__(self, netlist: Netlist, begins: Callable[[str], bool] | None = None) -> None:
         self._netlist = netlist
         self.model = _Delays(netlist.library)
         slow = self.model.fo4_slew
@@ -95,11 +113,22 @@ class _Signals:
         self._cause: tuple[list[_Cause], list[_Cause]] = (
             [None] * netlist.nets, [None] * netlist.nets,
         )  # fmt: skip
+        if begins is not None:
+            inputs = {net for nets in netlist.inputs.values() for net in nets}
+            self._silence({ZERO, ONE, *inputs} - _clocks(netlist))
         for gate in (*netlist.registers, *netlist.gates):
             for pin in gate.cell.outputs:
                 if pin.name in gate.nets:
                     for edge in (RISE, FALL):
                         self._drive(gate, pin, edge)
+            if begins is not None and gate.cell.register and not begins(gate.place):
+                self._silence({gate.nets[p.name] for p in gate.cell.outputs if p.name in gate.nets})
+
+    def _silence(self, nets: set[int]) -> None:
+        """Let no path begin at some nets."""
+        for net in nets:
+            for arrival in self.arrival:
+                arrival[net] = -math.inf
 
     def _drive(self, gate: Gate, pin: Pin, edge: int) -> None:
         """Time one edge of an output: the latest of its arcs, the slowest of their slews."""

@@ -65,7 +65,10 @@ def measure(study: Study, spec: Any, liberty: Liberty, *, fitted: bool) -> Row:
     """Synthesise one configuration and return its row."""
     result = _synthesised(study, spec, liberty)
     leakage, clock = standing(_counted(study, result), liberty)
-    paths = worst_paths(flatten(result.netlist or {}, study.top, liberty), study.path_group)
+    netlist = flatten(result.netlist or {}, study.top, liberty)
+    paths = worst_paths(netlist, study.path_group)
+    for group, begins in study.path_begins.items():
+        paths[group] = worst_paths(netlist, study.path_group, begins)[group]
     return {
         "spec": {name: getattr(spec, name) for name in study.spec_fields},
         "fitted": fitted,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archsim.tech.table import CostTerms
@@ -60,6 +60,9 @@ class Study:
     left_out
         Modules whose cells are not counted: memories that stand in for SRAM macros, which have
         tables of their own.
+    path_begins
+        By group of paths: places whose registers begin them, where not all do. What follows a
+        memory's cycle is looked for from the memory on.
     """
 
     engine: str
@@ -79,3 +82,4 @@ class Study:
     stimulus: str
     spec_fields: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    path_begins: Mapping[str, Callable[[str], bool]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from archsim.hdl.synth import SynthResult, check_rtl, explore, synthesise
 from archsim.hdl.synth_liberty import RISE, read_liberty
 from archsim.hdl.synth_netlist import flatten
 from archsim.hdl.synth_recipes import RECIPES, Recipe
-from archsim.hdl.synth_timing import worst_path
+from archsim.hdl.synth_timing import worst_path, worst_paths
 from archsim.hdl.yosys import YosysError
 
 TINY = Path(__file__).parent / "tiny.lib"
@@ -107,6 +107,23 @@ def test_path_through_two_modules_is_longer_than_through_one() -> None:
     assert short is not None
     assert long is not None
     assert long > short + 50
+
+
+def test_paths_can_be_those_that_begin_at_some_registers() -> None:
+    two = """
+    module memory(input clk, d, output reg q); always @(posedge clk) q <= d; endmodule
+    module top(input clk, input [7:0] a, output reg q);
+      reg [7:0] r; wire m; memory bank(clk, a[0], m);
+      always @(posedge clk) begin r <= a; q <= m ^ (r + 8'd3 > a); end
+    endmodule
+    """
+    netlist = flatten(mapped(two).netlist or {}, "top", read_liberty(TINY))
+    every = worst_paths(netlist)[""]
+    some = worst_paths(netlist, begins=lambda place: place == "bank")[""]
+    assert (every.start, some.start) == ("", "bank")
+    assert some.delay_ps < every.delay_ps
+    assert len(some.gates) < len(every.gates)
+    assert {} == worst_paths(netlist, begins=lambda place: place == "nowhere")
 
 
 def test_wide_fanout_gets_a_tree_in_area_and_delay() -> None:

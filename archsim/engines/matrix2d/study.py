@@ -183,4 +183,5 @@ OPT2 = replace(
     run=lambda spec, *gates: run(ENGINE, output_stationary_jobs(spec, GROUP), spec, *gates),
     stimulus=f"{STIMULUS.format(FULL_SCALE)}; the bank's memory left out",
     left_out=(MEMORY,),
+    path_begins={"accumulate": lambda place: place.startswith("port.bank")},
 )  # fmt: skip
