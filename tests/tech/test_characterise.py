@@ -12,6 +12,7 @@ from archsim import tech
 from archsim.engines.adder_tree import study as adder_tree
 from archsim.engines.cube import study as cube
 from archsim.engines.cube.spec import CubeSpec
+from archsim.engines.matrix2d import study as matrix2d
 from archsim.engines.systolic import stationary_study as stationary
 from archsim.engines.systolic import study as systolic
 from archsim.engines.systolic.spec import SystolicSpec
@@ -30,15 +31,17 @@ TABLES = [
     for study in STUDIES
 ]
 MORE = (  # of which not every node has one
-    ("freepdk45", systolic.OPT1),
-    ("freepdk45", adder_tree.STUDY),
-    ("freepdk45", adder_tree.OPT1),
-    ("freepdk45", cube.STUDY),
-    ("freepdk45", cube.OPT1),
+    *(systolic.OPT1, stationary.OPT1, adder_tree.STUDY, adder_tree.OPT1),
+    *(cube.STUDY, cube.OPT1, matrix2d.STUDY, matrix2d.OPT1, matrix2d.OPT2),
 )
-TABLES += [pytest.param(name, study, id=f"{name}-{study.engine}") for name, study in MORE]
+TABLES += [
+    pytest.param(name, study, id=f"{name}-{study.engine}")
+    for study in MORE
+    for name in tech.names()
+    if name == "freepdk45" or tech.load(name).measured(study.engine)
+]
 MAX_AREA_ERROR_PERCENT = 15.0
-MIN_HELD_OUT = 4
+MIN_HELD_OUT = 3
 
 
 def tree_of(name: str, study: Study = STUDY) -> dict[str, Any]:
