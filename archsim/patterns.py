@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from archsim.errors import InputError
 from archsim.sparse import Csr, read_csr
-from archsim.sparse.product import SparseProduct
+from archsim.sparse.product import SparseProduct, check_products
 from archsim.trace import DTYPE_BITS, Op, Sparse, Tensor, Trace
 
 
@@ -33,6 +33,7 @@ class Patterns:
             bits = (DTYPE_BITS[a.dtype], DTYPE_BITS[b.dtype], DTYPE_BITS[c.dtype])
             self._products[names] = SparseProduct(self._matrix(a), second, b.shape[1], bits)
         product = self._products[names]
+        check_products(product, f"op {op.name!r}")
         if product.products != op.attrs["products"]:
             raise InputError(
                 f"op {op.name!r}: products",

@@ -13,6 +13,7 @@ from archsim.sparse import Csr, generate
 from archsim.sparse.matrix_market import MAX_ENTRIES, MAX_EXTENT
 from archsim.trace import OpKind, Trace
 
+MAX_EDGES = 1 << 24
 MAX_PLACES = 1 << 27  # that are drawn from without putting back
 
 
@@ -20,8 +21,8 @@ def _graph(options: Options, seed: int, **defaults: float) -> Csr:
     """Return an R-MAT graph."""
     scale = options.count("scale", int(defaults.get("scale", 10)), most=24)
     edges = options.count("edge_factor", int(defaults.get("edge_factor", 16)), most=1024) << scale
-    if edges > MAX_ENTRIES:
-        raise InputError(options.where, f"must have at most {MAX_ENTRIES:,} edges", edges)
+    if edges > MAX_EDGES:
+        raise InputError(options.where, f"must have at most {MAX_EDGES:,} edges", edges)
     a, b, c = (
         options.number(key, odds) for key, odds in zip("abc", generate.GRAPH500, strict=True)
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archsim.errors import InputError
 from archsim.sparse import Csr
-from archsim.sparse.product import SparseProduct
+from archsim.sparse.product import SparseProduct, check_products
 from archsim.trace import Op, Role, Sparse, Tensor, Trace
 
 DTYPES = {
@@ -81,6 +81,7 @@ class SparseTrace:
             )  # fmt: skip
         (m, k), n = first.shape, second.shape[1]
         product = SparseProduct(self._matrices[a], self._matrices.get(b), n)
+        check_products(product, f"{self.name}: {name}")
         if not product.products:
             raise InputError(
                 f"{self.name}: {name}",

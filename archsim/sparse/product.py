@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
+from archsim.errors import InputError
 from archsim.sparse import Csr, Ints
 
+MAX_PRODUCTS = 1 << 32  # of two sparse matrices: counting the entries of C takes a minute or two
 CHUNK_PRODUCTS = 1 << 23  # worked on at a time, so that memory does not grow with the product
 MAX_FOUND = 8
 T = TypeVar("T")
@@ -202,6 +204,19 @@ class SparseProduct:
                 shape=(stop - first, self.k),
             )
             yield part @ b
+
+
+def check_products(product: SparseProduct, where: str) -> None:
+    """Refuse a product that would take too long to count: small files may have very many.
+
+    Raises
+    ------
+    InputError
+        If two sparse matrices have more than `MAX_PRODUCTS`.
+    """
+    if product.b is not None and product.products > MAX_PRODUCTS:
+        words = f"must have at most {MAX_PRODUCTS:,} products"
+        raise InputError(where, words, product.products)
 
 
 def by_row(values: Any, indptr: Ints) -> Ints:

@@ -225,7 +225,7 @@ def test_pruned_weights_have_their_structure() -> None:
         ("rmat@a=x", "rmat: a: must be a number from 0 to 1, not 'x'"),
         ("rmat@a=nan", "rmat: a: must be a number from 0 to 1, not 'nan'"),
         ("rmat@scale=24,edge_factor=1024",
-         "rmat: must have at most 33,554,432 edges, not 17179869184"),
+         "rmat: must have at most 16,777,216 edges, not 17179869184"),
         ("poisson@points=6", "poisson: points: must be one of 5, 7, 9, 27, not '6'"),
         ("poisson@side=4000", "poisson: side: must make 33,554,432 entries or fewer, not 4000"),
         ("uniform@rows=100000,density=0.5",

@@ -15,7 +15,8 @@ from math import prod
 import pytest
 
 from archsim.errors import InputError
-from archsim.frontends import load, names
+from archsim.frontends import load
+from archsim.frontends.zoo import models
 from archsim.trace import BASE_OP_KINDS, Gemm, Trace, as_gemm
 from archsim.trace_check import check_trace
 
@@ -142,7 +143,7 @@ def test_macs_equal_the_formula(model: str) -> None:
     assert load(model).macs() == FORMULAS[model]
 
 
-@pytest.mark.parametrize("model", names())
+@pytest.mark.parametrize("model", models())
 def test_batch_multiplies_work_and_not_weights(model: str) -> None:
     one, four = load(model), load(model, batch=4)
     assert four.macs() == 4 * one.macs()
@@ -152,7 +153,7 @@ def test_batch_multiplies_work_and_not_weights(model: str) -> None:
         assert four.weight_bytes() == one.weight_bytes()
 
 
-@pytest.mark.parametrize("model", names())
+@pytest.mark.parametrize("model", models())
 def test_products_fit_their_tensors(model: str) -> None:
     """Operands and result hold just the elements that the product names."""
     trace = load(model, batch=3)
@@ -170,7 +171,7 @@ def test_products_fit_their_tensors(model: str) -> None:
             )
 
 
-@pytest.mark.parametrize("model", names())
+@pytest.mark.parametrize("model", models())
 def test_traces_are_well_formed_in_every_format(model: str) -> None:
     for dtype in ("int8", "int4", "fp16", "keep"):
         trace = load(model, dtype=dtype)

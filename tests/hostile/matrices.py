@@ -33,6 +33,14 @@ def bomb() -> bytes:
     return made.getvalue()
 
 
+def star() -> bytes:
+    """Return a small file whose square has five billion products."""
+    leaves = range(2, 70_002)
+    lines = "".join(f"{leaf} 1\n" for leaf in leaves)
+    banner = COORDINATE.replace("real general", "pattern symmetric")
+    return f"{banner}70001 70001 70000\n{lines}".encode()
+
+
 def pattern(name: str, change: Callable[[dict[str, Any]], None], **op: Any) -> Case:
     """Return a trace of a square whose side file has other arrays than it should."""
     arrays: dict[str, Any] = {"A.indptr": np.array([0, 2, 3]), "A.indices": np.array([0, 1, 1])}
@@ -87,6 +95,7 @@ CASES = [
     matrix("not gzip", COORDINATE, ".mtx.gz"),
     matrix("gzip cut short", gzip.compress(b"x" * 1000, mtime=0)[:20], ".mtx.gz"),
     matrix("a gzip bomb", bomb, ".mtx.gz"),
+    matrix("a star", star),
     matrix("not square", COORDINATE + "2 3 1\n1 1 1\n"),
     matrix("nothing to multiply", COORDINATE + "2 2 1\n1 2 1\n"),
     matrix("times one of other rows", COORDINATE + "2 3 1\n1 1 1\n", model="m.mtx@times=m.mtx"),
