@@ -1,9 +1,9 @@
 """Power of the parts around the control: phase shifters, converters, detectors, sources.
 
-A milliwatt is a nanojoule a microsecond, and 1e-3 pJ a picosecond. Figures come from the spec, whose
-defaults are data sheets' (AD8319 for a detector: 22 mA at 3.3 V) or assumptions, as
-`archsim.engines.rfnn.assumptions` says. Converters to amplitudes, mixers, attenuators and switches
-have no figure with a source and count as nothing.
+A milliwatt is 1e-3 pJ a picosecond. Figures come from the spec, whose defaults are data sheets'
+(AD8319 for a detector: 22 mA at 3.3 V) or assumptions, as `archsim.engines.rfnn.assumptions` says.
+Converters to amplitudes, mixers, attenuators and switches have no figure with a source and count as
+nothing.
 """
 
 from __future__ import annotations
