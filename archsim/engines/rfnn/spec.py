@@ -16,6 +16,7 @@ Readout = Literal["iq", "mag"]
 Circuit = Literal["unitary", "svd"]
 
 PHASE_BITS = 16  # of a phase as it comes: unsigned, in turns
+MAX_CYCLES = 2**16 - 1  # that the control counts for an analog part to settle
 TABLE_ENTRIES = 256  # of a shifter's calibration, by a phase's high byte
 
 Picoseconds = Annotated[int, Field(ge=0, le=10**9)]
@@ -147,6 +148,16 @@ class RfnnSpec(EngineSpec):
             raise ValueError(
                 f"result_bits must be at least those of converters, {widest}, "
                 f"not {self.result_bits}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _times_can_be_counted(self) -> Self:
+        longest = max(self.analog_cycles, self.switch_cycles)
+        if longest > MAX_CYCLES:
+            raise ValueError(
+                f"waves and switches must settle within {MAX_CYCLES:,} cycles of the control's "
+                f"clock, not {longest:,}: lower clock_mhz, cell_ps, detector_ps or switch_ps"
             )
         return self
 
