@@ -1,7 +1,7 @@
 """Cycles of the RF control: a closed form, and a walk through a job where ports make it wait.
 
-**One thing after the other.** The command is cycle 0. A beat a stage comes in, and a byte's worth
-of codes a device where the command calibrates. Then, for as many vectors as the buffers hold at
+**One thing after the other.** The command is cycle 0. A beat a stage comes in, and 256 codes
+a device where the command calibrates. Then, for as many vectors as the buffers hold at
 once, A comes in, an element a cycle; each stage runs; two cycles on, C goes out, an element a
 cycle. The next vectors follow at once; the next command a cycle after the last result.
 
