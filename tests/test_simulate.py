@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archsim import analytic, kernel
 from archsim.design import Design, design_from, load_design, shipped
+from archsim.engines import discover
 from archsim.errors import ArchsimError, InfeasibleError, InputError
 from archsim.frontends import load
 from archsim.mapping import GemmMapping, SliceMapping
@@ -149,9 +150,10 @@ def test_the_memo_changes_nothing() -> None:
 
 
 def of_networks() -> list[str]:
-    """Return the shipped designs that take whole networks: those with a vector unit."""
+    """Return the shipped designs that take whole networks: products of any two operands too."""
+    any_two = {k for k, e in discover().items() if e.sum_bits is not None and not e.weight_bytes}
     every = {name: load_design(name).engines.values() for name in shipped()}
-    return [n for n, specs in every.items() if any(x.kind == "vector" for x in specs)]
+    return [name for name, specs in every.items() if any_two & {spec.kind for spec in specs}]
 
 
 @pytest.mark.parametrize("name", of_networks())
