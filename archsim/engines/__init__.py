@@ -253,8 +253,9 @@ class Engine:
     actions
         ``(spec, jobs, timing) -> {action: count[n]}``.
     energy_pj
-        ``(spec, tech) -> {action: pJ}``; also of the reserved ``idle_cycle``, a cycle without a job,
-        and ``leak_ps``, a picosecond of the run, with ``leak_ps.PART`` for what tables show by itself.
+        ``(spec, tech) -> {action: pJ}``; also of the reserved ``idle_cycle``, a cycle without a
+        job, and ``leak_ps``, a picosecond of the run, with ``leak_ps.PART`` for what tables show by
+        itself.
     area_um2, fmax_mhz
         ``(spec, tech) -> {component: um2}`` and ``-> Fmax``.
     lanes

@@ -81,14 +81,18 @@ CASES = [
     matrix("row 0", COORDINATE + "2 2 1\n0 1 1\n"),
     matrix("a row beyond the last", COORDINATE + "2 2 1\n3 1 1\n"),
     matrix("a column beyond the last", COORDINATE + "2 2 1\n1 3 1\n"),
-    matrix("a symmetric one that is not square", COORDINATE.replace("general", "symmetric")
-           + "3 2 1\n3 1 1\n"),
+    matrix(
+        "a symmetric one that is not square",
+        COORDINATE.replace("general", "symmetric") + "3 2 1\n3 1 1\n",
+    ),
     matrix("not a number", COORDINATE + "2 2 1\n1 1 nan\n"),
     matrix("infinity", COORDINATE + "2 2 1\n1 1 1e999\n"),
     matrix("a word", COORDINATE + "2 2 1\n1 1 one\n"),
     matrix("an integer of 20 digits", INTEGER + "2 2 1\n1 1 99999999999999999999\n"),
-    matrix("an unsigned integer of 64 bits", INTEGER.replace("integer", "unsigned-integer")
-           + "2 2 1\n1 1 18446744073709551615\n"),
+    matrix(
+        "an unsigned integer of 64 bits",
+        INTEGER.replace("integer", "unsigned-integer") + "2 2 1\n1 1 18446744073709551615\n",
+    ),
     matrix("duplicates beyond 64 bits", INTEGER + "2 2 2\n1 1 9223372036854775807\n1 1 1\n"),
     matrix("a dense pattern", ARRAY.replace("real", "pattern") + "1 1\n1\n"),
     matrix("bytes", bytes(range(256))),
