@@ -32,8 +32,8 @@ TIMING = {
     ),
     "bubbles for the rows forgotten": (
         "folds",
-        "least = np.maximum(rows, cols if skewed",
-        "least = np.maximum(1, cols if skewed",
+        "np.maximum(rows, cols + wait) if skewed",
+        "np.maximum(1, cols + wait) if skewed",
         "cycles",
     ),
     "slow output reckoned from a cycle early": ("paced", "top + 2 +", "top + 1 +", "cycles"),
@@ -205,8 +205,8 @@ OPT1 = {
     ),
     "row leaves before it is complete": (
         "row_drain",
-        "            complete = later\n",
-        "",
+        "some.eq(later | (waiting > 1)",
+        "some.eq(complete | later | (waiting > 1)",
         "",
     ),
     "captured over a sum that waits": (
