@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 import simpy
@@ -208,6 +208,8 @@ class _System:
             job.execution.begin_ps = self.sim.now
             clock = job.run.placed.unit.clock
             op_name = job.run.placed.op.name
+            shown = job.run.placed.unit.engine.step_figures
+            figures = job.run.placed.plan.figures_by_step() if shown else repeat({})
             for step, (load_ps, _, cycles) in enumerate(job.steps):
                 idle_ps = self.sim.now
                 if step == 0:
@@ -228,7 +230,9 @@ class _System:
                 else:
                     yield self.sim.timeout(begin_ps - self.sim.now)
                     yield from self._contended(name, job, step, edge + cycles)
-                self.spans.append(Span(name, f"{op_name} {step}", begin_ps, self.sim.now))
+                self.spans.append(
+                    Span(name, f"{op_name} {step}", begin_ps, self.sim.now, next(figures))
+                )
                 job.execution.occupied_ps += self.sim.now - begin_ps
                 job.ended[step].succeed(self.sim.now)
 

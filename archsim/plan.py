@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from archsim.design import Clock, Sram
-from archsim.engines import Data, Engine, Env, Ints, TimingKind
+from archsim.engines import Data, Engine, Env, Floats, Ints, TimingKind
 from archsim.flow import Flow
 from archsim.mapper import Objective
 from archsim.mapping import Mapping as OpMapping
@@ -113,6 +113,8 @@ class Block:
         Partial sums reloaded before each step.
     store_bytes, final
         Bytes stored after each step, and whether they are results rather than partial sums.
+    figures
+        Those of `Engine.step_figures`, as means over each step's cycles.
     """
 
     cycles: Ints
@@ -120,6 +122,7 @@ class Block:
     partial_bytes: Ints
     store_bytes: Ints
     final: Any
+    figures: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,13 @@ class Plan:
     buffer_bytes: int
     jobs: Callable[[int], Any]
     _moves: dict[Hashable, Moves] = field(default_factory=dict)
+
+    def figures_by_step(self) -> Iterator[Mapping[str, float]]:
+        """Yield the figures of each step, of an engine that has some."""
+        for block in self.blocks():
+            columns = [values.tolist() for values in block.figures.values()]
+            for row in zip(*columns, strict=True):
+                yield dict(zip(block.figures, row, strict=True))
 
     def moves(
         self,

@@ -307,7 +307,10 @@ def _plan(
         x = tiles(np.arange(first, min(first + BLOCK_STEPS, steps), dtype=np.int64))
         timing = engine.time(spec, x.jobs, env, x.data)
         cycles = x.by_step(timing.occupied)
-        return x, timing, Block(cycles, x.load_bytes, x.partial_bytes, x.store_bytes, x.final)
+        own = engine.figures(spec, x.jobs) if engine.figures and engine.step_figures else {}
+        means = {n: x.by_step(own[n] * timing.occupied) / cycles for n in engine.step_figures}
+        block = Block(cycles, x.load_bytes, x.partial_bytes, x.store_bytes, x.final, means)
+        return x, timing, block
 
     def jobs_of(step: int) -> Any:
         x = tiles(np.array([step], np.int64))

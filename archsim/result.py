@@ -147,12 +147,19 @@ class ResourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time on a resource, for timelines."""
+    """A stretch of time on a resource, for timelines.
+
+    Parameters
+    ----------
+    figures
+        Of a step on an engine: those of `OpRow.figures` that the engine has by step.
+    """
 
     resource: str
     name: str
     start_ps: int
     end_ps: int
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,6 +285,8 @@ class Engine:
     figures
         ``(spec, jobs) -> {name: value[n]}``: what tables show of an op beside counts, as means over
         its occupied cycles.
+    step_figures
+        Names of figures that `event` also keeps of each step, in its `Span`, for panels over time.
     windows
         ``(spec, op, product, room_bytes) -> Windows``: how the engine cuts products of sparse
         matrices (`OpKind.tiling` ``windows``), by their patterns, into a buffer of so many bytes.
@@ -336,6 +338,7 @@ class Engine:
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None
+    step_figures: tuple[str, ...] = ()
     windows: Callable[[Any, Op, SparseProduct, int], Windows] | None = None
     blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archsim.engines import Engine, NoRtl, Port
 from archsim.engines.piuma import cost, lowering, timing
-from archsim.engines.piuma.panels import METRICS, PANELS
+from archsim.engines.piuma.panels import METRICS, PANELS, STEP_FIGURES
 from archsim.engines.piuma.process import process
 from archsim.engines.piuma.reference import reference
 from archsim.engines.piuma.spec import WORD_BYTES, PiumaSpec
@@ -62,6 +62,7 @@ ENGINE = Engine(
     process=process,
     peak_macs=peak_macs,
     figures=timing.figures,
+    step_figures=STEP_FIGURES,
     windows=lowering.windows,
     assumptions=assumptions,
     metrics=METRICS,

@@ -11,7 +11,9 @@ from archsim.result import OpRow, Result
 KINDS = ("make", "product", "probe", "insert", "token", "scan", "emit", "sort", "dma")
 BINS = tuple(f"windows.{edge:g}" for edge in (0.0, *MOST))
 LABELS = ("to 1.1", "to 1.5", "to 2", "to 4", "to 8", "above 8")
+STEP_FIGURES = ("imbalance", "thread_occupancy", "scratchpad_utilisation")
 STRETCHES = 64  # that a run is divided into, for what goes on over time
+MOST_POINTS = 256  # of a line by window
 
 
 def rows_of(result: Result, names: Names) -> list[OpRow]:
@@ -82,24 +84,42 @@ def occupancy(result: Result, names: Names) -> Sequence[Series]:
 
 
 def over_time(result: Result, names: Names) -> Sequence[Series]:
-    """Return how busy the block and its way to DRAM are in each stretch of the run; of `event`."""
+    """Return how busy block, threads, banks and DRAM are in each stretch of the run; of `event`."""
     total_ps = max((span.end_ps for span in result.spans), default=0)
     if not total_ps:
         return []
     step_ps = -(-total_ps // STRETCHES)
     edges = [i * step_ps for i in range(STRETCHES)]
+    block, dma = set(names), {f"{name}.dma" for name in names}
     found = []
-    for what, resources in (
-        ("block", set(names)),
-        ("DRAM", {f"{name}.dma" for name in names}),
+    for what, resources, figure in (
+        ("block", block, None),
+        ("threads", block, "thread_occupancy"),
+        ("scratchpad", block, "scratchpad_utilisation"),
+        ("DRAM", dma, None),
     ):
-        busy = [0] * STRETCHES
+        busy = [0.0] * STRETCHES
         for span in result.spans:
             if span.resource in resources:
+                share = 1.0 if figure is None else span.figures.get(figure, 0.0)
                 for i in range(span.start_ps // step_ps, -(-span.end_ps // step_ps)):
-                    busy[i] += min(span.end_ps, edges[i] + step_ps) - max(span.start_ps, edges[i])
+                    inside = min(span.end_ps, edges[i] + step_ps) - max(span.start_ps, edges[i])
+                    busy[i] += share * inside
         shares = tuple(amount / step_ps for amount in busy)
         found.append(Series(what, tuple(edge / 1e6 for edge in edges), shares))
+    return found
+
+
+def imbalance_by_window(result: Result, names: Names) -> Sequence[Series]:
+    """Return the imbalance of every window, or the mean of as many as make a point; of `event`."""
+    found = []
+    for name in names:
+        spans = [s for s in result.spans if s.resource == name and "imbalance" in s.figures]
+        each = -(-len(spans) // MOST_POINTS)
+        parts = [spans[i : i + each] for i in range(0, len(spans), max(each, 1))]
+        means = tuple(sum(s.figures["imbalance"] for s in part) / len(part) for part in parts)
+        if parts:
+            found.append(Series(name, tuple(float(i * each) for i in range(len(parts))), means))
     return found
 
 
@@ -127,6 +147,10 @@ PANELS = (
         meaning="Threads wait for the busiest at the end of every window.",
     ),
     Panel(
+        "Imbalance by window", "window", "busiest thread over mean", imbalance_by_window, "lines",
+        f"From the event fidelity; of more than {MOST_POINTS} windows a point is the mean of some.",
+    ),
+    Panel(
         "Collisions and traffic", "product", "over the least", ratios,
         meaning="1 would be a slot for every product, and A, what is used of B, and C moved once.",
     ),
@@ -135,7 +159,7 @@ PANELS = (
         meaning="Threads with an instruction under way, and banks that are held.",
     ),
     Panel(
-        "Block and DRAM over time", "us", "share of time", over_time, "lines",
+        "Block, threads, scratchpad and DRAM over time", "us", "share of time", over_time, "lines",
         "From the event fidelity: the block hashes while DRAM loads and stores other windows.",
     ),
 )  # fmt: skip

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from archsim.design import load_design
+from archsim.engines.piuma.panels import BINS, MOST_POINTS, PANELS
+from archsim.engines.piuma.timing import MOST
 from archsim.errors import ArchsimError, InfeasibleError, InputError
 from archsim.frontends.products import multiplied
 from archsim.result import Fidelity, Result
@@ -81,9 +84,9 @@ def test_metrics_and_panels_say_what_was_counted() -> None:
     assert 1 <= extra["piuma_imbalance"] == pytest.approx(row.figures["imbalance"])
     moved = row.dram_read_bytes + row.dram_write_bytes
     assert extra["piuma_bytes_over_least"] == moved / row.counts["least_bytes"] > 1
-    from archsim.engines.piuma.panels import PANELS
-
-    work, windows, ratios, share, over_time = (panel.draw(result, ["block"]) for panel in PANELS)
+    work, windows, by_window, ratios, share, over_time = (
+        panel.draw(result, ["block"]) for panel in PANELS
+    )
     assert {series.name for series in work} == {
         "make",
         "product",
@@ -97,12 +100,31 @@ def test_metrics_and_panels_say_what_was_counted() -> None:
         extra["piuma_probes_per_product"], extra["piuma_bytes_over_least"],
     ]  # fmt: skip
     assert [series.name for series in share] == ["threads", "scratchpad"]
-    block, dram = over_time
+    block, threads, scratchpad, dram = over_time
     mean = sum(block.y) / len(block.y)
     assert 0.8 < mean <= 1
     assert 0 < sum(dram.y) < sum(block.y)
     assert max(block.y + dram.y) <= 1 + 1e-9
-    assert PANELS[-1].draw(run(), ["block"]) == []
+    for line, figure in ((threads, "thread_occupancy"), (scratchpad, "scratchpad_utilisation")):
+        assert sum(line.y) / sum(block.y) == pytest.approx(row.figures[figure], rel=0.02)
+    assert by_window[0].x == tuple(range(row.jobs))
+    assert min(by_window[0].y) >= 1
+    bins = [
+        sum(low < y <= high for y in by_window[0].y)
+        for low, high in pairwise((0.0, *MOST, float("inf")))
+    ]
+    assert bins == [row.counts[name] for name in BINS]
+    for panel in (PANELS[2], PANELS[-1]):
+        assert panel.draw(run(), ["block"]) == []
+
+
+def test_a_line_has_a_point_for_some_of_very_many_windows() -> None:
+    result = run("graph500_10", "event", spad_bytes=1 << 15)
+    (line,) = PANELS[2].draw(result, ["block"])
+    windows = result.per_op[0].jobs
+    assert windows > MOST_POINTS >= len(line.y) > MOST_POINTS // 2
+    each = -(-windows // MOST_POINTS)
+    assert line.x == tuple(range(0, windows, each))
 
 
 def test_operations_are_refused_of_large_products() -> None:
