@@ -28,12 +28,16 @@ def cell(theta: Any, phi: Any, drive: Drive = "one_arm") -> Complexes:
 
     They are of single precision where phases are.
     """
-    turned, input_phase = wave(np.asarray(theta) / 2), wave(phi)
-    common = 1j * (turned if drive == "one_arm" else np.ones_like(turned))
-    shape = np.broadcast_shapes(turned.shape, input_phase.shape)
-    planes = np.empty((2, 2, *shape), np.result_type(turned, input_phase))  # an element of all: one
-    np.multiply(common, turned.real, out=planes[0, 1, ...])
-    np.multiply(common, turned.imag, out=planes[1, 1, ...])
+    half, input_phase = np.asarray(theta) / 2, wave(phi)
+    across, along = np.cos(half), np.sin(half)
+    shape = np.broadcast_shapes(half.shape, input_phase.shape)
+    planes = np.empty((2, 2, *shape), np.result_type(half, input_phase))  # an element of all: one
+    for way, own in ((planes[0, 1, ...], across), (planes[1, 1, ...], along)):
+        if drive == "one_arm":  # both arms share j e^{j theta/2}
+            np.multiply(own, -along, out=way.real)
+            np.multiply(own, across, out=way.imag)
+        else:
+            way.real, way.imag = 0, own
     np.multiply(planes[0, 1], input_phase, out=planes[1, 0, ...])
     np.multiply(planes[1, 1], -input_phase, out=planes[0, 0, ...])
     return np.moveaxis(planes, (0, 1), (-2, -1))

@@ -8,7 +8,7 @@ triangle cut short (the economy form), whatever its name: no rectangle is as sma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -167,22 +167,38 @@ def transfer(layout: Layout, cells: Complexes, output: Any = 1.0) -> Complexes:
     block = max(1, BLOCK_BYTES // (16 * modes * inputs))
     for first in range(0, len(flat), block):
         found[first : first + block] = np.eye(modes, inputs)
-        propagate(layout, flat[first : first + block], found[first : first + block])
+        some = flat[first : first + block]
+        propagate(layout, lambda at, t=some: t[:, at], found[first : first + block])  # type: ignore[misc]
     matrix = found.reshape(*lead, modes, inputs)
     matrix *= np.asarray(output)[..., None]
     return matrix[..., modes - layout.outputs :, :]
 
 
-def propagate(layout: Layout, cells: Complexes, waves: Complexes) -> None:
-    """Take waves [..., modes, n] through a mesh's cells [..., cells, 2, 2], in place."""
-    at = 0
-    for first, count in layout.columns:
+def propagate(
+    layout: Layout, cells: Callable[[slice], Any], waves: Any, backward: bool = False
+) -> None:
+    """Take waves [..., modes, n] through a mesh, in place.
+
+    Parameters
+    ----------
+    cells
+        Returns the matrices of a column's cells, [..., cells, 2, 2], when waves come to it.
+    backward
+        From the outputs to the inputs, as through the matrix transposed.
+    """
+    pairs = waves[..., 1::2, :]
+    over, back = np.empty_like(pairs), np.empty_like(pairs)  # one room for all columns
+    at = layout.cells if backward else 0
+    for first, count in reversed(layout.columns) if backward else layout.columns:
+        at -= count if backward else 0
         upper = waves[..., first : first + 2 * count : 2, :]
         lower = waves[..., first + 1 : first + 2 * count : 2, :]
-        t = cells[..., at : at + count, :, :, None]
-        straight = t[..., 0, 0, :] * upper
-        straight += t[..., 0, 1, :] * lower
+        t = cells(slice(at, at + count))[..., None]
+        t = t.swapaxes(-3, -2) if backward else t
+        down = np.multiply(t[..., 1, 0, :], upper, out=over[..., :count, :])
+        up = np.multiply(t[..., 0, 1, :], lower, out=back[..., :count, :])
+        upper *= t[..., 0, 0, :]
+        upper += up
         lower *= t[..., 1, 1, :]
-        lower += t[..., 1, 0, :] * upper
-        upper[...] = straight
-        at += count
+        lower += down
+        at += 0 if backward else count

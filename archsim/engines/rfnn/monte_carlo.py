@@ -8,7 +8,7 @@ device, too. Single precision throughout.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -25,11 +25,13 @@ from archsim.engines.rfnn.network import Network
 from archsim.engines.rfnn.spec import Readout
 from archsim.engines.rfnn.tensor_train import Stage
 
-BLOCK = 20  # devices drawn together: their waves stay in a core's cache
+BLOCK = 20  # devices of one generator
+WIDE = 100  # devices and tiles that waves pass together: arithmetic runs along so many, or more
 PART = 1000  # images in a product: its results stay there, too
 
 Floats = NDArray[Any]  # float32, where a device is drawn
 Complexes = NDArray[np.complex64]
+Rngs = Sequence[np.random.Generator]  # each draws as many devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +103,19 @@ class Programmed:
     drive: Drive
     layers: tuple[tuple[StageSettings, ...], ...]
 
-    def weights(self, errors: Errors, rng: np.random.Generator, draws: int) -> list[Complexes]:
-        """Return the matrix of each layer on drawn devices: [draws, outputs, inputs]."""
+    def weights(self, errors: Errors, rngs: Rngs, draws: int) -> list[Complexes]:
+        """Return the matrix of each layer on devices of each rng: [devices, outputs, inputs]."""
         found = []
         for layer in self.layers:
             if len(layer) == 1:  # a matrix as it is
-                found.append(drawn(layer[0], self.drive, errors, rng, draws)[:, 0])
+                found.append(drawn(layer[0], self.drive, errors, rngs, draws)[:, 0])
                 continue
             inputs = layer[0].stage.before * layer[0].stage.inputs * layer[0].stage.after
             state = np.eye(inputs, dtype=np.complex64)[None]
             for settings in layer:
-                matrices = drawn(settings, self.drive, errors, rng, draws)
+                matrices = drawn(settings, self.drive, errors, rngs, draws)
                 state = _applied(settings.stage, matrices, state)
-            found.append(state.reshape(draws, -1, inputs))
+            found.append(state.reshape(draws * len(rngs), -1, inputs))
         return found
 
 
@@ -168,13 +170,15 @@ def _stage(stage: Stage, matrix: Any, hardware: Hardware) -> StageSettings:
 
 
 def drawn(
-    settings: StageSettings, drive: Drive, errors: Errors, rng: np.random.Generator, draws: int
+    settings: StageSettings, drive: Drive, errors: Errors, rngs: Rngs, draws: int
 ) -> Complexes:
-    """Return the matrices of a stage on drawn devices: [draws, copies, outputs, inputs].
+    """Return the matrices of a stage on drawn devices: [devices, copies, outputs, inputs].
 
-    Devices are the innermost axis while waves pass: arithmetic runs along it.
+    Devices are the innermost axis while waves pass: arithmetic runs along it. Waves go forward from
+    the inputs that are used or backward from the outputs, whichever are fewer.
     """
-    lead = (settings.levels.shape[1], settings.copies, draws)  # tiles, copies, devices
+    tiles, devices = settings.levels.shape[1], draws * len(rngs)
+    lead = (tiles, settings.copies, devices)
 
     def coded(nominal: Floats) -> Floats:
         bits = errors.phase_bits
@@ -183,39 +187,54 @@ def drawn(
 
     def moved(nominal: Floats) -> Floats:
         angle = coded(nominal)
+        if not errors.sigma_rad:
+            return np.broadcast_to(angle, (len(angle), *lead))
         found = np.empty((len(angle), *lead), np.float32)
-        if errors.sigma_rad:
-            rng.standard_normal(dtype=np.float32, out=found)
-            found *= np.float32(errors.sigma_rad)
-        else:
-            found[...] = 0
-        found += angle
+        for part, rng in zip(np.split(found, len(rngs), axis=-1), rngs, strict=True):
+            normal = rng.standard_normal(part.shape, np.float32)
+            normal *= np.float32(errors.sigma_rad)
+            np.add(normal, angle, out=part)
         return found
 
-    def through(angles: Angles, waves: Any) -> None:
-        cells = cell(moved(angles.theta), moved(angles.phi), drive)  # [cells, *lead, 2, 2]
-        propagate(angles.layout, np.moveaxis(cells, 0, -3), waves.transpose(2, 3, 4, 0, 1))
+    def mesh(angles: Angles) -> tuple[Layout, Callable[[slice], Any]]:
+        theta, phi = moved(angles.theta), moved(angles.phi)
+        return angles.layout, lambda at: np.moveaxis(cell(theta[at], phi[at], drive), 0, -3)
 
-    first, last = settings.first, settings.last
-    inputs, attenuators = first.layout.modes, len(settings.levels)
-    waves = np.zeros((inputs, inputs, *lead), np.complex64)
-    waves[np.arange(inputs), np.arange(inputs)] = 1
-    through(first, waves)
-    between = np.zeros((last.layout.modes, inputs, *lead), np.complex64)
+    stage, first, last = settings.stage, settings.first, settings.last
+    assert last.output is not None
+    way = [mesh(first)]  # errors are drawn in the order in which waves meet them forward
     level = moved(settings.levels)
     passed: Any = np.sin(level / 2)
     if drive == "one_arm":  # what a level without errors turns a wave by, U turns back
         passed = passed * wave((level - coded(settings.levels)) / 2)
-    passed *= np.float32(settings.scale)
-    np.multiply(passed[:, None], waves[:attenuators], out=between[:attenuators])
-    through(last, between)
-    assert last.output is not None
-    between *= wave(moved(last.output))[:, None]
+    passed = passed * np.float32(settings.scale)
+    way.append(mesh(last))
+    output = wave(moved(last.output))
+    modes = last.layout.modes, first.layout.modes
+    outputs, inputs = min(stage.outputs, modes[0]), min(stage.inputs, modes[1])
+    backward = outputs < inputs
+    if backward:
+        way.reverse()
+
+    def entering(mesh: Layout, used: int) -> Complexes:
+        return np.zeros((mesh.modes, used, *lead), np.complex64)
+
+    used = np.arange(min(outputs, inputs))
+    waves = entering(way[0][0], len(used))
+    waves[used, used] = output[used] if backward else 1
+    propagate(*way[0], waves.transpose(2, 3, 4, 0, 1), backward)
+    between = entering(way[1][0], len(used))
+    np.multiply(passed[:, None], waves[: len(passed)], out=between[: len(passed)])
+    propagate(*way[1], between.transpose(2, 3, 4, 0, 1), backward)
+    if backward:
+        between = between.swapaxes(0, 1)
+    else:
+        between *= output[:, None]
     rows, cols = settings.tiles
     whole = between.reshape(*between.shape[:2], rows, cols, *lead[1:])
     whole = whole.transpose(5, 4, 2, 0, 3, 1)  # devices, copies, rows of tiles, rows, ...
-    whole = whole.reshape(draws, settings.copies, rows * len(between), cols * inputs)
-    return whole[..., : settings.stage.outputs, : settings.stage.inputs]
+    whole = whole.reshape(devices, settings.copies, rows * len(between), -1)
+    return whole[..., : stage.outputs, : stage.inputs]
 
 
 def _applied(stage: Stage, matrices: Complexes, state: Complexes) -> Complexes:
@@ -236,26 +255,33 @@ def _applied(stage: Stage, matrices: Complexes, state: Complexes) -> Complexes:
 class Judge:
     """Images [n, pixels] to judge networks by, in parts whose results stay in a core's cache.
 
+    Images are sorted by their classes.
+
     Attributes
     ----------
     parts
         Vectors [pixels, images].
-    own
-        Where the output of each image's own class lies in [classes, n], flat.
+    of_class
+        Each class and where its images are.
     """
 
     def __init__(self, images: Any, labels: Any) -> None:
-        pixels, classes = np.asarray(images, np.float32), np.asarray(labels, np.int64)
+        classes = np.asarray(labels, np.int64)
+        order = np.argsort(classes, kind="stable")
+        pixels = np.asarray(images, np.float32)[order]
         self.images = len(classes)
         starts = range(0, self.images, PART)
         self.parts = [np.ascontiguousarray(pixels[i : i + PART].T) for i in starts]
-        self.own = classes * self.images + np.arange(self.images)
+        names, counts = np.unique(classes, return_counts=True)
+        ends = np.cumsum(counts)
+        self.of_class = [*zip(names, map(slice, ends - counts, ends), strict=True)]
 
     def right(self, readout: Readout, weights: Sequence[Complexes]) -> int:
         """Return how many images have their own class as the one largest output."""
         planes = [_real(readout, w) for w in weights]
         outputs = np.empty((len(weights[-1]), self.images), np.float32)
         room = [np.empty((len(plane), PART), np.float32) for plane in planes]
+        dark = np.zeros((max(map(len, planes)), PART), np.float32)  # to a scalar, maximum is slow
         for number, part in enumerate(self.parts):
             at, n = number * PART, part.shape[1]
             spaces = [space[:, :n] for space in room]
@@ -267,11 +293,13 @@ class Judge:
                 if readout == "mag":
                     state = _magnitude(state)
                 elif plane is not planes[-1]:
-                    np.maximum(state, 0, out=state)
+                    np.maximum(state, dark[: len(state), :n], out=state)
             if readout == "mag":
                 outputs[:, at : at + n] = state
-        own = outputs.take(self.own)
-        outputs.put(self.own, -np.inf)
+        own = np.empty(self.images, np.float32)
+        for name, where in self.of_class:
+            own[where] = outputs[name, where]
+            outputs[name, where] = -np.inf
         return int(np.count_nonzero(own > outputs.max(axis=0)))
 
 
@@ -305,10 +333,13 @@ def devices(
     programmed: Programmed, errors: Errors, draws: int, seed: int = 0
 ) -> Iterator[list[Complexes]]:
     """Yield the matrices of each layer on one drawn device after the other."""
-    for block in range(0, draws, BLOCK):
-        rng = np.random.default_rng([seed, block])
-        weights = programmed.weights(errors, rng, BLOCK)
-        for device in range(min(BLOCK, draws - block)):
+    tiles = min(s.levels.shape[1] * s.copies for layer in programmed.layers for s in layer)
+    together = BLOCK * max(1, WIDE // (BLOCK * tiles))
+    for start in range(0, draws, together):
+        blocks = range(start, min(start + together, draws), BLOCK)
+        rngs = [np.random.default_rng([seed, block]) for block in blocks]
+        weights = programmed.weights(errors, rngs, BLOCK)
+        for device in range(min(together, draws - start)):
             yield [w[device] for w in weights]
 
 

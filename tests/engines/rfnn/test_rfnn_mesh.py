@@ -140,9 +140,12 @@ def test_more_draws_than_a_block_holds() -> None:
 def test_waves_through_a_mesh() -> None:
     u, x = haar(9), haar(9, 1)[:, :4].copy()
     phases = decompose(u)
-    waves = x.copy()
-    propagate(phases.layout, cell(phases.theta, phases.phi), waves)
-    assert np.abs(np.exp(1j * phases.output)[:, None] * waves - u @ x).max() < 1e-13
+    cells, turned = cell(phases.theta, phases.phi), np.exp(1j * phases.output)[:, None]
+    waves, back = x.copy(), turned * x
+    propagate(phases.layout, lambda at: cells[at], waves)
+    assert np.abs(turned * waves - u @ x).max() < 1e-13
+    propagate(phases.layout, lambda at: cells[at], back, backward=True)
+    assert np.abs(back - u.T @ x).max() < 1e-13
 
 
 # ---------------------------------------------------------------------------------------- a peer

@@ -40,7 +40,7 @@ def network(form: Form, readout: Any = "iq", rank: int = 3) -> Network:
 def test_devices_without_errors_are_the_network(form: Form, modes: int | None) -> None:
     """Whatever the meshes are: tiles, one for all, or copies for every vector."""
     net = network(form)
-    found = put(net, Hardware(modes)).weights(Errors(), np.random.default_rng(0), 3)
+    found = put(net, Hardware(modes)).weights(Errors(), [np.random.default_rng(0)], 3)
     for wanted, drawn in zip(net.weights, found, strict=True):
         assert drawn.shape == (3, *wanted.shape) and drawn.dtype == np.complex64
         np.testing.assert_allclose(drawn, np.broadcast_to(wanted, drawn.shape), atol=2e-5)
@@ -53,7 +53,7 @@ def test_codes_are_the_physics(mesh: MeshKind, drive: Drive, bits: int | None) -
     """A tile is its two meshes at rounded phases, with rounded cells as attenuators between."""
     matrix = RNG.normal(size=(8, 8)) + 1j * RNG.normal(size=(8, 8))
     net = Network("iq", (TensorTrain("full", (8,), (8,), (matrix,)),))
-    (found,) = put(net, Hardware(8, mesh, drive)).weights(Errors(bits), RNG, 1)
+    (found,) = put(net, Hardware(8, mesh, drive)).weights(Errors(bits), [RNG], 1)
     layer = program(matrix, mesh, drive)
 
     def rounded(angle: Any) -> Any:
@@ -75,7 +75,7 @@ def test_errors_follow_the_law(drive: Drive) -> None:
     sigma, modes = 0.02, 16
     unitary = np.linalg.qr(RNG.normal(size=(modes, modes)))[0]
     net = Network("iq", (TensorTrain("full", (modes,), (modes,), (unitary,)),))
-    (found,) = put(net, Hardware(modes, "clements", drive)).weights(Errors(None, sigma), RNG, 400)
+    (found,) = put(net, Hardware(modes, "clements", drive)).weights(Errors(None, sigma), [RNG], 400)
     miss = np.linalg.norm(found - unitary, axis=(1, 2)) / np.sqrt(modes)
     mesh = expected_error(sigma, modes, drive) ** 2
     attenuators = (sigma / 2) ** 2 if drive == "one_arm" else 0.0
@@ -86,10 +86,10 @@ def test_errors_follow_the_law(drive: Drive) -> None:
 def test_rounding_counts_as_noise_of_its_spread() -> None:
     net = network("full")
     exact = net.weights[0]
-    rng = np.random.default_rng(0)
+    rngs = [np.random.default_rng(0)]
     programmed = put(net, Hardware(8))
-    noisy = programmed.weights(Errors(None, rounding_rad(6)), rng, 200)[0]
-    rounded = programmed.weights(Errors(6), rng, 1)[0]
+    noisy = programmed.weights(Errors(None, rounding_rad(6)), rngs, 200)[0]
+    rounded = programmed.weights(Errors(6), rngs, 1)[0]
 
     def miss(drawn: Any) -> float:
         return float(np.sqrt(np.mean(np.abs(drawn - exact) ** 2)))
@@ -102,7 +102,7 @@ def test_copies_differ_from_each_other() -> None:
     net = network("ttm")
     (stage, *_), _ = put(net, Hardware(None)).layers
     assert stage.copies == stage.stage.vectors > 1
-    drawn = monte_carlo.drawn(stage, "one_arm", Errors(None, 0.1), np.random.default_rng(0), 2)
+    drawn = monte_carlo.drawn(stage, "one_arm", Errors(None, 0.1), [np.random.default_rng(0)], 2)
     assert drawn.shape == (2, stage.copies, stage.stage.outputs, stage.stage.inputs)
     assert np.abs(drawn[0, 0] - drawn[0, 1]).max() > 1e-3
     assert np.abs(drawn[0, 0] - drawn[1, 0]).max() > 1e-3
