@@ -113,7 +113,7 @@ def build(
     name = engine_of(design, engine) if top == "axi" else chosen_engine(design, engines, engine)
     spec: Any = design.engines[name]
     rtl = rtl_of(engines, spec)
-    family = _WITH_PINS if rtl.bench else _family(rtl.ports(spec), name)
+    family = _WITH_PINS if rtl.bench else _family(rtl.ports(spec), name, spec.kind)
     if top not in family.tops:
         tops = " or ".join(family.tops)
         raise InputError("--top", f"must be {tops} for an engine of kind {spec.kind}", top)
@@ -174,12 +174,17 @@ def _module(design: Design, name: str) -> str:
     return module if module[0].isalpha() else f"engine_{module}"
 
 
-def _family(ports: Collection[str], name: str) -> _Family:
+def _family(ports: Collection[str], name: str, kind: str) -> _Family:
     for family in _FAMILIES:
         if set(ports) == set(family.ports):
             return family
     known = " or ".join(", ".join(family.ports) for family in _FAMILIES)
-    raise InputError("--engine", f"must be an engine with the ports {known}", name)
+    raise InputError(
+        f"engines.{name}",
+        f"must have the ports {known}: for other engines no bench is written",
+        ", ".join(ports),
+        fix=f"`archsim rtl check {kind}` simulates its RTL beside the model",
+    )
 
 
 # ---------------------------------------------------------------------------------------- texts
