@@ -37,6 +37,10 @@ NOT_COUNTED = (
     "rfnn: a quadrature counts as a detector and a converter; converters to amplitudes, mixers, "
     "attenuators and switches draw nothing, as no source has their power"
 )
+LOSS = (
+    "rfnn: loss on a wave's way is reported and limits nothing: gain against it, its noise and its "
+    "power are not modelled"
+)
 DEFAULTS = (
     "rfnn: default parts: detector AD8319 (data sheet, 72.6 mW), shifter MAPS-010145 (data sheet, "
     "10 uW); converter of 50 mW and 20 MS/s, cell of 1 ns, sources of 0 dBm at 20 % (assumed)"
@@ -53,6 +57,7 @@ def assumptions(spec: RfnnSpec) -> tuple[str, ...]:
         RUNNING,
         NOT_COUNTED,
         "rfnn: parts around the control have no area; they are counted",
+        LOSS,
         DEFAULTS,
     )
 
