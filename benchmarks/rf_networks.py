@@ -5,6 +5,10 @@ with the matrices of both layers, in the same parts, by the same BLAS, into the 
 outputs are read by their real parts, imaginary parts of weights are not multiplied; magnitudes need
 both. What comes on top is drawing phases, making matrices of meshes, what stands between layers,
 and counting. Everything runs on one core.
+
+At most twice the products is promised of the default design's meshes. With meshes of 64 modes,
+making the matrices alone takes about as long as the products of real parts: 64 waves pass 4,032
+cells for the first layer, and ten for the second, at about a tenth of a matrix product's rate.
 """
 
 from __future__ import annotations
