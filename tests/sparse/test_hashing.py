@@ -184,6 +184,7 @@ def test_rules_that_no_table_has(rule: Any, text: str) -> None:
     [
         pytest.param(name, marks=pytest.mark.slow if known.products > 100_000 else ())
         for name, known in KNOWN.items()
+        if known.products < 10**7  # the largest one's tables are counted where its C is checked
     ],
 )
 def test_tables_hold_known_squares(name: str) -> None:

@@ -34,14 +34,14 @@ def reference(spec: PiumaSpec, jobs: PiumaJobs, data: Data) -> list[Mapping[str,
         lengths = b_ptr[k + 1] - b_ptr[k]
         ends = np.cumsum(lengths)
         entry = np.repeat(b_ptr[k] - (ends - lengths), lengths) + np.arange(lengths.sum())
-        nonzero = np.repeat(np.arange(begin, end), lengths)
-        inside = (b_col[entry] >= left) & (b_col[entry] < right)
-        entry, nonzero = entry[inside], nonzero[inside]
-        col = (b_col[entry] - left).astype(np.int32)
-        row = np.searchsorted(a_ptr, nonzero, side="right") - 1
+        nonzero = np.repeat(np.arange(end - begin), lengths)
+        col = b_col[entry]
+        inside = (col >= left) & (col < right)
+        entry, nonzero, col = entry[inside], nonzero[inside], (col[inside] - left).astype(np.int32)
+        row = np.repeat(np.arange(first, last), np.diff(a_ptr[first : last + 1]))[nonzero]
         of_row = np.bincount(row - first, minlength=last - first)
         same = first_alike(col, of_row, right - left)
-        values = _values(data, refs["a"], nonzero) * _values(data, refs["b"], entry)
+        values = _values(data, refs["a"], begin + nonzero) * _values(data, refs["b"], entry)
         sums = np.zeros(len(col), values.dtype)
         np.add.at(sums, same, values)
         new = np.flatnonzero(same == np.arange(len(same)))

@@ -41,8 +41,8 @@ def run(spec: PiumaSpec, found: SparseProduct) -> Operated:
     return operate(spec, found, count_probes(found, spec.rule))
 
 
-def check(a: Csr, row: Any, col: Any, value: Any) -> None:
-    expected = Csr.of(a.scipy() @ a.scipy())
+def check(expected: Csr, row: Any, col: Any, value: Any) -> None:
+    assert expected.values is not None
     assert np.array_equal(row, expected.rows)
     assert np.array_equal(col, expected.indices)
     assert np.array_equal(value, expected.values)
@@ -54,25 +54,30 @@ def check(a: Csr, row: Any, col: Any, value: Any) -> None:
 )
 def test_c_is_scipys_whatever_the_threads(name: str, algorithm: Algorithm) -> None:
     a = with_values(KNOWN[name].make())
+    product_of_a, expected = squared(a), Csr.of(a.scipy() @ a.scipy())
     for cores, threads in THREADS:
         spec = PiumaSpec(algorithm=algorithm, mtcs=cores, threads=threads, spad_bytes=1 << 16)
-        found = run(spec, squared(a))
-        check(a, found.row, found.col, found.value)
+        found = run(spec, product_of_a)
+        check(expected, found.row, found.col, found.value)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_c_of_large_products_is_scipys(name: str) -> None:
     """Windows, ranges of columns and hashing keys as they are; sums whoever makes them."""
-    a = with_values(KNOWN[name].make())
+    known = KNOWN[name]
+    a = with_values(known.make())
     found = squared(a)
+    expected = Csr.of(a.scipy() @ a.scipy())
     tables: tuple[Algorithm, ...] = ("smash_v3", "smash_v1")  # of two sizes: other windows
     for algorithm in tables if found.products < 10**7 else tables[:1]:
         jobs = jobs_of(PiumaSpec(algorithm=algorithm), found)
+        assert (jobs.products.sum(), jobs.inserts.sum()) == (known.products, known.results)
         parts = reference(PiumaSpec(algorithm=algorithm), jobs, found.arrays)
         row, col, value = (np.concatenate([p[x] for p in parts]) for x in ("row", "col", "value"))
-        order = np.lexsort((col, row))  # ranges of a row that was cut are in order of columns
-        check(a, row[order], col[order], value[order])
+        # all is in order but the ranges of columns of rows that were cut
+        order = np.argsort(row * found.n + col, kind="stable")
+        check(expected, row[order], col[order], value[order])
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -189,10 +194,7 @@ def test_any_product_on_any_block(
     )
     found, spec = SparseProduct(a, b, n), PiumaSpec(spad_bytes=4096, **fields)
     done, jobs = run(spec, found), jobs_of(spec, found)
-    expected = Csr.of(a.scipy() @ b.scipy())
-    assert np.array_equal(done.row, expected.rows)
-    assert np.array_equal(done.col, expected.indices)
-    assert np.array_equal(done.value, expected.values)
+    check(Csr.of(a.scipy() @ b.scipy()), done.row, done.col, done.value)
     parts = reference(spec, jobs, found.arrays)
     assert sum(int(part["value"].sum()) for part in parts) == done.value.sum()
     timing = time(spec, jobs)
