@@ -23,7 +23,7 @@ from archsim.engines.rfnn.network import Network, Training, Variant
 from archsim.engines.rfnn.spec import Readout
 from archsim.engines.rfnn.tensor_train import Form
 from archsim.engines.rfnn.training import Recipe, train
-from archsim.errors import ArchsimError
+from archsim.errors import ArchsimError, InputError
 
 COMMAND = "python -m archsim.engines.rfnn.trained"
 PACKAGES = ("numpy", "torch", "scikit-learn")
@@ -101,6 +101,36 @@ def above_zero(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> float:
+    """Return a finite number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above zero, not {text!r}")
+    return number
+
+
+def check(asked: dict[str, Any], only: list[str] | None, where: Path | None) -> None:
+    """Raise an error for what would train for nothing, or for something else than was asked."""
+    names = [variant.name for variant in network.VARIANTS]
+    for name in only or ():
+        if name not in names:
+            raise InputError("--only", f"must be among {', '.join(names)}", name)
+    own = "images" in asked
+    if asked and not own:
+        raise InputError(
+            f"--{next(iter(asked)).replace('_', '-')}", "is for a network of your own",
+            fix="name its images: --images digits",
+        )  # fmt: skip
+    if own and only:
+        raise InputError("--only", "is for the networks that ship; leave out --images")
+    if where is not None and not (where.parent if own else where).is_dir():
+        wanted = "must be a file in a folder that exists" if own else "must be a folder that exists"
+        raise InputError(f"-o {where}", wanted)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--only", nargs="+", help="variants to train, by name")
@@ -112,11 +142,12 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=above_zero)
     parser.add_argument("--hidden", type=above_zero, nargs="+")
     for name in ("rate", "sigma-deg", "rho"):
-        parser.add_argument(f"--{name}", type=float)
+        parser.add_argument(f"--{name}", type=positive)
     parser.add_argument("--seed", type=int)
     asked = {key: value for key, value in vars(parser.parse_args()).items() if value is not None}
     only, where = asked.pop("only", None), asked.pop("o", None)
     try:
+        check(asked, only, where)
         if "images" not in asked:
             ship([v for v in network.VARIANTS if only is None or v.name in only], where or HERE)
             return 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from archsim.engines.rfnn import images, network, trained
-from archsim.engines.rfnn.network import Variant, network_of, read
+from archsim.engines.rfnn.network import VARIANTS, Variant, network_of, read
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -71,3 +71,27 @@ def test_refusals_are_one_line(
         run(monkeypatch, "--rank", "0")
     text = "argument --rank: must be a whole number of 1 or more, not '0'"
     assert text in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "--rate", "nan")
+    assert "argument --rate: must be a number above zero, not 'nan'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--hidden", "32"], "--hidden: is for a network of your own; name its images: --images"),
+        (["--sigma-deg", "3"], "--sigma-deg: is for a network of your own; name its images"),
+        (["--only", "nominal-full"], "--only: must be among full_iq_nominal, "),
+        (["--only", VARIANTS[0].name, "--images", "digits"], "--only: is for the networks that"),
+        (["--images", "digits", "-o", "no/x.npz"], "-o no/x.npz: must be a file in a folder that"),
+        (["-o", "no"], "-o no: must be a folder that exists"),
+    ],
+)
+def test_nothing_is_trained_for_nothing(
+    arguments: list[str], text: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name in ("ship", "train"):
+        monkeypatch.delattr(trained, name)
+    assert run(monkeypatch, *arguments) == 2
+    assert capsys.readouterr().err.startswith(f"error: {text}")
