@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from archsim.errors import InputError
 from archsim.sparse import Csr
@@ -148,11 +149,27 @@ def trace_of(a: Any, b: Any = None, *, columns: int = 0, name: str = "product") 
     Raises
     ------
     InputError
-        If numbers are of a type that traces do not have, or extents do not fit.
+        If one is no matrix, its indices or values are out of bounds, its numbers are of a type that
+        traces do not have, or extents do not fit.
     """
+    first, second = _csr(a, f"{name}: A"), None if b is None else _csr(b, f"{name}: B")
     dtypes = _dtype(a, name), _dtype(a if b is None else b, name)
-    second = None if b is None else Csr.of(b)
-    return multiplied(name, name, Csr.of(a), second, columns=columns, dtypes=dtypes).build()
+    return multiplied(name, name, first, second, columns=columns, dtypes=dtypes).build()
+
+
+def _csr(matrix: Any, where: str) -> Csr:
+    """Return a matrix of scipy's or NumPy's, which nobody may have looked at yet."""
+    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)) or matrix.ndim != 2:
+        raise InputError(where, "must be a matrix of scipy's or NumPy's", type(matrix).__name__)
+    if hasattr(matrix, "check_format"):
+        try:
+            matrix.check_format(full_check=True)
+        except ValueError as fault:
+            raise InputError(where, f"must have indices within its shape: {fault}") from None
+    found = Csr.of(matrix)
+    if found.values is not None and not np.isfinite(found.values).all():
+        raise InputError(where, "must hold finite numbers only, no NaN or infinity")
+    return found
 
 
 def _dtype(matrix: Any, name: str) -> str:

@@ -143,6 +143,26 @@ def test_what_cannot_be_multiplied_is_refused() -> None:
         trace_of(matrix(3, 3).astype(bool))
 
 
+def test_what_is_no_matrix_of_scipys_is_refused() -> None:
+    beyond = sparse.csr_array(np.eye(3))
+    beyond.indices[0] = 9
+    nan = sparse.csr_array(np.array([[1, np.nan], [0, 1]]))
+    for given, text in (
+        ("x", "A: must be a matrix of scipy's or NumPy's, not 'str'"),
+        (None, "A: must be a matrix of scipy's or NumPy's, not 'NoneType'"),
+        (np.ones(3), "A: must be a matrix of scipy's or NumPy's, not 'ndarray'"),
+        (beyond, "A: must have indices within its shape: "),
+        (nan, "A: must hold finite numbers only, no NaN or infinity"),
+    ):
+        with pytest.raises(InputError) as refused:
+            trace_of(given)
+        assert str(refused.value).startswith(f"product: {text}")
+    for form in ("csc_array", "coo_matrix", "lil_array", "dok_array", "dia_array"):
+        assert trace_of(getattr(sparse, form)(np.eye(3))).macs() == 3, form
+    with pytest.raises(InputError, match=r"^product: B: must be a matrix of scipy's or NumPy's"):
+        trace_of(matrix(3, 3), "x")
+
+
 def chain() -> SparseTrace:
     made = SparseTrace("chain", "test")
     made.sparse("A", Csr.of(matrix(8, 8)))

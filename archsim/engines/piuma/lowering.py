@@ -31,9 +31,17 @@ def windows(spec: PiumaSpec, op: Op, product: SparseProduct, room_bytes: int) ->
     Raises
     ------
     InfeasibleError
-        If operations are asked for of a product that is too large for them, or long rows are cut
-        into so many ranges, each of which walks all of them, that nobody would wait for it.
+        If operations are asked for of a product that is too large for them, long rows are cut into
+        so many ranges, each of which walks all of them, that nobody would wait for it, or the lines
+        that all threads have on their way do not fit.
     """
+    lines_bytes = 2 * LINE_BYTES * spec.all_threads
+    if lines_bytes > room_bytes:
+        raise InfeasibleError(
+            f"a line of either operand for each of {spec.all_threads:,} threads",
+            demand=lines_bytes, bound=room_bytes, unit="bytes of buffer",
+            levers=("raise memories.buffer.capacity_bytes", "take fewer threads"),
+        )  # fmt: skip
     if spec.detail == "operation" and product.products > OPERATIONS:
         raise InfeasibleError(
             "simulating operation by operation", demand=product.products, bound=OPERATIONS,
@@ -48,7 +56,7 @@ def windows(spec: PiumaSpec, op: Op, product: SparseProduct, room_bytes: int) ->
         phase=nothing, first=cut.first, stop=cut.last, left=cut.left, right=cut.right,
         load_bytes=(np.diff(found.start) * A_WORDS * WORD_BYTES, b_bytes(spec, product, found)),
         partial_bytes=nothing, store_bytes=stored, final=nothing == 0,
-        room_bytes=2 * LINE_BYTES * spec.all_threads,
+        room_bytes=lines_bytes,
     )  # fmt: skip
 
 

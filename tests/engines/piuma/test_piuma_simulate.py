@@ -136,6 +136,15 @@ def test_operations_are_refused_of_large_products() -> None:
     )
 
 
+def test_threads_whose_lines_do_not_fit_are_refused() -> None:
+    with pytest.raises(InfeasibleError) as refused:
+        run("graph500_8", mtcs=64, threads=64)
+    assert str(refused.value) == (
+        "op 'product': a line of either operand for each of 4,096 threads needs 524,288 bytes of "
+        "buffer, and there are 98,304; raise memories.buffer.capacity_bytes or take fewer threads"
+    )
+
+
 def test_long_rows_in_short_windows_are_refused() -> None:
     a = generate.rmat(12, 1 << 18)
     trace = multiplied("graph", "R-MAT", a).build()
