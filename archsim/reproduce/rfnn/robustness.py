@@ -36,8 +36,9 @@ def section() -> Section:
     draws = sorted({row.draws for row in found})
     devices = (
         f"{' or '.join(map(str, draws))} devices a point; wins and losses are beyond "
-        f"{accuracy.SURE:g} standard errors; {accuracy.COMMAND} --print shows all points, with "
-        "their spreads"
+        f"{accuracy.SURE:g} standard errors over devices (at 0 degrees all are alike, and any "
+        "difference counts), each network was trained once, and a difference of a point or so says "
+        f"little; {accuracy.COMMAND} --print shows all points, with their spreads"
     )
     return Section("Accuracy: robust training", tuple(_rows()), (OURS, WHAT, devices, *sums))
 
