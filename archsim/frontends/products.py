@@ -159,7 +159,8 @@ def trace_of(a: Any, b: Any = None, *, columns: int = 0, name: str = "product") 
 
 def _csr(matrix: Any, where: str) -> Csr:
     """Return a matrix of scipy's or NumPy's, which nobody may have looked at yet."""
-    if not (sparse.issparse(matrix) or isinstance(matrix, np.ndarray)) or matrix.ndim != 2:
+    known = sparse.issparse(matrix) or isinstance(matrix, np.ndarray)
+    if not known or getattr(matrix, "ndim", 0) != 2:
         raise InputError(where, "must be a matrix of scipy's or NumPy's", type(matrix).__name__)
     if hasattr(matrix, "check_format"):
         try:

@@ -65,6 +65,10 @@ def _power_flow(name: str) -> Csr:
     return _pattern(api.makeYbus(case["baseMVA"], case["bus"], case["branch"])[0])
 
 
+def _scattered(n: int, density: float) -> Csr:
+    return _pattern(sparse.random(n, n, density, format="csr", random_state=1))
+
+
 def _mesh(name: str) -> Csr:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package, about NumPy and scipy to come
@@ -110,6 +114,8 @@ KNOWN: Mapping[str, Known] = {
         partial(_graph, "powerlaw_cluster_graph", 4096, 8, 0.3, seed=1),
         4096, 65306, 3255672, 2689356,
     ),
+    # as scipy 1.17 draws: another version may draw others
+    "scattered": Known(partial(_scattered, 4096, 0.004), 4096, 67109, 1100091, 1064453),
     "case57": Known(partial(_power_flow, "case57"), 57, 213, 865, 487),
     "case118": Known(partial(_power_flow, "case118"), 118, 476, 2210, 1270),
     "case300": Known(partial(_power_flow, "case300"), 300, 1118, 4878, 2898),
