@@ -59,6 +59,8 @@ CONTROL_DELAY_TERMS: Terms = {
     "log2 rows": lambda s: np.log2(s.rows),
     "log2 pes": lambda s: np.log2(pes(s)),
 }
+# a register of their own tells PEs of a step: no path of control runs through their trees
+LATE_CONTROL_DELAY_TERMS: Terms = {"1": one, "log2 rows": lambda s: np.log2(s.rows)}
 PORT_DELAY_TERMS: Terms = {
     "1": one,
     "log2 rows": lambda s: np.log2(s.rows),
@@ -104,7 +106,7 @@ OPT1 = CostTerms(
     whole={"array": {**OPT1_PE_TERMS, **EDGE_TERMS, **PORT_TERMS}},
     delay={
         "pe": {**OPT1_DELAY_TERMS, **TREE_DELAY_TERMS},
-        "control": CONTROL_DELAY_TERMS,
+        "control": LATE_CONTROL_DELAY_TERMS,
         "port": {**RESOLVE_DELAY_TERMS, "log2 rows": lambda s: np.log2(s.rows)},
     },
     energy={**ENERGY_TERMS, "mac": MAC_ENERGY_TERMS, "result_beat": RESOLVE_ENERGY_TERMS},
@@ -125,7 +127,7 @@ OPT2 = CostTerms(
             "log2 pair_bits": lambda s: np.log2(s.pair_bits) * one(s),
             **TREE_DELAY_TERMS,
         },
-        "control": CONTROL_DELAY_TERMS,
+        "control": LATE_CONTROL_DELAY_TERMS,
         "port": {**RESOLVE_DELAY_TERMS, "log2 rows": lambda s: np.log2(s.rows)},
         # from the bank into the queue, behind a cycle of its SRAM
         "accumulate": {"1": one, "log2 result_bits": lambda s: np.log2(result_bits(s))},
