@@ -14,6 +14,7 @@ from archsim.engines.rfnn import beats, cases, cost, lowering, panels, timing
 from archsim.engines.rfnn.quality import quality
 from archsim.engines.rfnn.reference import reference
 from archsim.engines.rfnn.spec import RfnnSpec
+from archsim.errors import InputError
 
 FORMS = {
     "full": "rfnn: layers are whole matrices, cut into matrices of the mesh's modes",
@@ -71,9 +72,18 @@ def build(spec: RfnnSpec) -> Any:
 
 
 def bench(spec: RfnnSpec) -> Any:
-    """Return the control with a behavioural mesh behind its pins."""
-    from archsim.engines.rfnn.twin_rtl import RfnnBench  # noqa: PLC0415
+    """Return the control with a behavioural mesh behind its pins.
 
+    Raises
+    ------
+    InputError
+        If the mesh is too large for one.
+    """
+    from archsim.engines.rfnn.twin_rtl import MOST_MODES, RfnnBench  # noqa: PLC0415
+
+    if spec.modes > MOST_MODES:
+        limit = f"must be at most {MOST_MODES} for a behavioural mesh"
+        raise InputError("spec.modes", limit, spec.modes)
     return RfnnBench(spec)
 
 

@@ -26,26 +26,15 @@ from archsim.engines.rfnn.twin import (
     full_scale_bits,
     turns,
 )
-from archsim.errors import InputError
 
-MOST_MODES = 16
+MOST_MODES = 16  # of a mesh whose every cell is multipliers of its own
 Wave = tuple[Value, Value]  # real and imaginary part
 
 
 class RfnnBench(wiring.Component):
-    """The control with a behavioural mesh at its pins: the same streams, and no pins.
-
-    Raises
-    ------
-    InputError
-        If the mesh has more than `MOST_MODES`: every cell is multipliers of its own.
-    """
+    """The control with a behavioural mesh at its pins: the same streams, and no pins."""
 
     def __init__(self, spec: RfnnSpec) -> None:
-        if spec.modes > MOST_MODES:
-            raise InputError(
-                "spec.modes", f"must be at most {MOST_MODES} for a behavioural mesh", spec.modes
-            )
         self.spec = spec
         super().__init__(streams(spec))
 

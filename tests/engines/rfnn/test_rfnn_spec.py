@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from archsim.engines import AssumedClock
+from archsim.engines.rfnn import bench
 from archsim.engines.rfnn.spec import RfnnSpec
-from archsim.engines.rfnn.twin_rtl import RfnnBench
 from archsim.errors import InputError
 
 
@@ -72,4 +72,4 @@ def test_refusals(fields: dict[str, Any], text: str) -> None:
 def test_a_behavioural_mesh_has_its_limit() -> None:
     text = r"^spec.modes: must be at most 16 for a behavioural mesh, not 17$"
     with pytest.raises(InputError, match=text):
-        RfnnBench(RfnnSpec(modes=17))
+        bench(RfnnSpec(modes=17))
