@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,3 +62,30 @@ def stall_bits(rng: Rng, length: int) -> Stalls:
     stalled, run = rng.choice([0.1, 0.4, 0.8]), rng.choice([1, 3, length // 3 + 1])
     flips: NDArray[np.bool_] = rng.random(length // int(run) + 1) < stalled
     return Stalls(tuple(np.repeat(flips, run)[:length].tolist()))
+
+
+# ---------------------------------------------------------------------------------- by name
+
+Kind = Callable[[Rng, int], Env]
+
+
+def kinds(ports: Ports, **own: Kind) -> Mapping[str, Kind]:
+    """Return kinds of environments by name: those of every engine, and some of its own."""
+    return {
+        "ideal": lambda rng, length: {},
+        "latency": lambda rng, length: latencies(rng, ports),
+        "rates": lambda rng, length: rates(rng, ports),
+        "stalls": lambda rng, length: stalls(rng, ports, length),
+        **own,
+        "mixed": lambda rng, length: mixed(rng, ports, length),
+    }
+
+
+def one_slow(*ports: str) -> Kind:
+    """Return environments in which one of some ports holds everything up."""
+    return lambda rng, length: {str(rng.choice(ports)): slow(rng, length)}
+
+
+def some_slow(*ports: str) -> Kind:
+    """Return environments in which most of some ports hold everything up."""
+    return lambda rng, length: {port: slow(rng, length) for port in ports if rng.random() < 0.7}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engines import Case, Env, GemmJobs, Ints
-from archsim.engines.environments import Rng, latencies, mixed, rates, slow, stalls, upto
+from archsim.engines import Case, GemmJobs, Ints
+from archsim.engines.environments import Rng, kinds, one_slow, some_slow, upto
 from archsim.engines.gemm import PORTS
 
 MAX_JOBS = 3
@@ -74,22 +74,5 @@ FOLDED: Mapping[str, Shape] = {
 # ---------------------------------------------------------------------------------- environments
 
 
-def _operands(rng: Rng, length: int) -> Env:
-    """Let one operand starve the array."""
-    return {str(rng.choice(["a", "b"])): slow(rng, length)}
-
-
-def _outputs(rng: Rng, length: int) -> Env:
-    """Let rows pile up in the drain registers: the results refused, or the partial sums late."""
-    return {port: slow(rng, length) for port in ("c", "result") if rng.random() < 0.7}
-
-
-ENVIRONMENTS: Mapping[str, Callable[[Rng, int], Env]] = {
-    "ideal": lambda rng, length: {},
-    "latency": lambda rng, length: latencies(rng, PORTS),
-    "rates": lambda rng, length: rates(rng, PORTS),
-    "stalls": lambda rng, length: stalls(rng, PORTS, length),
-    "operands": _operands,
-    "outputs": _outputs,
-    "mixed": lambda rng, length: mixed(rng, PORTS, length),
-}
+# an operand starves the array; rows pile up in the drain registers
+ENVIRONMENTS = kinds(PORTS, operands=one_slow("a", "b"), outputs=some_slow("c", "result"))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import Case, Env, Ints
-from archsim.engines.environments import Rng, latencies, mixed, rates, slow, stalls, upto
+from archsim.engines import Case, Ints
+from archsim.engines.environments import Rng, kinds, one_slow, some_slow, upto
 from archsim.engines.gemm import MAX_EXTENT
 from archsim.engines.rfnn import jobs as parts
 from archsim.engines.rfnn import tensor_train
@@ -196,22 +196,4 @@ SHAPES: Mapping[str, Shape] = {
 # ---------------------------------------------------------------------------------- environments
 
 
-def _inputs(rng: Rng, length: int) -> Env:
-    """Let one of what comes in hold everything up."""
-    return {str(rng.choice(["stage", "phase", "x"])): slow(rng, length)}
-
-
-def _outputs(rng: Rng, length: int) -> Env:
-    """Let results be refused, or partial sums be late."""
-    return {port: slow(rng, length) for port in ("c", "result") if rng.random() < 0.7}
-
-
-ENVS: Mapping[str, Callable[[Rng, int], Env]] = {
-    "ideal": lambda rng, length: {},
-    "latency": lambda rng, length: latencies(rng, PORTS),
-    "rates": lambda rng, length: rates(rng, PORTS),
-    "stalls": lambda rng, length: stalls(rng, PORTS, length),
-    "inputs": _inputs,
-    "outputs": _outputs,
-    "mixed": lambda rng, length: mixed(rng, PORTS, length),
-}
+ENVS = kinds(PORTS, inputs=one_slow("stage", "phase", "x"), outputs=some_slow("c", "result"))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from archsim.engines import Case, Env, Ints
-from archsim.engines.environments import Rng, latencies, mixed, rates, slow, stalls, upto
+from archsim.engines import Case, Ints
+from archsim.engines.environments import Rng, kinds, one_slow, upto
 from archsim.engines.vector.recurrence import STAGES
 from archsim.engines.vector.spec import VectorJobs, VectorSpec
 from archsim.engines.vector.timing import PORTS
@@ -119,22 +119,5 @@ SHAPES: Mapping[str, Shape] = {
 # ---------------------------------------------------------------------------------- environments
 
 
-def _inputs(rng: Rng, length: int) -> Env:
-    """Let operands or parameters starve the lanes."""
-    return {str(rng.choice(["x", "parameters"])): slow(rng, length)}
-
-
-def _outputs(rng: Rng, length: int) -> Env:
-    """Let results pile up in the stages."""
-    return {"y": slow(rng, length)}
-
-
-ENVS: Mapping[str, Callable[[Rng, int], Env]] = {
-    "ideal": lambda rng, length: {},
-    "latency": lambda rng, length: latencies(rng, PORTS),
-    "rates": lambda rng, length: rates(rng, PORTS),
-    "stalls": lambda rng, length: stalls(rng, PORTS, length),
-    "inputs": _inputs,
-    "outputs": _outputs,
-    "mixed": lambda rng, length: mixed(rng, PORTS, length),
-}
+# the lanes starve; results pile up in the stages
+ENVS = kinds(PORTS, inputs=one_slow("x", "parameters"), outputs=one_slow("y"))
