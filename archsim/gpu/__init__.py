@@ -1,0 +1,1 @@
+"""The GPU yardstick: reference kernels, tensor-core arithmetic, device tables, measured records."""
