@@ -4,15 +4,19 @@ A product ``C = A B`` is formed row by row: a nonzero (i, k) of A multiplies row
 scalar product goes into a hash table under its row and column of C. The table has ``slots`` slots,
 so rows are taken in *windows* that fit:
 
-- Consecutive rows make a window while their products, a bound on entries of C, are at most ``cap``.
-- A row of more products is cut into ranges of columns, a window each, of equal width: as many as
-  its products hold ``cap``, and no wider than the table. Every range walks the whole row.
+- Consecutive rows make a window while their products, a bound on entries of C, are at most ``cap``,
+  and they are at most ``rows``.
+- A row of more products is alone, with the table for itself. If its entries may be more than
+  ``cap``, too (they are at most its products, and at most the columns), it is cut into ranges of
+  columns, a window each, of equal width: as many as its entries hold ``cap``, and no wider than the
+  table. Every range walks the whole row.
 - In a window of S products a row of f products that follows p others has a sub-table of its own:
   slots ``floor(p slots / S)`` on, ``max(1, floor(f slots / S))`` of them.
 - ``high`` puts column j of N at ``base + floor(j size / N)``, in order; ``low`` at
   ``base + j mod size``; ``multiplicative`` mixes all bits of j first: it is ``high`` of ``j G mod
   2^32`` out of 2^32, G being 2^32 over the golden ratio (Fibonacci hashing). Slots beyond the last
-  are the last. In a range, j counts from its left.
+  are the last. In a range, j counts from its left. A table that is looked at a line at a time, of
+  ``line`` slots, has every entry begin at its line's first.
 - A slot that holds another entry sends a product on to the next slot, round the table.
 
 ``sizes: power_of_two`` needs no division: S is replaced by ``cap``, sizes are rounded down to
@@ -56,14 +60,18 @@ class HashRule:
         Of the table.
     cap
         Products of a window, at most.
-    scheme, sizes
+    scheme, sizes, line
         See the module.
+    rows
+        Of a window, at most; None: no limit.
     """
 
     slots: int
     cap: int
     scheme: Scheme = "low"
     sizes: Sizes = "exact"
+    line: int = 1
+    rows: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.cap <= self.slots:
@@ -73,6 +81,8 @@ class HashRule:
             self.cap,
         ):
             raise ValueError(f"slots and cap must be powers of two, not {self.slots}, {self.cap}")
+        if self.slots % self.line:
+            raise ValueError(f"{self.slots} slots are no whole number of lines of {self.line}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +96,6 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.first)
-
-    def is_part(self, cols: int) -> NDArray[np.bool_]:
-        """Return which windows are a range of one row's columns: [windows]."""
-        return (self.left > 0) | (self.right < cols)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,8 @@ def windows_of(products: Ints, cols: int, rule: HashRule) -> Windows:
     found: list[tuple[int, int, int, int]] = []
     while row < rows:
         fits = int(np.searchsorted(before, before[row] + rule.cap, side="right")) - 1
+        if rule.rows is not None:
+            fits = min(fits, row + rule.rows)
         if fits > row:
             found.append((row, fits, 0, cols))
         else:
@@ -177,7 +185,7 @@ def home_slots(cols: Ints, base: Ints, size: Ints, span: Ints | int, rule: HashR
         inside = cols * size // span
     else:
         inside = cols * GOLDEN % WORD * size // WORD
-    return np.minimum(base + inside, rule.slots - 1)
+    return np.minimum(base + inside, rule.slots - 1) // rule.line * rule.line
 
 
 def span_of(width: int, rule: HashRule) -> int:
@@ -201,7 +209,7 @@ def _count_probes(product: SparseProduct, rule: HashRule) -> Probed:
     row, walked = a.rows[nonzero], product.meets[nonzero]
     products, inserts, probes = (np.zeros_like(walked) for _ in range(3))
     longest = np.zeros(len(windows), np.int64)
-    for group in _groups(windows, product.n, rule):
+    for group in _groups(windows, product.row_products[windows.first] > rule.cap, rule):
         mine = slice(int(start[group.start]), int(start[group.stop]))
         of_visit = walked[mine]
         col = b.indices[_entries(b.indptr[a.indices[nonzero[mine]]], of_visit)]
@@ -306,21 +314,22 @@ def place(home: Ints, table: Ints, slots: int) -> NDArray[np.int32]:
     return found + np.int32(1)
 
 
-def _groups(windows: Windows, cols: int, rule: HashRule) -> Iterator[slice]:
-    """Yield windows to be counted together: some whole ones, or one range of a row."""
+def _groups(windows: Windows, alone: NDArray[np.bool_], rule: HashRule) -> Iterator[slice]:
+    """Yield windows to be counted together: some of whole rows, or one of a row that is alone."""
     most = max(1, min(GROUP_PRODUCTS // rule.cap, GROUP_SLOTS // rule.slots))
-    part, at = windows.is_part(cols), 0
+    at = 0
     while at < len(windows):
-        ahead = part[at : at + most]
+        ahead = alone[at : at + most]
         count = max(1, int(np.argmax(ahead))) if ahead.any() else len(ahead)
         yield slice(at, at + count)
         at += count
 
 
 def _width(products: int, cols: int, rule: HashRule) -> int:
-    """Return the columns of a range of a row that is cut."""
-    width = max(1, min(-(-cols // -(-products // rule.cap)), rule.slots))
-    return width if rule.sizes == "exact" else _floor(width)
+    """Return the columns that a window of a row takes that is alone: all, or those of a range."""
+    parts = -(-min(products, cols) // rule.cap)
+    width = min(-(-cols // parts), rule.slots)
+    return width if rule.sizes == "exact" or parts == 1 else _floor(width)
 
 
 def _floor(value: int) -> int:

@@ -40,14 +40,16 @@ def plain(product: SparseProduct, rule: HashRule) -> tuple[list[Any], list[Any],
     windows: list[tuple[list[int], int, int]] = []
     for row, load in enumerate(loads):
         if load > rule.cap:
-            width = max(1, min(-(-cols // -(-load // rule.cap)), rule.slots))
-            width = width if exact else 2 ** (width.bit_length() - 1)
+            parts = -(-min(load, cols) // rule.cap)
+            width = min(-(-cols // parts), rule.slots)
+            width = width if exact or parts == 1 else 2 ** (width.bit_length() - 1)
             windows += [([row], x, min(x + width, cols)) for x in range(0, cols, width)]
         elif (
             windows
             and sum(loads[r] for r in windows[-1][0]) + load <= rule.cap
             and windows[-1][1:] == (0, cols)
             and loads[windows[-1][0][-1]] <= rule.cap
+            and len(windows[-1][0]) < (rule.rows or 1 << 62)
         ):
             windows[-1][0].append(row)
         else:
@@ -75,6 +77,7 @@ def plain(product: SparseProduct, rule: HashRule) -> tuple[list[Any], list[Any],
                         "multiplicative": (x * 2654435769 % 2**32) * size // 2**32,
                     }
                     slot, search = min(base + inside[rule.scheme], rule.slots - 1), 1
+                    slot = slot // rule.line * rule.line
                     while table.get(slot, (row, j)) != (row, j):
                         slot, search = (slot + 1) % rule.slots, search + 1
                     inserts += slot not in table
@@ -95,19 +98,21 @@ def plain(product: SparseProduct, rule: HashRule) -> tuple[list[Any], list[Any],
     odd=st.integers(0, 3),
     scheme=st.sampled_from(get_args(Scheme)),
     sizes=st.sampled_from(get_args(Sizes)),
+    line=st.sampled_from((1, 2, 4)),
+    most=st.sampled_from((1, 3, 100)),
 )
 @settings(max_examples=100, deadline=None)
 def test_counts_are_those_of_a_plain_table(
     seed: int, rows: int, inner: int, cols: int, density: float,
-    bits: tuple[int, int], odd: int, scheme: Scheme, sizes: Sizes,
+    bits: tuple[int, int], odd: int, scheme: Scheme, sizes: Sizes, line: int, most: int,
 ) -> None:  # fmt: skip
     rng = np.random.default_rng(seed)
     a = Csr.of(sparse.csr_array(rng.random((rows, inner)) < density), pattern=True)
     b = Csr.of(sparse.csr_array(rng.random((inner, cols)) < density), pattern=True)
     cap = 1 << bits[0]
     slots = cap << bits[1]
-    slots += odd if sizes == "exact" else 0
-    product, rule = SparseProduct(a, b, cols), HashRule(slots, cap, scheme, sizes)
+    slots = slots * line + (odd * line if sizes == "exact" else 0)
+    product, rule = SparseProduct(a, b, cols), HashRule(slots, cap, scheme, sizes, line, most)
     windows, visits, longest = plain(product, rule)
     found = count_probes(product, rule)
     w = found.windows
@@ -166,12 +171,21 @@ def test_powers_of_two_stay_within_the_table() -> None:
     assert set(ranges[windows.first == 6].tolist()) == {256, 1000 - 3 * 256}
 
 
+def test_a_row_of_few_columns_is_not_cut() -> None:
+    products, rule = np.array([3, 1000, 2, 0]), HashRule(256, 64)
+    for cols, cuts in ((64, 1), (65, 2), (1000, 16), (5000, 20)):  # 5,000 fill 20 tables
+        windows = windows_of(products, cols, rule)
+        assert [1, cuts, 1] == np.unique(windows.first, return_counts=True)[1].tolist()
+        assert windows.right.max() == cols
+
+
 @pytest.mark.parametrize(
     ("rule", "text"),
     [
         ((16, 17), "a window holds 1 to 16 products, not 17"),
         ((16, 0), "a window holds 1 to 16 products, not 0"),
         ((24, 8, "low", "power_of_two"), "slots and cap must be powers of two, not 24, 8"),
+        ((18, 8, "low", "exact", 4), "18 slots are no whole number of lines of 4"),
     ],
 )
 def test_rules_that_no_table_has(rule: Any, text: str) -> None:
