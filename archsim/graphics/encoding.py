@@ -6,7 +6,7 @@ tables), in float32 as there: features of the same tables are the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -147,6 +147,32 @@ class Encoding:
             entries = min(entries, self.coarsest**self.dims)
         hashed = self.grid == "hash" and vertices > entries
         return Level(float(scale), resolution, entries, hashed, self.parity)
+
+    @property
+    def text(self) -> str:
+        """All numbers as text, which `parse` reads."""
+        numbers = {f.name: getattr(self, f.name) for f in fields(self)[1:]}
+        numbers["parity"] = int(self.parity)
+        return " ".join((self.grid, *(f"{name}={value!r}" for name, value in numbers.items())))
+
+    @classmethod
+    def parse(cls, text: str) -> Encoding:
+        """Return the encoding of a text.
+
+        Raises
+        ------
+        InputError
+            If it is of no grid encoding.
+        """
+        try:
+            grid, *numbers = text.split()
+            given = {name: float(value) for name, value in (x.split("=") for x in numbers)}
+            whole = {n: x if n == "growth" else int(x) for n, x in given.items()}
+            return cls(grid, **whole | {"parity": bool(whole["parity"])})  # type: ignore[arg-type]
+        except (ValueError, TypeError, KeyError, OverflowError):
+            raise InputError(
+                "encoding", f"must be a grid's name and its numbers, as {cls().text!r}", text
+            ) from None
 
     @property
     def outputs(self) -> int:

@@ -134,6 +134,21 @@ def test_parity_puts_the_corners_of_a_cell_into_different_banks() -> None:
         assert entries.max() < level.entries
 
 
+@pytest.mark.parametrize("name", TABLES)
+def test_an_encoding_is_told_as_text(name: str) -> None:
+    encoding = TABLES[name][0]
+    assert Encoding.parse(encoding.text) == encoding
+    assert Encoding.parse(Encoding(parity=True).text).parity
+    assert Encoding.parse(GOLDEN.text) == GOLDEN
+
+
+@pytest.mark.parametrize("text", ["hash", "hash levels=16", "hash levels=inf parity=0", "", "x y"])
+def test_a_text_of_no_encoding_is_refused(text: str) -> None:
+    words = "encoding: must be a grid's name and its numbers, as 'hash levels=16 features=2 "
+    with pytest.raises(InputError, match=words):
+        Encoding.parse(text)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
