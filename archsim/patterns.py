@@ -1,22 +1,76 @@
-"""What a trace knows of its sparse matrices: the products that ops on them amount to."""
+"""What a trace knows of operands by which engines cut ops: patterns of sparse matrices, values."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from archsim.errors import InputError
 from archsim.sparse import Csr, read_csr
 from archsim.sparse.product import SparseProduct, check_products
-from archsim.trace import DTYPE_BITS, Op, Sparse, Tensor, Trace
+from archsim.trace import DTYPE_BITS, Op, Sampled, Sparse, Tensor, Trace
+
+MAX_FOUND = 64
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the values of an op's inputs, where its engine cuts it by them.
+
+    Parameters
+    ----------
+    key
+        Stands for all of it.
+    arrays
+        By the inputs' names in `OpKind.ports`; what is not known is not there.
+    scales
+        Of those that are samples: whole over sample.
+    """
+
+    key: Hashable
+    arrays: Mapping[str, NDArray[Any]]
+    scales: Mapping[str, float]
+    _found: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return what ``find`` does, which is called once a key; the last few finds are kept."""
+        if key not in self._found:
+            self._found[key] = find()
+            if len(self._found) > MAX_FOUND:
+                del self._found[next(iter(self._found))]
+        found: T = self._found[key]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """The sparse matrices of a trace; arrays are looked at when they are needed, and once."""
+    """What counts of a trace's operands; arrays are looked at when they are needed, and once."""
 
     trace: Trace
     _matrices: dict[str, Csr] = field(default_factory=dict)
     _products: dict[tuple[str, ...], SparseProduct] = field(default_factory=dict)
+    _known: dict[tuple[str, ...], Known] = field(default_factory=dict)
+
+    def values(self, op: Op, ports: Sequence[str]) -> Known:
+        """Return what is known of the values of an op's inputs, by what those are called."""
+        if op.inputs not in self._known:
+            arrays, scales, digest = {}, {}, hashlib.sha256()
+            for port, name in zip(ports, op.inputs, strict=False):
+                data = self.trace.tensors[name].data
+                ref = data.ref if isinstance(data, Sampled) else data
+                if isinstance(ref, str):
+                    found = arrays[port] = np.ascontiguousarray(self.trace.values[ref])
+                    scales[port] = data.scale if isinstance(data, Sampled) else 1.0
+                    digest.update(f"{port} {found.dtype} {found.shape} {data}".encode())
+                    digest.update(found.tobytes())
+            self._known[op.inputs] = Known(digest.hexdigest(), arrays, scales)
+        return self._known[op.inputs]
 
     def product(self, op: Op) -> SparseProduct:
         """Return the product of an op that is cut by patterns.

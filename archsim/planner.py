@@ -18,6 +18,7 @@ from archsim.mapping import GemmMapping, Loops, SliceMapping, WindowMapping, pla
 from archsim.mapping import Mapping as OpMapping
 from archsim.operands import Tiles as OperandTiles
 from archsim.operands import Values
+from archsim.patterns import Known
 from archsim.plan import (
     BLOCK_STEPS,
     Block,
@@ -66,7 +67,7 @@ def plan_op(
     plan = memo.get(key)
     if plan is None:
         try:
-            if isinstance(values, SparseProduct):
+            if isinstance(values, SparseProduct | Known):
                 plan = _plan_windows(site, op, mapping, values)
             else:
                 make = _plan_product if is_product(site.unit, op) else _plan_slices
@@ -88,10 +89,12 @@ def is_product(unit: Unit, op: Op) -> bool:
     return unit.engine.sum_bits is not None and op_kinds()[op.kind].tiling == "gemm"
 
 
-def _values(unit: Unit, op: Op, trace: Trace, memo: Memo) -> Values | SparseProduct | None:
+def _values(unit: Unit, op: Op, trace: Trace, memo: Memo) -> Values | SparseProduct | Known | None:
     """Return what is known of the operands that an engine's time depends on; None if on none."""
-    if unit.engine.windows is not None and op_kinds()[op.kind].tiling == "windows":
-        return memo.patterns(trace).product(op)
+    kind = op_kinds()[op.kind]
+    if unit.engine.windows is not None and kind.tiling == "windows":
+        patterns = memo.patterns(trace)
+        return patterns.product(op) if kind.sparse else patterns.values(op, kind.ports)
     ports = unit.engine.reads_values(unit.spec)
     return memo.operands(trace).of(op, ports) if ports and is_product(unit, op) else None
 
@@ -245,17 +248,19 @@ def _plan_slices(
 # --------------------------------------------------------------------------------------- windows
 
 
-def _plan_windows(site: Site, op: Op, given: OpMapping | None, product: SparseProduct) -> Plan:
+def _plan_windows(
+    site: Site, op: Op, given: OpMapping | None, known: SparseProduct | Known
+) -> Plan:
     engine, spec = site.unit.engine, site.unit.spec
     assert engine.windows is not None
-    windows = engine.windows(spec, op, product, site.room_bytes)
+    windows = engine.windows(spec, op, known, site.room_bytes)
     mapping = WindowMapping(len(windows))
     if given not in (None, mapping):
         raise InputError(
-            f"mapping of {op.name!r}", "must be left out: its engine cuts it by its patterns",
+            f"mapping of {op.name!r}", "must be left out: its engine cuts it by its operands",
             str(given),
         )  # fmt: skip
-    jobs, data = engine.lower(spec, op, windows, product), product.arrays
+    jobs, data = engine.lower(spec, op, windows, known), known.arrays
 
     def tiles(step: Ints) -> Tiles:
         return Tiles(
@@ -263,7 +268,8 @@ def _plan_windows(site: Site, op: Op, given: OpMapping | None, product: SparsePr
             windows.partial_bytes[step], windows.store_bytes[step], windows.final[step], data=data,
         )  # fmt: skip
 
-    return _plan(op, site, mapping, len(windows), tiles, windows.room_bytes, product.products, None)
+    macs = op_kinds()[op.kind].macs(op)
+    return _plan(op, site, mapping, len(windows), tiles, windows.room_bytes, macs, None)
 
 
 # --------------------------------------------------------------------------------------- both

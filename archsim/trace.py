@@ -120,8 +120,8 @@ class Op:
     Parameters
     ----------
     kind
-        Name of an `OpKind`: ``gemm``, ``conv``, ``spgemm``, ``spmm``, ``vector``, ``move``,
-        ``unsupported``, or one that an engine declares.
+        Name of an `OpKind`: ``gemm``, ``conv``, ``spgemm``, ``spmm``, ``field``, ``vector``,
+        ``move``, ``unsupported``, or one that an engine declares.
     inputs, outputs
         Tensor names. For ``gemm`` and ``conv``: ``(a, b)``, A being activations, B weights or a
         second activation; further inputs (bias) belong to the epilogue. For ``spgemm`` and
@@ -180,11 +180,13 @@ class OpKind:
         Multiply-accumulates of one execution.
     tiling
         How mapping cuts it: ``gemm`` (m, n, k tiles of A B = C: attributes m, n, k and, if any,
-        groups; the first two inputs are A and B), ``windows`` (its engine does, by the patterns of
-        its sparse operands: `Engine.windows`; attributes m, n, k) or ``slice`` (even slices of
-        all).
+        groups; the first two inputs are A and B), ``windows`` (its engine does, by what is known of
+        its operands: `Engine.windows`) or ``slice`` (even slices of all).
     sparse
-        How many of the first inputs are sparse matrices.
+        How many of the first inputs are sparse matrices, of a product with attributes m, n, k.
+    ports
+        What the inputs are called among the values by which an engine cuts the op:
+        `archsim.patterns.Known`.
     """
 
     name: str
@@ -192,9 +194,10 @@ class OpKind:
     macs: Callable[[Op], int] = lambda op: 0
     tiling: Literal["gemm", "windows", "slice"] = "slice"
     sparse: int = 0
+    ports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        product = self.tiling != "slice" and self.name != "conv"
+        product = (self.tiling == "gemm" or self.sparse > 0) and self.name != "conv"
         if product and not {"m", "n", "k"} <= set(self.attrs):
             raise ValueError(f"op kind {self.name!r} is tiled as a product: it needs m, n and k")
 
@@ -251,6 +254,10 @@ def _product_macs(op: Op) -> int:
     return as_gemm(op).macs
 
 
+def _field_macs(op: Op) -> int:
+    return op.int_attr("work") * op.int_attr("macs")
+
+
 _SPARSE: Mapping[str, type] = {"m": int, "n": int, "k": int, "products": int}
 
 BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
@@ -271,6 +278,19 @@ BASE_OP_KINDS: Mapping[str, OpKind] = MappingProxyType(
             # C = A B with sparse A and B or B dense; `products` counts the pairs of entries
             OpKind("spgemm", _SPARSE, lambda op: op.int_attr("products"), "windows", sparse=2),
             OpKind("spmm", _SPARSE, lambda op: op.int_attr("products"), "windows", sparse=1),
+            # queries of a neural field, `work` of them; `graphics.field` says what attributes mean
+            OpKind(
+                "field",
+                {
+                    "app": str, "scene": str, "order": str, "encoding": str, "work": int,
+                    "pixels": int, "in_bytes": int, "out_bytes": int, "reads": tuple,
+                    "layers": tuple, "macs": int, "gpu_us": float, "rest_share": float,
+                    "basis": str,
+                },
+                _field_macs,
+                "windows",
+                ports=("samples", "tables", "networks"),
+            ),
             # `work` counts lane operations: elements x `VECTOR_PASSES` of the function
             OpKind("vector", {"function": str, "work": int}),
             # writes its outputs, and reads no more of an input than that: a gather picks rows

@@ -85,14 +85,15 @@ def check_op(
     for name in (*op.inputs, *op.outputs):
         if name not in tensors:
             raise InputError(where, "inputs and outputs must be declared tensors", name)
-    if kind.tiling != "slice" and (len(op.inputs) < 2 or not op.outputs):
+    product = kind.tiling == "gemm" or kind.sparse > 0
+    if product and (len(op.inputs) < 2 or not op.outputs):
         got = (len(op.inputs), len(op.outputs))
         raise InputError(where, "a product must read A and B and write C", got)
     if op.repeat < 1:
         raise InputError(f"{where}: repeat", "must be a positive integer", op.repeat)
     if op.kind == "conv":
         _check_conv(op, where)
-    if kind.tiling == "windows":
+    if kind.sparse:
         _check_sparse(op, tensors, kind, where)
     if kind.tiling == "gemm":
         _check_dense(op, tensors, where)

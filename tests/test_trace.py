@@ -119,8 +119,8 @@ def test_a_good_trace_passes() -> None:
         (
             (replace(PRODUCT, kind="fft"),),
             (
-                "product: op kind must be one of conv, gemm, move, spgemm, spmm, unsupported, "
-                "vector, not 'fft'"
+                "product: op kind must be one of conv, field, gemm, move, spgemm, spmm, "
+                "unsupported, vector, not 'fft'"
             ),
         ),
         (

@@ -97,7 +97,7 @@ def test_blocks_convolutions_and_declared_kinds_round_trip(tmp_path: Path) -> No
     write_trace(trace, tmp_path / "t.jsonl")
     assert read_trace(tmp_path / "t.jsonl", kinds) == trace
     with pytest.raises(
-        InputError, match=r"t.jsonl:6: op kind must be one of conv, gemm, .*'hash'$"
+        InputError, match=r"t.jsonl:6: op kind must be one of conv, field, gemm, .*'hash'$"
     ):
         read_trace(tmp_path / "t.jsonl")
 

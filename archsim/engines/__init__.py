@@ -29,7 +29,6 @@ from archsim.metric import COMMON, EDP, Metric, Panel, installed
 from archsim.trace import BASE_OP_KINDS, Op, OpKind
 
 if TYPE_CHECKING:
-    from archsim.sparse.product import SparseProduct
     from archsim.tech import Tech
 
 Ints = NDArray[np.int64]
@@ -288,10 +287,11 @@ class Engine:
     step_figures
         Names of figures that `event` also keeps of each step, in its `Span`, for panels over time.
     windows
-        ``(spec, op, product, room_bytes) -> Windows``: how the engine cuts products of sparse
-        matrices (`OpKind.tiling` ``windows``), by their patterns, into a buffer of so many bytes.
-        ``product`` is a `SparseProduct`. `lower` then gets the windows, with the product as
-        ``data``, and makes a job of each; `time` gets `SparseProduct.arrays` as its ``data``.
+        ``(spec, op, known, room_bytes) -> Windows``: how the engine cuts ops whose operands decide
+        (`OpKind.tiling` ``windows``) into a buffer of so many bytes. ``known`` is a `SparseProduct`
+        where operands are sparse, and else the `Known` values. `lower` then gets the windows, with
+        ``known`` as ``data``, and makes a job of each; `time` gets ``known.arrays`` as its
+        ``data``.
     blocks
         ``(spec) -> (m, n, k)``: the extents that the engine itself cuts a product into, for tiles
         to be multiples of; None along an axis that streams, where any extent suits it.
@@ -342,7 +342,7 @@ class Engine:
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None
     step_figures: tuple[str, ...] = ()
-    windows: Callable[[Any, Op, SparseProduct, int], Windows] | None = None
+    windows: Callable[[Any, Op, Any, int], Windows] | None = None
     blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
     made_in: Callable[[Any], str] | None = None

@@ -30,11 +30,13 @@ from archsim.engines import (
 )
 from archsim.errors import ArchsimError
 from archsim.mapping import GemmMapping, SliceMapping
+from archsim.patterns import Known
+from archsim.plan import Memo
 from archsim.result import Result
 from archsim.simulate import simulate
 from archsim.sparse import Csr
 from archsim.sparse.product import SparseProduct
-from archsim.trace import Op, OpKind, Sparse, Tensor, Trace
+from archsim.trace import Op, OpKind, Sampled, Sparse, Tensor, Trace
 from archsim.trace_check import check_trace
 
 PRODUCT = OpKind(
@@ -325,3 +327,48 @@ def test_an_engine_cuts_products_by_their_patterns(install: Any) -> None:
     assert (row.dram_read_bytes, row.dram_write_bytes) == (55, 10)
     again = simulate(design, gathered, mappings=result.mappings)
     assert again.per_op == result.per_op
+
+
+# --------------------------------------------------------------- ops cut by their values
+
+SORTED = OpKind("sorted_runs", {"work": int}, lambda op: 2 * op.int_attr("work"), "windows",
+                ports=("keys",))  # fmt: skip
+
+
+def runs_of(spec: GridSpec, op: Op, known: Known, room_bytes: int) -> Windows:
+    """Cut a sample where a key is less than the one before it; each stands for ``scale`` others."""
+    keys = known.arrays["keys"]
+    assert known.scales == {"keys": 4.0}
+    cuts = known.once("cuts", lambda: np.flatnonzero(np.diff(keys, prepend=keys[0] + 1) < 0))
+    stop = np.append(cuts[1:], len(keys))
+    none = np.zeros_like(cuts)
+    moved = 4 * (stop - cuts)
+    return Windows(none, cuts, stop, none, none, (moved,), none, moved, none == 0, room_bytes)
+
+
+RUNNER = replace(
+    GRID, accepts=lambda spec, op: op.kind == "sorted_runs", windows=runs_of, op_kinds=(SORTED,),
+    lower=lambda spec, op, cut, known: CountJobs(64 * (cut.stop - cut.first)),
+)  # fmt: skip
+
+
+def test_an_engine_cuts_ops_by_their_values(install: Any) -> None:
+    install(RUNNER)
+    keys = np.array([3, 5, 9, 2, 4, 1, 8, 8, 8])
+    tensors = {
+        "x": Tensor("x", (36,), "int8", "input", Sampled("x.sample", 4.0)),
+        "y": Tensor("y", (36,), "int8", "output"),
+    }
+    trace = Trace("t", tensors, (Op("s", "sorted_runs", ("x",), ("y",), {"work": 36}),),
+                  values={"x.sample": keys})  # fmt: skip
+    check_trace(trace, op_kinds())
+    design = design_from({"engines": {"one": {"kind": "grid", "clock_mhz": 1000}}})
+    memo = Memo()
+    result, event = (simulate(design, trace, x, memo=memo) for x in ("analytic", "event"))
+    assert result.per_op == event.per_op
+    (row,) = result.per_op
+    assert (row.macs, row.jobs, row.mapping) == (72, 3, "3 windows")
+    assert (row.dram_read_bytes, row.dram_write_bytes) == (36, 36)
+    assert sum(row.split_cycles.values()) == len(keys) + 3
+    values = {"x.sample": np.array([3, 5, 9, 2, 4, 1, 1, 0, 8])}
+    assert simulate(design, replace(trace, values=values), memo=memo).per_op[0].jobs == 4

@@ -265,7 +265,7 @@ def test_patterns_leave_no_choice_of_mapping() -> None:
             load_design("spgemm_dataflow_like"), load(GRAPH), mappings={"product": SliceMapping(2)}
         )
     assert str(refused.value) == (
-        "mapping of 'product': must be left out: its engine cuts it by its patterns, not '2 slices'"
+        "mapping of 'product': must be left out: its engine cuts it by its operands, not '2 slices'"
     )
 
 
