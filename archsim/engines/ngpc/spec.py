@@ -84,6 +84,25 @@ class NgpcSpec(EngineSpec):
     act_bits: Literal[8, 16] = Field(16, description="bits of activations and of weights")
     outputs: Annotated[int, Field(ge=1, le=16, description="values of a result")] = 4
 
+    # around processors: a model, of which no hardware is generated
+    nfps: Annotated[int, Field(ge=1, le=1024, description="processors beside the GPU")] = 1
+    batch_queries: Annotated[
+        int, Field(ge=256, le=1 << 26, description="queries that the GPU hands over at a time")
+    ] = 1 << 21
+    ray_groups: Literal[1, 2] = Field(
+        2,
+        description="groups of rays in turn: with 2 the GPU works on one while the other is queried"
+        "; more than two hide no more",
+    )
+    rest_speedup: Annotated[
+        float, Field(ge=1, le=100, description="of the GPU's remaining kernels, fused, over before")
+    ] = 9.94
+    tables: Literal["resident", "spilled"] = Field(
+        "resident",
+        description="resident: taken to lie in the engines, even if they do not fit; spilled: what "
+        "does not fit is read from DRAM, query by query",
+    )
+
     @model_validator(mode="after")
     def _queries_have_engines(self) -> Self:
         if self.parallel > self.engines:
