@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsim.engines import Engine, Ints
 from archsim.errors import InfeasibleError
@@ -25,15 +26,23 @@ class Slices:
     ----------
     work, results
         Of each slice: work in the engine's unit, and elements that it writes.
-    all_results, operands, dtypes
-        Of the whole op: elements that it writes, elements of each input, types of inputs and
+    first
+        Which slice is an op's first: what is done once an op is done there. None is, while the
+        mapping search looks for a number of slices.
+    all_work, all_results, operands, dtypes
+        Of the whole op: work, elements that it writes, elements of each input, types of inputs and
         outputs.
+    operand_bytes
+        Of each input as it lies in memory: packed, sparse or whole. What is read twice counts once.
     """
 
     work: Ints
     results: Ints
+    first: NDArray[np.bool_]
+    all_work: int
     all_results: int
     operands: tuple[int, ...]
+    operand_bytes: tuple[int, ...]
     dtypes: tuple[str, ...]
 
 
@@ -78,11 +87,12 @@ class Whole:
             {way: DTYPE_BITS[tensors[n].dtype] for way, names in firsts.items() for n in names},
         )  # fmt: skip
 
-    def slices(self, work: Ints, results: Ints) -> Slices:
+    def slices(self, work: Ints, results: Ints, first: NDArray[np.bool_]) -> Slices:
         """Return slices of so much work and so many results; an empty one counts as one."""
         return Slices(
-            np.maximum(work, 1), np.maximum(results, 1), self.results, self.operands, self.dtypes
-        )
+            np.maximum(work, 1), np.maximum(results, 1), first, self.work, self.results,
+            self.operands, self.input_bytes, self.dtypes,
+        )  # fmt: skip
 
     def room_bytes(self, slices: Any) -> Any:
         """Return the buffer bytes of two slices: the one in use and the one being loaded."""
@@ -98,7 +108,9 @@ def slice_of(total: int, slices: Any, number: Ints) -> Ints:
 
 def slice_tiles(engine: Engine, spec: Any, op: Op, whole: Whole, slices: Any, step: Ints) -> Tiles:
     """Return slices of an op: of one mapping, or with a spec and a number of slices for each."""
-    own = whole.slices(slice_of(whole.work, slices, step), slice_of(whole.results, slices, step))
+    own = whole.slices(
+        slice_of(whole.work, slices, step), slice_of(whole.results, slices, step), step == 0
+    )
     loads = tuple(slice_of(size, slices, step) for size in whole.input_bytes)
     store = slice_of(whole.output_bytes, slices, step)
     ones = np.ones_like(step)
@@ -121,7 +133,7 @@ def search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
             unit="bytes of buffer", levers=("raise memories.buffer.capacity_bytes",),
         )  # fmt: skip
     counts = counts[fits]
-    own = whole.slices(-(-whole.work // counts), -(-whole.results // counts))
+    own = whole.slices(-(-whole.work // counts), -(-whole.results // counts), counts == 0)
     jobs = unit.engine.lower(unit.spec, op, own)
     cycles = unit.engine.time(unit.spec, jobs, env_of(unit, site.buffer)).occupied * counts
     period = unit.clock.period_ps

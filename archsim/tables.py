@@ -44,7 +44,11 @@ def close(design: Design, program: Program, folded: Folded, tech: Tech, memo: Me
         for unit in program.units
     }
     buffer = design.memories.buffer
-    memory = memo.cost(("memory", design.node, buffer), partial(_memory_price, buffer, tech))
+    memory = (
+        _PRICED
+        if any(unit.engine.whole_chip for unit in program.units)
+        else memo.cost(("memory", design.node, buffer), partial(_memory_price, buffer, tech))
+    )
     tallies = _tallies(folded)
     per_op = tuple(
         _op_row(
@@ -73,7 +77,7 @@ def close(design: Design, program: Program, folded: Folded, tech: Tech, memo: Me
     }
     return Books(
         per_op, per_resource, {name: pj for name, pj in energy.items() if pj},
-        area | {"buffer": memory.area_um2}, 100 * tied / every if every else 0.0,
+        area | ({"buffer": memory.area_um2} if memory.area_um2 else {}), 100 * tied / every if every else 0.0,
     )  # fmt: skip
 
 
@@ -97,6 +101,9 @@ class _MemoryPrice:
     dram_pj: float
     area_um2: float
     leakage_uw: float
+
+
+_PRICED = _MemoryPrice(0.0, 0.0, 0.0, 0.0, 0.0)  # by an engine: `Engine.whole_chip`
 
 
 def _price(unit: Unit, tech: Tech) -> _Price:

@@ -274,6 +274,9 @@ class Engine:
         made before the run, so B must then be a weight.
     reads_clock
         Whether cycles depend on the clock: some part keeps a time of its own.
+    whole_chip
+        Whether area and energy are those of a chip with all its memories: buffer, link and DRAM of
+        its design are then not priced beside it.
     reads_values
         ``(spec) -> ports``: operands of products, of ``a`` and ``b``, whose values decide how long
         a job takes. Without them time is ``expected`` or a ``bound``.
@@ -338,6 +341,7 @@ class Engine:
     sum_bits: Callable[[Any], Any] | None = None  # int, or array for a SpecBatch
     weight_bytes: Callable[[Any, Op, Ints, Ints], Ints] | None = None
     reads_clock: bool = False
+    whole_chip: bool = False
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None

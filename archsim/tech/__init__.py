@@ -2,7 +2,8 @@
 
 A technology is a folder: ``tech.yaml`` has the node's facts, ``ENGINE.yaml`` what synthesis of that
 engine measured in it, ``lane.yaml`` the same of a vector lane. `load` takes a shipped name or the
-path of such a folder.
+path of such a folder. Of other processes in ``processes.yaml`` only the name is known: chips in them
+are priced by data sheets, and asking for cells or memories is an error.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archsim.errors import InputError
+from archsim.tech.process import Process, processes
 from archsim.tech.sram import SramCost, SramTable, power_law
 from archsim.tech.table import Table
 
@@ -101,12 +103,17 @@ class _Lanes(_Part):
     rows: Annotated[tuple[_Lane, ...], Field(min_length=2)]
 
 
-class _Facts(_Part):
-    """``tech.yaml``."""
+class _Known(_Part):
+    """What is known of any node."""
 
     name: str
     description: str
     node_nm: Annotated[float, Field(gt=0)]
+
+
+class _Facts(_Known):
+    """``tech.yaml``."""
+
     voltage: Annotated[float, Field(gt=0)]
     temperature_c: float
     library: str
@@ -121,21 +128,37 @@ class _Facts(_Part):
 
 @dataclass(frozen=True, eq=False)  # `load` gives one object a technology
 class Tech:
-    """A process node and the cell library that logic is measured in.
+    """A process node and the cell library that logic is measured in, unless only its name is known.
 
     Attributes
     ----------
-    facts
-        ``tech.yaml``: node in nm, supply in V, sources, gate-equivalent area.
+    known
+        Node in nm, and what it is.
     """
 
     name: str
-    facts: _Facts
+    known: _Known
     folder: Any  # Path, or a package's Traversable
 
     @property
+    def facts(self) -> _Facts:
+        """``tech.yaml``: supply in V, gate-equivalent area, memories.
+
+        Raises
+        ------
+        InputError
+            If the process is known by name only.
+        """
+        if not isinstance(self.known, _Facts):
+            raise InputError(
+                f"tech {self.name}", "has no cells and memories that were measured: only what a data "
+                "sheet prices can stand in it", fix=f"name one of {', '.join(names())}",
+            )  # fmt: skip
+        return self.known
+
+    @property
     def node_nm(self) -> float:
-        return self.facts.node_nm
+        return self.known.node_nm
 
     @property
     def voltage(self) -> float:
@@ -215,7 +238,9 @@ class Tech:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """Sentences on what the figures hold and lack, for reports."""
-        facts = self.facts
+        if not isinstance(self.known, _Facts):
+            return (f"{self.name}: {self.known.description}; no cell was measured in it",)
+        facts = self.known
         logic = f"{self.name}: logic in {facts.library}, {facts.voltage:g} V, typical corner"
         sram = f"{self.name}: SRAM from {self._srams.source}"
         return (
@@ -276,6 +301,8 @@ def load(name: str) -> Tech:
     InputError
         For an unknown name, or a ``tech.yaml`` that is not one.
     """
+    if name in processes() and name not in names():
+        return _named(processes()[name])
     home: Any = resources.files(__name__) / name if name in names() else Path(name)
     file = home / "tech.yaml"
     if not file.is_file():
@@ -284,6 +311,11 @@ def load(name: str) -> Tech:
         known = ", ".join(names())
         raise InputError("node", f"must be a folder with tech.yaml or one of {known}{hint}", name)
     return Tech(home.name, _checked(_Facts, file), home)
+
+
+def _named(known: Process) -> Tech:
+    facts = _Known(name=known.name, description=known.title, node_nm=known.nm)
+    return Tech(known.name, facts, resources.files(__name__) / known.name)
 
 
 def _checked(model: type[_Model], file: Any) -> _Model:
