@@ -87,8 +87,9 @@ class Whole:
             {way: DTYPE_BITS[tensors[n].dtype] for way, names in firsts.items() for n in names},
         )  # fmt: skip
 
-    def slices(self, work: Ints, results: Ints, first: NDArray[np.bool_]) -> Slices:
+    def slices(self, work: Ints, results: Ints, step: Ints | None = None) -> Slices:
         """Return slices of so much work and so many results; an empty one counts as one."""
+        first = np.zeros(len(work), bool) if step is None else step == 0
         return Slices(
             np.maximum(work, 1), np.maximum(results, 1), first, self.work, self.results,
             self.operands, self.input_bytes, self.dtypes,
@@ -109,7 +110,7 @@ def slice_of(total: int, slices: Any, number: Ints) -> Ints:
 def slice_tiles(engine: Engine, spec: Any, op: Op, whole: Whole, slices: Any, step: Ints) -> Tiles:
     """Return slices of an op: of one mapping, or with a spec and a number of slices for each."""
     own = whole.slices(
-        slice_of(whole.work, slices, step), slice_of(whole.results, slices, step), step == 0
+        slice_of(whole.work, slices, step), slice_of(whole.results, slices, step), step
     )
     loads = tuple(slice_of(size, slices, step) for size in whole.input_bytes)
     store = slice_of(whole.output_bytes, slices, step)
@@ -133,7 +134,7 @@ def search_slices(site: Site, op: Op, whole: Whole) -> SliceMapping:
             unit="bytes of buffer", levers=("raise memories.buffer.capacity_bytes",),
         )  # fmt: skip
     counts = counts[fits]
-    own = whole.slices(-(-whole.work // counts), -(-whole.results // counts), counts == 0)
+    own = whole.slices(-(-whole.work // counts), -(-whole.results // counts))
     jobs = unit.engine.lower(unit.spec, op, own)
     cycles = unit.engine.time(unit.spec, jobs, env_of(unit, site.buffer)).occupied * counts
     period = unit.clock.period_ps

@@ -77,7 +77,8 @@ def close(design: Design, program: Program, folded: Folded, tech: Tech, memo: Me
     }
     return Books(
         per_op, per_resource, {name: pj for name, pj in energy.items() if pj},
-        area | ({"buffer": memory.area_um2} if memory.area_um2 else {}), 100 * tied / every if every else 0.0,
+        area if memory is _PRICED else area | {"buffer": memory.area_um2},
+        100 * tied / every if every else 0.0,
     )  # fmt: skip
 
 

@@ -69,6 +69,7 @@ def devices() -> Mapping[str, Device]:
     text = (resources.files("archsim.gpu") / "devices.yaml").read_text("utf-8")
     content: dict[str, Any] = yaml.safe_load(text)
     trust: Mapping[str, str] = content["trust"]
+    rules: Mapping[str, Mapping[str, Any]] = content["figures"]
 
     def figure(rule: Mapping[str, Any], given: Any) -> Figure:
         value, own = given if isinstance(given, list) else (given, rule["trust"])
@@ -78,7 +79,7 @@ def devices() -> Mapping[str, Device]:
         {
             name: Device(
                 name, title,
-                MappingProxyType({f: figure(x, x["of"][name]) for f, x in content["figures"].items()}),
+                MappingProxyType({f: figure(x, x["of"][name]) for f, x in rules.items()}),
             )
             for name, title in content["devices"].items()
         }

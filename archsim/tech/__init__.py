@@ -2,8 +2,8 @@
 
 A technology is a folder: ``tech.yaml`` has the node's facts, ``ENGINE.yaml`` what synthesis of that
 engine measured in it, ``lane.yaml`` the same of a vector lane. `load` takes a shipped name or the
-path of such a folder. Of other processes in ``processes.yaml`` only the name is known: chips in them
-are priced by data sheets, and asking for cells or memories is an error.
+path of such a folder. Of other processes in ``processes.yaml`` only the name is known: chips in
+them are priced by data sheets, and asking for cells or memories is an error.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ class Tech:
         """
         if not isinstance(self.known, _Facts):
             raise InputError(
-                f"tech {self.name}", "has no cells and memories that were measured: only what a data "
-                "sheet prices can stand in it", fix=f"name one of {', '.join(names())}",
+                f"tech {self.name}", "has no cells and memories that were measured: only what a "
+                "data sheet prices can stand in it", fix=f"name one of {', '.join(names())}",
             )  # fmt: skip
         return self.known
 
