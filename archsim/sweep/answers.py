@@ -121,7 +121,7 @@ class Answers:
 
         keys, order = self._ordered()
         columns = self._key_columns(keys)
-        for flag in ("swept", "baseline"):
+        for flag in ("swept", "baseline", "beside"):
             columns[flag] = [getattr(self._designs[digest], flag) for digest, _ in keys]
         columns["status"] = [self._status[at] for at in order]
         columns["reason"] = [self._reason[at] for at in order]

@@ -46,9 +46,12 @@ class PlannedDesign:
     swept, baseline
         What it is: a point of the axes, the design to compare with, or both.
     tree
-        The whole design, where it is not the base with a point set: a baseline of its own.
+        The whole design, where it is not the base with a point set: a baseline of its own, or one
+        beside the points.
     dtype
         What a float model becomes on it where the workload asks for no format.
+    beside
+        What it is called, if it is shown beside the points.
     """
 
     digest: str
@@ -57,6 +60,7 @@ class PlannedDesign:
     swept: bool = True
     baseline: bool = False
     tree: Mapping[str, Any] | None = None
+    beside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
     ----------
     subset
         Keep only so many designs, spread evenly over the axes; a larger subset holds a smaller one,
-        see `subset.spread`. The baseline stays.
+        see `subset.spread`. The baseline stays, and what is beside the points.
 
     Raises
     ------
@@ -147,6 +151,7 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
             raise InputError(where, "path must lead to a value of some design", group)
     baseline = _baseline(sweep, base, path, document)
     dtypes = {d.dtype for d in (*designs.values(), *([baseline] if baseline else ()))}
+    others = _others(sweep, path, document)
     if subset is not None and subset < len(designs):
         seed = 0 if sweep.sampling.kind == "grid" else sweep.sampling.seed
         points = [(d.point, digest) for digest, d in designs.items()]
@@ -155,10 +160,15 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
     if baseline is not None:
         swept = baseline.digest in designs
         designs[baseline.digest] = replace(baseline, swept=swept)
-    loaded = [
-        _workload(w, path, sorted(dtypes), f"{document.place(('workloads', i))}: workloads[{i}]")
-        for i, w in enumerate(sweep.workloads)
-    ]
+    for other in others:
+        known = designs.get(other.digest, other)
+        designs[other.digest] = replace(known, beside=other.beside)
+    more = sorted({other.dtype for other in others} - dtypes)
+    loaded = []
+    for i, w in enumerate(sweep.workloads):
+        where = f"{document.place(('workloads', i))}: workloads[{i}]"
+        loaded.append(_workload(w, path, sorted(dtypes), where))
+        _workload(w, path, more, where)  # they load; what is beside is no part of the question
     return Plan(
         text=path.read_text("utf-8"),
         sweep=sweep,
@@ -243,6 +253,31 @@ def _baseline(
         found.digest, found.values, found.dtype, swept=False, baseline=True,
         tree=design.model_dump(mode="json"),
     )  # fmt: skip
+
+
+def _others(sweep: Sweep, path: Path, document: Document) -> list[PlannedDesign]:
+    """Return the designs beside the points."""
+    found: dict[str, PlannedDesign] = {}
+    for number, one in enumerate(sweep.beside):
+        where = f"{document.place(('beside', number))}: beside[{number}]"
+        name = _beside(one.design, path)
+        try:
+            whole = load_design(name).model_dump(mode="json")
+        except InputError as fault:
+            raise InputError(where, f"must be a design: {fault}") from None
+        for key in one.set:
+            _check_path(whole, key, where)
+        design = _placed(with_point(typed_design(name), one.set), where)
+        point = PointDesign.of(design, _axis_paths(sweep))
+        if point.digest in found:
+            same = found[point.digest].beside
+            words = f"must be a design of its own; it is the same as {same!r}"
+            raise InputError(where, words, name)
+        found[point.digest] = PlannedDesign(
+            point.digest, point.values, point.dtype, swept=False,
+            tree=design.model_dump(mode="json"), beside=one.label,
+        )  # fmt: skip
+    return [*found.values()]
 
 
 def _placed(tree: Mapping[str, Any], where: str) -> Design:

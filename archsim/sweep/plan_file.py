@@ -48,6 +48,7 @@ def plan_text(plan: Plan) -> str:
         "names": plan.names,
         "designs": rows,
         "trees": {d.digest: d.tree for d in plan.designs if d.tree is not None},
+        "beside": {d.digest: d.beside for d in plan.designs if d.beside},
     }
     return json.dumps(content, separators=(",", ":")) + "\n"
 
@@ -95,16 +96,14 @@ def read_plan(plan_path: Path, sweep_path: Path) -> Plan:
 
 def _designs(content: dict[str, Any]) -> list[PlannedDesign]:
     paths, values, trees = content["paths"], content["values"], content["trees"]
+    beside = content.get("beside", {})  # plans of earlier versions have none
     designs = []
     for digest, swept, baseline, dtype, *codes in content["designs"]:
         places = zip(paths, values, codes, strict=True)
         point = {path: level[code] for path, level, code in places if code != NOT_SET}
         tree = trees.get(digest)
-        designs.append(
-            PlannedDesign(
-                digest, point, content["dtypes"][dtype], bool(swept), bool(baseline), tree
-            )
-        )
+        kind = {"swept": bool(swept), "baseline": bool(baseline), "beside": beside.get(digest, "")}
+        designs.append(PlannedDesign(digest, point, content["dtypes"][dtype], tree=tree, **kind))
     return designs
 
 

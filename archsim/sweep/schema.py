@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -198,6 +199,33 @@ class Workload(_Part):
         return self.name or self.model
 
 
+class Beside(_Part):
+    """A design that no axis moves, run on the same workloads and shown beside the points.
+
+    Parameters
+    ----------
+    design
+        A shipped design's name, or a file.
+    set
+        Overrides by dotted path.
+    name
+        In tables and figures; the design's own text unless given.
+    """
+
+    design: Annotated[str, Field(min_length=1, max_length=1000)]
+    set: dict[str, Value] = {}
+    name: Annotated[str, Field(max_length=80)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_text(cls, value: Any) -> Any:
+        return {"design": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        return self.name or PurePath(self.design).name.removesuffix(".yaml").removesuffix(".yml")
+
+
 class Grid(_Part):
     """Every combination of the axes' values."""
 
@@ -240,6 +268,12 @@ def _check_metric(name: str, known: tuple[str, ...]) -> None:
         )
 
 
+def _check_distinct(what: str, labels: Sequence[str]) -> None:
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ValueError(f"every {what} must have its own name; {twice[0]!r} stands twice")
+
+
 class MappingChoice(_Part):
     """What the mapping search makes small."""
 
@@ -268,6 +302,9 @@ class Sweep(_Part):
         Metric to bounds that an acceptable design keeps.
     baseline
         What the answer is compared with: a design's name or file, or a point (path to value).
+    beside
+        Designs to show beside the points, such as GPUs: they run on the same workloads, and are
+        never part of the answer. What is added here later runs by itself.
     groups
         One or two paths: figures give designs a colour by what stands at the first, and a marker
         by what stands at the second.
@@ -295,6 +332,7 @@ class Sweep(_Part):
     objectives: dict[str, Literal["min", "max"]] = {"time_us": "min", "area_mm2": "min"}
     constraints: dict[str, Bounds] = {}
     baseline: str | dict[str, Value] | None = None
+    beside: Annotated[tuple[Beside, ...], BeforeValidator(_as_list), Field(max_length=16)] = ()
     groups: Annotated[tuple[DesignPath, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
     workers: Annotated[Count, Field(ge=1, le=1024)] | None = None
     timeout_s: Annotated[Number, Field(gt=0, le=10**6)] = 3600
@@ -326,11 +364,14 @@ class Sweep(_Part):
 
     @field_validator("workloads")
     @classmethod
-    def _distinct_names(cls, value: tuple[Workload, ...]) -> tuple[Workload, ...]:
-        labels = [w.label for w in value]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
-        if twice:
-            raise ValueError(f"every workload must have its own name; {twice[0]!r} stands twice")
+    def _distinct_workloads(cls, value: tuple[Workload, ...]) -> tuple[Workload, ...]:
+        _check_distinct("workload", [w.label for w in value])
+        return value
+
+    @field_validator("beside")
+    @classmethod
+    def _distinct_designs(cls, value: tuple[Beside, ...]) -> tuple[Beside, ...]:
+        _check_distinct("design beside", [b.label for b in value])
         return value
 
     @field_validator("axes")

@@ -78,9 +78,10 @@ class SweepFolder:
     def results(self) -> pd.DataFrame:
         """Return the table: one row a finished point, sorted by key.
 
-        Columns: design (digest), workload, fidelity, version; ``swept`` and ``baseline``, what the
-        design is; ``status`` (``ok``, ``infeasible``, ``failed``) and ``reason``; the axes' paths;
-        the metrics; energy and area by component.
+        Columns: design (digest), workload, fidelity, version; ``swept``, ``baseline`` and
+        ``beside`` (its name there, or none), what the design is; ``status`` (``ok``,
+        ``infeasible``, ``failed``) and ``reason``; the axes' paths; the metrics; energy and
+        area by component.
         """
         path = self.path / RESULTS
         table = read_parquet(path) if path.exists() else None

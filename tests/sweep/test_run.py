@@ -43,6 +43,24 @@ def test_the_same_command_does_only_what_is_left(tmp_path: Path) -> None:
     assert (out / table).read_bytes() == (whole.folder / table).read_bytes()
 
 
+def test_what_comes_to_stand_beside_a_sweep_runs_by_itself(tmp_path: Path) -> None:
+    path, out = write_question(tmp_path), tmp_path / "out"
+    run_sweep(path, out, 2, evaluate=answer, pool=thread_pool)
+    alone = (out / "results.parquet").read_bytes()
+    more = QUESTION.replace("axes:", "beside: [cube_like, tpu_like]\naxes:")
+    outcome = run_sweep(write_question(tmp_path, more), out, 2, evaluate=answer, pool=thread_pool)
+    assert (outcome.points, outcome.resumed, outcome.stale) == (11, 9, 0)
+    table = load_results(out)
+    assert table["beside"].value_counts().to_dict() == {"": 9, "cube_like": 1, "tpu_like": 1}
+    assert not table[table["beside"] != ""]["swept"].any()
+    whole = run_sweep(path, tmp_path / "whole", 2, evaluate=answer, pool=thread_pool)
+    table_file = "results.parquet"
+    assert (out / table_file).read_bytes() == (whole.folder / table_file).read_bytes()
+    again = run_sweep(write_question(tmp_path), out, 2, evaluate=answer, pool=thread_pool)
+    assert (again.points, again.resumed, again.stale) == (9, 9, 2)
+    assert (out / table_file).read_bytes() == alone
+
+
 def test_failing_designs_are_rows_with_reasons_and_the_others_go_on(tmp_path: Path) -> None:
     outcome = run_sweep(
         write_question(tmp_path, TROUBLE), tmp_path / "out", 2, evaluate=touchy, pool=thread_pool

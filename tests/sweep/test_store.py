@@ -27,7 +27,8 @@ def run(folder: Path, text: str = QUESTION, out: str = "out") -> Path:
 def test_the_table_has_a_row_a_point_sorted_by_key(tmp_path: Path) -> None:
     frame = load_results(run(tmp_path))
     assert list(frame.columns) == [
-        "design", "workload", "fidelity", "version", "swept", "baseline", "status", "reason",
+        "design", "workload", "fidelity", "version", "swept", "baseline", "beside", "status",
+        "reason",
         "engines.mxu.rows", "engines.mxu.cols", *COMMON, "energy.buffer_pj", "energy.mxu_pj",
         "area.mxu_um2",
     ]  # fmt: skip

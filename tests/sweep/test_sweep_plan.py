@@ -180,6 +180,45 @@ def test_a_baseline_that_is_a_point_is_both(tmp_path: Path) -> None:
     assert all(d.swept for d in plan.designs)
 
 
+BESIDE = """\
+beside:
+  - cube_like
+  - {design: tpu_like, set: {engines.mxu.rows: 8, engines.mxu.cols: 8}, name: small}
+  - mine.yaml
+axes:"""
+
+
+def test_designs_beside_the_points_have_names_and_stay_in_a_subset(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: tree_like\nlink: {gb_per_s: 3}\n")
+    path = asked(tmp_path, ("axes:", BESIDE))
+    plan = make_plan(path, subset=2)
+    assert [d.beside for d in plan.designs] == ["", "", "cube_like", "small", "mine"]
+    assert [d.swept for d in plan.designs] == [True, True, False, False, False]
+    small = {"engines.mxu.rows": 8, "engines.mxu.cols": 8}
+    wanted = [load_design("cube_like"), load_design("tpu_like", small)]
+    wanted.append(load_design("tree_like", {"link.gb_per_s": 3}))
+    assert [d.digest for d in plan.designs[2:]] == [design.digest() for design in wanted]
+    assert [design_from(plan.tree(d)).digest() for d in plan.designs[2:]] == [
+        design.digest() for design in wanted
+    ]
+
+
+def test_a_design_beside_the_points_may_be_a_point_and_the_baseline(tmp_path: Path) -> None:
+    two = "{design: tpu_like, set: {engines.mxu.rows: 2, engines.mxu.cols: 2}, name: two}"
+    both = f"baseline: tpu_like\nbeside: [tpu_like, {two}]\naxes:"
+    plan = make_plan(asked(tmp_path, ("axes:", both)))
+    found = {d.beside: (d.swept, d.baseline) for d in plan.designs if d.beside}
+    assert found == {"tpu_like": (False, True), "two": (True, False)}
+    assert len(plan.designs) == 10
+
+
+def test_a_plan_with_designs_beside_it_survives_its_file(tmp_path: Path) -> None:
+    path = asked(tmp_path, ("axes:", "beside: cube_like\naxes:"))
+    plan = make_plan(path)
+    (tmp_path / "plan.json").write_text(plan_text(plan))
+    assert read_plan(tmp_path / "plan.json", path) == plan
+
+
 def test_subsets_grow_without_changing(tmp_path: Path) -> None:
     path = asked(tmp_path)
     digests = [[d.digest for d in make_plan(path, n).designs] for n in (3, 5, 9, 100)]
@@ -199,6 +238,7 @@ def test_subsets_grow_without_changing(tmp_path: Path) -> None:
         (("rows: [2, 4, 8]", "rows: [2, 4]"), ["axes"]),
         (("axes:", "set: {link.gb_per_s: 1}\naxes:"), ["design"]),
         (("axes:", "baseline: tpu_like\naxes:"), ["baseline"]),
+        (("axes:", "beside: [cube_like]\naxes:"), []),
         (("axes:", "fidelity: event\nmapping: {objective: edp}\naxes:"), ["fidelity", "mapping"]),
         (("axes:", "sampling: {kind: lhs, count: 5}\naxes:"), ["sampling"]),
         (("axes:", "when: {path: engines.mxu.rows, at_least: 4}\naxes:"), ["when"]),
@@ -276,6 +316,30 @@ def test_the_version_names_the_models_source() -> None:
         (
             ("axes:", "baseline: {engines.mxu.rows: 0}\naxes:"),
             "{}:6: baseline: must make a design: design: engines.mxu.rows: input should be greater",
+        ),
+        (
+            ("axes:", "beside: [cube_like, cube_lick]\naxes:"),
+            "{}:6: beside[1]: must be a design: design: must be a YAML file or one of ",
+        ),
+        (
+            ("axes:", "beside:\n- design: cube_like\n  set: {engines.mxu.row: 3}\naxes:"),
+            "{}:7: beside[0]: path must end in one of ",
+        ),
+        (
+            ("axes:", "beside: [{design: cube_like, set: {engines.mxu.rows: 0}}]\naxes:"),
+            "{}:6: beside[0]: must make a design: design: engines.mxu.rows: input should be great",
+        ),
+        (
+            ("axes:", "beside: [cube_like, {design: cube_like, name: again}]\naxes:"),
+            "{}:6: beside[1]: must be a design of its own; it is the same as 'cube_like', not ",
+        ),
+        (
+            ("axes:", "beside: [cube_like, cube_like]\naxes:"),
+            "{}:6: beside: every design beside must have its own name; 'cube_like' stands twice",
+        ),
+        (
+            ("axes:", "beside: [{name: a100}]\naxes:"),
+            "{}:6: beside.0.design: is required and missing",
         ),
         (
             ("design: tpu_like", "design: tpu_lick"),
