@@ -312,9 +312,6 @@ class Engine:
         metrics declared without ``value``; the mean where several engines of the kind say one.
     assumptions
         Sentences about the spec's conventions that every result prints.
-    made_in
-        ``(spec) -> process``: by its name in ``tech/processes.yaml``, what area and energy belong
-        to, for an engine that is a chip of its own; None means the design's node.
     op_kinds
         Kinds of op that the engine brings: traces may use them.
     metrics, panels
@@ -349,7 +346,6 @@ class Engine:
     windows: Callable[[Any, Op, Any, int], Windows] | None = None
     blocks: Callable[[Any], Blocks] = lambda spec: (None, None, None)
     assumptions: Callable[[Any], Sequence[str]] = lambda spec: ()
-    made_in: Callable[[Any], str] | None = None
     op_kinds: tuple[OpKind, ...] = ()
     metrics: tuple[Metric, ...] = ()
     panels: tuple[Panel, ...] = ()
