@@ -13,6 +13,7 @@ RANGES = {
     "fp16": (2.0**-24, 2.0**-14, 65504.0),
     "bf16": (2.0**-133, 2.0**-126, 2.0**55),
     "tf32": (2.0**-136, 2.0**-126, 2.0**55),
+    "e4m3": (2.0**-9, 2.0**-6, 448.0),
 }
 SPECIAL = (np.inf, -np.inf, np.nan)
 ENDS = (0.3, 0.3, 0.2, 0.18, 0.02)  # shares of 0, 1 and the three of a range
@@ -33,6 +34,6 @@ def drawn(rng: np.random.Generator, shape: tuple[int, ...], form: str, values: D
         ends = np.array([0.0, 1.0, *RANGES[form]])
         return encode(rng.choice([-1.0, 1.0], shape) * rng.choice(ends, shape, p=ENDS), form)
     numbers = rng.standard_normal(shape)
-    if values == "special":
+    if values == "special":  # infinities become NaN where a format has none
         numbers = np.where(rng.random(shape) < RARE, rng.choice(SPECIAL, shape), numbers)
     return encode(numbers, form)

@@ -43,13 +43,15 @@ class Extent:
         The least and the greatest that property tests draw.
     step
         The extent is a multiple of it.
+    most
+        The greatest allowed: a matrix of two such extents has offsets of 32 bits.
     """
 
     default: int
     small: int
     tested: tuple[int, int]
     step: int = 1
-    most: int = 1 << 24
+    most: int = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class Start(Protocol):
     """What a launch starts its functions with."""
 
     interpreted: bool
-    """Whether Triton's interpreter runs them: it computes on bf16 numbers' bits, so that a kernel
-    must widen them first. A GPU must not, or its instruction would be another."""
+    """Whether Triton's interpreter runs them: some formats must not meet it
+    (`archsim.gpu.source.narrow`)."""
 
     def __call__(
         self, function: Any, grid: tuple[int, ...], *arguments: Any, **options: Any

@@ -19,29 +19,21 @@ def instruction_of(target: str) -> str:
 
 
 def dot_instructions(
-    target: str,
-    m: int,
-    n: int,
-    k: int,
-    form: str,
-    warps: int,
-    columns: int | None = None,
-    looped: bool = True,
+    target: str, m: int, n: int, k: int, form: str, warps: int, *, looped: bool = True
 ) -> dict[str, int]:
     """Return the instructions of a block product [m, k] x [k, n], by name.
 
     Parameters
     ----------
-    columns
-        Of one ``wgmma``; Triton takes ``n``, where registers allow it.
     looped
         Whether the product stands in a loop over k.
     """
     depth = 256 // BITS[form]
     name = instruction_of(target)
+    widest = 128 if form == "int8" else 256  # Triton takes none of 256 columns for int8
     extents = {
         "mma.sync": (16 * warps, 8, depth),
-        "wgmma.mma_async": (16 * warps, columns or min(n, 256), depth),
+        "wgmma.mma_async": (16 * warps, min(n, widest), depth),
         "tcgen05.mma": (128, min(n, 256), depth),
     }[name]
     peeled = 2 if looped and name == "tcgen05.mma" else 1

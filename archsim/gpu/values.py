@@ -1,9 +1,8 @@
 """How kernels' operands lie in NumPy arrays, and when a result agrees with an oracle.
 
-Formats that NumPy lacks are held as their bits: ``bf16`` in uint16, ``e4m3`` and ``e5m2`` in uint8.
-``tf32`` is held as fp32 numbers whose low 13 bits are zero, as tensor cores read them. Packed
-formats (``int4x8``: eight codes in an int32, low nibble first) are held as the integers that they
-are packed in.
+Formats that NumPy lacks are held as their patterns: ``bf16`` in uint16, ``e4m3`` in uint8. ``tf32``
+is held as fp32 numbers whose low 13 bits are zero, as tensor cores read them. Packed codes are held
+as the integers that they are packed in.
 """
 
 from __future__ import annotations
@@ -15,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.formats.bf16 import bf16_values, round_to_bf16
+from archsim.formats.minifloat import FORMATS
 
 Array = NDArray[Any]
 Operands = Mapping[str, Array]
 
-STORED: Mapping[str, str] = {  # format -> NumPy's name of what holds it
-    "fp32": "float32", "tf32": "float32", "fp16": "float16", "bf16": "uint16",
-    "int8": "int8", "int32": "int32",
+STORED: Mapping[str, type[np.generic]] = {
+    "fp32": np.float32, "tf32": np.float32, "fp16": np.float16, "bf16": np.uint16,
+    "e4m3": np.uint8, "uint8": np.uint8, "int8": np.int8, "int32": np.int32,
 }  # fmt: skip
-VIEWED_AS: Mapping[str, str] = {"bf16": "bfloat16"}  # torch's name, where it is another type
+PATTERNS: Mapping[str, str] = {"bf16": "bfloat16", "e4m3": "float8_e4m3fn"}
+"""Formats held as patterns, by torch's names of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +45,24 @@ class Expected:
 
 def encode(values: Array, form: str) -> Array:
     """Return real numbers in a format, rounded to nearest, ties to even, as it lies in memory."""
+    if form in PATTERNS:
+        return FORMATS[form].encode(values, saturate=False)
+    if form == "tf32":
+        return FORMATS[form].quantise(values, saturate=False).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        if form == "bf16":
-            return round_to_bf16(np.asarray(values, np.float32)).astype(np.uint16)
-        if form == "tf32":
-            return _to_tf32(values)
         return np.asarray(values).astype(STORED[form])
 
 
 def decode(stored: Array, form: str) -> Array:
     """Return what stored operands stand for, in float64 or int64."""
-    if form == "bf16":
-        return bf16_values(stored).astype(np.float64)
+    if form in PATTERNS:
+        return FORMATS[form].decode(stored)
     return stored.astype(np.int64 if stored.dtype.kind in "iu" else np.float64)
 
 
-def _to_tf32(values: Array) -> Array:
-    """Return fp32 numbers with 10 bits of fraction, rounded to nearest, ties to even."""
-    bits = np.asarray(values, np.float32).view(np.uint32).astype(np.uint64)
-    rounded = (bits + 0xFFF + (bits >> np.uint64(13) & np.uint64(1))) & np.uint64(0xFFFFE000)
-    return np.where(np.isfinite(values), rounded, bits).astype(np.uint32).view(np.float32)
+def size_bytes(form: str) -> int:
+    """Return what one stored element takes."""
+    return np.dtype(STORED[form]).itemsize
 
 
 def disagreements(got: Array, expected: Expected, form: str) -> NDArray[np.bool_]:

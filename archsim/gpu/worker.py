@@ -69,13 +69,13 @@ def to_torch(kernel: Kernel, operands: Operands, device: str) -> dict[str, Any]:
     """Return operands as tensors; on device ``meta`` they have shapes and types, and no values."""
     import torch  # noqa: PLC0415
 
-    from archsim.gpu.values import VIEWED_AS  # noqa: PLC0415
+    from archsim.gpu.values import PATTERNS  # noqa: PLC0415
 
     tensors = {}
     for name, array in operands.items():
         tensor = torch.from_numpy(np.ascontiguousarray(array))
-        if (viewed := VIEWED_AS.get(kernel.formats[name])) is not None:
-            tensor = tensor.view(getattr(torch, viewed))
+        if (pattern := PATTERNS.get(kernel.formats[name])) is not None:
+            tensor = tensor.view(getattr(torch, pattern))
         tensors[name] = tensor.to(device)
     return tensors
 

@@ -1,4 +1,4 @@
-"""Dense products: C [m, n] = A [m, k] B [k, n], A and B row by row."""
+"""Dense products: C [m, n] = A [m, k] B [n, k] transposed, as linear layers store their weights."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 
 from archsim.gpu.draws import drawn
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
-from archsim.gpu.tensor_cores import dot_instructions
-from archsim.gpu.values import Expected, Operands, decode
+from archsim.gpu.tensor_cores import dot_instructions, instruction_of
+from archsim.gpu.values import Array, Expected, Operands, decode, size_bytes
 
 EXTENTS = {
     "m": Extent(4096, 256, (1, 200)),
     "n": Extent(4096, 256, (1, 200)),
     "k": Extent(4096, 512, (1, 300)),
 }
-BYTES = {"fp32": 4, "tf32": 4, "fp16": 2, "bf16": 2, "int32": 4, "int8": 1, "e4m3": 1}
+RESULTS = {"fp16": "fp16", "bf16": "bf16", "tf32": "fp32", "e4m3": "bf16", "int8": "int32"}
 
 
 def draw(form: str, shape: Shape, rng: np.random.Generator, values: Draw) -> Operands:
     m, n, k = shape["m"], shape["n"], shape["k"]
-    return {"a": drawn(rng, (m, k), form, values), "b": drawn(rng, (k, n), form, values)}
+    return {"a": drawn(rng, (m, k), form, values), "b": drawn(rng, (n, k), form, values)}
 
 
 def oracle(form: str, shape: Shape, operands: Operands, unit: float) -> dict[str, Expected]:
-    return {"c": product(decode(operands["a"], form), decode(operands["b"], form), unit)}
+    return {"c": product(decode(operands["a"], form), decode(operands["b"], form).T, unit)}
 
 
-def product(a: np.ndarray, b: np.ndarray, unit: float) -> Expected:
+def product(a: Array, b: Array, unit: float) -> Expected:
     """Return a product and how far a sum of its terms in any order may lie from it.
 
     Each of k steps errs by at most ``unit`` of the sum of all terms' magnitudes, or by half of the
@@ -38,18 +38,24 @@ def product(a: np.ndarray, b: np.ndarray, unit: float) -> Expected:
         return Expected(a @ b)
     with np.errstate(invalid="ignore", over="ignore"):
         terms = np.abs(a) @ np.abs(b)
-        steps = a.shape[1] + 2
+        steps = a.shape[-1] + 2
         return Expected(a @ b, steps * (unit * terms + 2.0**-149))
 
 
-def work(form: str, result: str, shape: Shape) -> Work:
+def work(form: str, shape: Shape) -> Work:
     m, n, k = shape["m"], shape["n"], shape["k"]
-    read = (m * k + k * n) * BYTES[form]
-    return Work(2 * m * n * k, read + m * n * BYTES[result])
+    read = (m + n) * k * size_bytes(form)
+    return Work(2 * m * n * k, read + m * n * size_bytes(RESULTS[form]))
 
 
-def tile(depth: int, target: str) -> Tile:
-    return Tile({"BM": 128, "BN": 128, "BK": depth, "GROUP": 8})
+def tile(form: str, target: str) -> Tile:
+    """Return blocks whose steps are 128 bytes of k, and whose sums fit the registers."""
+    sizes = {"BM": 128, "BN": 128, "BK": 128 // size_bytes(form), "GROUP": 8}
+    if instruction_of(target) == "mma.sync":
+        return Tile(sizes, warps=8, stages=3)
+    if form == "e4m3" and target == "sm_90":  # it keeps sums twice: of 128 products, and of all
+        return Tile(sizes, warps=8, stages=4)
+    return Tile({**sizes, "BN": 256}, warps=8, stages=3)
 
 
 def instructions(form: str, target: str, tile: Tile) -> dict[str, int]:
@@ -57,19 +63,30 @@ def instructions(form: str, target: str, tile: Tile) -> dict[str, int]:
     return dot_instructions(target, sizes["BM"], sizes["BN"], sizes["BK"], form, tile.warps)
 
 
-def _kernel(form: str, result: str, computes: str, depth: int) -> Kernel:
+def _kernel(form: str, computes: str, **more: dict[str, str]) -> Kernel:
     return Kernel(
         name=f"gemm_{form}",
         computes=computes,
-        formats={"a": form, "b": form, "c": result},
+        formats={"a": form, "b": form, "c": RESULTS[form]},
         extents=EXTENTS,
         draw=partial(draw, form),
         oracle=partial(oracle, form),
-        work=partial(work, form, result),
+        work=partial(work, form),
         source="archsim.gpu.source.gemm",
-        tile=partial(tile, depth),
+        tile=partial(tile, form),
         instructions=partial(instructions, form),
+        **more,
     )
 
 
-KERNELS = (_kernel("fp16", "fp16", "C = A B in fp16, summed in fp32", 64),)
+NO_E4M3 = "has no e4m3 products: e4m3 needs sm_89 or later"
+KERNELS = (
+    _kernel("fp16", "C = A B' in fp16, summed in fp32"),
+    _kernel("bf16", "C = A B' in bf16, summed in fp32"),
+    _kernel("tf32", "C = A B' in tf32, summed in fp32"),
+    _kernel(
+        "e4m3", "C = A B' in fp8 (e4m3), summed in fp32, C in bf16",
+        refused={"sm_80": NO_E4M3, "sm_86": NO_E4M3},
+    ),
+    _kernel("int8", "C = A B' in int8, summed in int32"),
+)  # fmt: skip
