@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import archsim
-from archsim.cli import about, compare, explore, hardware, model, reproduce
+from archsim.cli import about, compare, explore, gpu, hardware, model, reproduce
 from archsim.errors import ArchsimError
 
 
@@ -60,6 +60,7 @@ app.add_typer(hardware.rtl, name="rtl")
 app.command("synth")(hardware.synth)
 app.command("reproduce")(reproduce.reproduce)
 app.add_typer(compare.app, name="compare")
+app.add_typer(gpu.app, name="gpu")
 app.command("engines")(about.engines)
 app.command("designs")(about.designs)
 app.command("schema")(about.schema)

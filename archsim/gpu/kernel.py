@@ -16,6 +16,7 @@ import numpy as np
 
 from archsim.errors import InputError
 from archsim.gpu.values import Expected, Operands
+from archsim.trace import Trace
 
 TARGETS = ("sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
 INTERPRETER = "interpreter"
@@ -24,6 +25,15 @@ Draw = Literal["normal", "zeros", "extreme", "special"]
 DRAWS: tuple[Draw, ...] = ("normal", "zeros", "extreme", "special")
 """How operands are drawn: about one; all zero; the largest, smallest and subnormal numbers of the
 format; and with infinities and NaN among them, where the format has them."""
+
+
+def check_draw(name: str) -> Draw:
+    """Return a way to draw operands by its name."""
+    for known in DRAWS:
+        if name == known:
+            return known
+    raise InputError("--values", f"must be one of {', '.join(DRAWS)}", name)
+
 
 Shape = Mapping[str, int]
 Instructions = Mapping[str, int]  # of PTX: how often a function holds them
@@ -114,6 +124,8 @@ class Kernel:
         (target) -> how a launch cuts the problem there.
     instructions
         (target, tile) -> how many tensor instructions its functions hold together.
+    trace
+        A shape as designs run it; None if it is no op of traces.
     refused
         Targets that it cannot be compiled for, with the reason.
     """
@@ -128,6 +140,7 @@ class Kernel:
     source: str
     tile: Callable[[str], Tile]
     instructions: Callable[[str, Tile], Instructions]
+    trace: Callable[[Shape], Trace] | None = None
     refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -156,6 +169,18 @@ class Kernel:
                 multiple = f"a multiple of {allowed.step} " if allowed.step > 1 else "an integer "
                 raise InputError(where, f"must be {multiple}from 1 to {allowed.most:,}", extent)
         return {name: given.get(name, otherwise[name]) for name in self.extents}
+
+    def check_target(self, target: str) -> None:
+        """Refuse a target that is unknown, or that the kernel does not run on."""
+        if target not in TARGETS:
+            raise InputError("--target", f"must be one of {', '.join(TARGETS)}", target)
+        if target in self.refused:
+            raise InputError(f"{self.name} on {target}", self.refused[target])
+
+    @property
+    def summed(self) -> str:
+        """Return the format of the products that it sums: its first operand's."""
+        return next(iter(self.formats.values()))
 
 
 def accumulate_unit(where: str, form: str) -> float:

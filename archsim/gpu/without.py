@@ -20,11 +20,21 @@ from typing import Any, Literal
 import numpy as np
 
 from archsim.errors import ArchsimError, InputError, MissingExtra
-from archsim.gpu.kernel import INTERPRETER, TARGETS, Instructions, Kernel, Shape, Tile
+from archsim.gpu.kernel import (
+    INTERPRETER,
+    Draw,
+    Instructions,
+    Kernel,
+    Shape,
+    Tile,
+    accumulate_unit,
+)
+from archsim.gpu.measure import differences
 from archsim.gpu.values import Operands
 
 EXTRA = "gpu"
 LAST_LINES = 12
+MOST_INTERPRETED = 1 << 31
 
 
 class KernelError(ArchsimError):
@@ -74,6 +84,58 @@ class Build:
     def spills(self) -> int:
         return sum(function["spills"] for function in self.functions)
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kernel": self.kernel.name, "target": self.target, "tile": self.tile.options,
+            "tensor": self.tensor, "expected": dict(self.expected), "spills": self.spills,
+            "functions": list(self.functions),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the interpreter's results are beside an oracle's."""
+
+    kernel: Kernel
+    shape: Shape
+    seed: int
+    values: Draw
+    disagreements: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        extents = ", ".join(f"{name} {extent}" for name, extent in self.shape.items())
+        what = f"{self.kernel.name} ({extents}; {self.values} operands, seed {self.seed})"
+        if self.disagreements:
+            return "\n  ".join((f"{what}: differs from its oracle", *self.disagreements))
+        return f"{what}: results are what the oracle allows"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kernel": self.kernel.name, "shape": dict(self.shape), "seed": self.seed,
+            "values": self.values, "disagreements": list(self.disagreements),
+        }  # fmt: skip
+
+
+def interpreted(kernel: Kernel, shape: Shape, seed: int, values: Draw) -> Verdict:
+    """Run a kernel in the interpreter, and compare it with its oracle.
+
+    Raises
+    ------
+    InputError
+        If that would take long: the interpreter is thousands of times slower than a GPU.
+    """
+    operations = kernel.work(shape).operations
+    if operations > MOST_INTERPRETED:
+        raise InputError(
+            "--interpret", f"is for problems of at most {MOST_INTERPRETED:,} operations",
+            operations, fix="take a smaller --shape",
+        )  # fmt: skip
+    operands = kernel.draw(shape, np.random.default_rng(seed), values)
+    (results,) = interpret([Problem(kernel, shape, operands)])
+    expected = kernel.oracle(shape, operands, accumulate_unit(INTERPRETER, kernel.summed))
+    return Verdict(kernel, shape, seed, values, tuple(differences(kernel, results, expected)))
+
 
 def interpret(problems: Sequence[Problem]) -> list[dict[str, np.ndarray]]:
     """Return each problem's results as Triton's interpreter computes them, in one process.
@@ -112,19 +174,11 @@ def compile_for(wanted: Sequence[tuple[Kernel, str]], processes: int = 1) -> lis
         If a compiler fails.
     """
     for kernel, target in wanted:
-        check_target(kernel, target)
+        kernel.check_target(target)
     with ThreadPoolExecutor(processes) as pool:
         parts = pool.map(_compile, [wanted[first::processes] for first in range(processes)])
         shared = [list(part) for part in parts]
     return [shared[i % processes][i // processes] for i in range(len(wanted))]
-
-
-def check_target(kernel: Kernel, target: str) -> None:
-    """Refuse a target that is unknown, or that a kernel cannot be compiled for."""
-    if target not in TARGETS:
-        raise InputError("--target", f"must be one of {', '.join(TARGETS)}", target)
-    if target in kernel.refused:
-        raise InputError(f"{kernel.name} on {target}", kernel.refused[target])
 
 
 def _compile(wanted: Sequence[tuple[Kernel, str]]) -> list[Build]:

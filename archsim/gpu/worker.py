@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from archsim.gpu.kernel import Kernel, Tile
+from archsim.gpu.kernel import Tile
 from archsim.gpu.kernels import kernel
-from archsim.gpu.values import Operands
+from archsim.gpu.tensors import from_torch, to_torch
 
 
 class Interpreted:
@@ -63,32 +63,6 @@ class AbsentDevice:
         from triton.backends.compiler import GPUTarget  # noqa: PLC0415
 
         return GPUTarget("cuda", self.capability, 32)
-
-
-def to_torch(kernel: Kernel, operands: Operands, device: str) -> dict[str, Any]:
-    """Return operands as tensors; on device ``meta`` they have shapes and types, and no values."""
-    import torch  # noqa: PLC0415
-
-    from archsim.gpu.values import PATTERNS  # noqa: PLC0415
-
-    tensors = {}
-    for name, array in operands.items():
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
-        if (pattern := PATTERNS.get(kernel.formats[name])) is not None:
-            tensor = tensor.view(getattr(torch, pattern))
-        tensors[name] = tensor.to(device)
-    return tensors
-
-
-def from_torch(results: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return results as they lie in memory."""
-    import torch  # noqa: PLC0415
-
-    as_stored = {torch.bfloat16: torch.uint16}
-    return {
-        name: tensor.view(as_stored.get(tensor.dtype, tensor.dtype)).cpu().numpy()
-        for name, tensor in results.items()
-    }
 
 
 def interpret(job: dict[str, Any], place: Path) -> None:

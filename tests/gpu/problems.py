@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from archsim.gpu.kernel import DRAWS, INTERPRETER, Draw, Kernel, accumulate_unit
-from archsim.gpu.values import disagreements
+from archsim.gpu.measure import differences
 from archsim.gpu.without import Problem, interpret
 
 
@@ -33,14 +33,8 @@ def wrong(drawn: Sequence[Problem]) -> list[str]:
     found = []
     for one, results in zip(drawn, interpret(drawn), strict=True):
         kernel = one.kernel
-        unit = accumulate_unit(INTERPRETER, kernel.formats[next(iter(one.operands))])
+        unit = accumulate_unit(INTERPRETER, kernel.summed)
         expected = kernel.oracle(one.shape, one.operands, unit)
-        assert results.keys() == expected.keys(), kernel.name
-        for name, result in results.items():
-            if np.any(bad := disagreements(result, expected[name], kernel.formats[name])):
-                at = tuple(int(i) for i in np.argwhere(bad)[0])
-                found.append(
-                    f"{kernel.name} {dict(one.shape)}: {bad.sum():,} of {bad.size:,} differ, "
-                    f"first {name}{list(at)} = {result[at]}, not {expected[name].value[at]}"
-                )
+        named = f"{kernel.name} {dict(one.shape)} "
+        found += [named + text for text in differences(kernel, results, expected)]
     return found

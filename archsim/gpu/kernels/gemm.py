@@ -10,12 +10,14 @@ from archsim.gpu.draws import drawn
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
 from archsim.gpu.tensor_cores import dot_instructions, instruction_of
 from archsim.gpu.values import Array, Expected, Operands, decode, size_bytes
+from archsim.trace import Op, Tensor, Trace
 
 EXTENTS = {
     "m": Extent(4096, 256, (1, 200)),
     "n": Extent(4096, 256, (1, 200)),
     "k": Extent(4096, 512, (1, 300)),
 }
+DTYPES = {"tf32": "fp32", "e4m3": "fp8"}  # of traces, where they are called otherwise
 RESULTS = {"fp16": "fp16", "bf16": "bf16", "tf32": "fp32", "e4m3": "bf16", "int8": "int32"}
 
 
@@ -48,6 +50,23 @@ def work(form: str, shape: Shape) -> Work:
     return Work(2 * m * n * k, read + m * n * size_bytes(RESULTS[form]))
 
 
+def trace(form: str, shape: Shape) -> Trace:
+    a, b, c = (DTYPES.get(f, f) for f in (form, form, RESULTS[form]))
+    return product_trace(f"gemm_{form}", shape, (a, b, c))
+
+
+def product_trace(name: str, shape: Shape, dtypes: tuple[str, str, str], groups: int = 1) -> Trace:
+    """Return one product (or so many beside each other) of A, weights B and C of some types."""
+    m, n, k = shape["m"], shape["n"], shape["k"]
+    tensors = {
+        "a": Tensor("a", (m, k * groups), dtypes[0], "input"),
+        "b": Tensor("b", (k, n * groups), dtypes[1], "weight"),
+        "c": Tensor("c", (m, n * groups), dtypes[2], "output"),
+    }
+    attrs = {"m": m, "n": n, "k": k, "groups": groups}
+    return Trace(name, tensors, (Op(name, "gemm", ("a", "b"), ("c",), attrs),))
+
+
 def tile(form: str, target: str) -> Tile:
     """Return blocks whose steps are 128 bytes of k, and whose sums fit the registers."""
     sizes = {"BM": 128, "BN": 128, "BK": 128 // size_bytes(form), "GROUP": 8}
@@ -75,6 +94,7 @@ def _kernel(form: str, computes: str, **more: dict[str, str]) -> Kernel:
         source="archsim.gpu.source.gemm",
         tile=partial(tile, form),
         instructions=partial(instructions, form),
+        trace=partial(trace, form),
         **more,
     )
 
