@@ -19,7 +19,7 @@ FHD_PIXELS = 1920 * 1080
 REST_SHARE: Mapping[str, float] = MappingProxyType(
     {"hash": 1 - 0.7237, "dense": 1 - 0.6000, "lowres": 1 - 0.5996}
 )
-REST_BASIS = "rest: mean of the four applications, from the paper's abstract"
+REST_BASIS = "mean of the four applications, from the paper's abstract"
 
 
 @dataclass(frozen=True, slots=True)

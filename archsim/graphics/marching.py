@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.graphics.rays import STEP, Occupancy, Rays, pixels, to_next_cell
+from archsim.graphics.rays import STEP, Occupancy, Rays, to_next_cell
 from archsim.graphics.scenes import SKY, Floats
 from archsim.graphics.stream import Ints, Recorder, Stream
 
@@ -37,7 +37,7 @@ class Picture:
     Parameters
     ----------
     colours
-        [height, width, 3], from 0 to 1.
+        [height, width, 3], from 0 to 1; of some of a picture's rays [1, rays, 3].
     """
 
     colours: NDArray[np.float32]
@@ -218,15 +218,17 @@ def _fly(
     return np.sort(np.concatenate(found)) if found else flying
 
 
-def raster(colours: Callable[[Floats], Colours], width: int, height: int) -> Picture:
-    """Render an image that a field holds: one query a pixel, row by row."""
-    points = pixels(width, height)
-    recorder = Recorder(2, width * height)
-    recorder.add(np.arange(width * height), points)
+def raster(
+    colours: Callable[[Floats], Colours], points: Floats, width: int, height: int
+) -> Picture:
+    """Render an image that a field holds: one query at each point [n, 2], row by row."""
+    recorder = Recorder(2, len(points))
+    recorder.add(np.arange(len(points)), points)
     found = np.clip(colours(points), 0, 1).astype(np.float32)
     return Picture(found.reshape(height, width, 3), recorder.stream(2))
 
 
 def _shaped(rays: Rays, colours: Colours) -> NDArray[np.float32]:
     found = np.clip(colours, 0, 1).astype(np.float32)
-    return found.reshape(rays.height, rays.width, 3)
+    whole = len(rays) == rays.width * rays.height
+    return found.reshape((rays.height, rays.width, 3) if whole else (1, len(rays), 3))

@@ -14,6 +14,8 @@ Ints = NDArray[np.int64]
 CELLS = 128  # of the occupancy grid, along an axis
 STEP = np.sqrt(3) / 1024  # of marching rays
 THIN = 0.01  # extinction in a step below which a cell is empty
+RUN = 64  # neighbours of a row that are looked at together, where not all pixels are
+GOLDEN = (np.sqrt(5) - 1) / 2
 UP = np.array([0.0, 1.0, 0.0])
 
 
@@ -74,6 +76,26 @@ def pixels(width: int, height: int) -> Floats:
     """Return the middles of a picture's pixels, row by row: [width height, 2] from 0 to 1."""
     y, x = np.divmod(np.arange(width * height), width)
     return np.stack([(x + 0.5) / width, (y + 0.5) / height], axis=1)
+
+
+def runs(width: int, height: int, most: int) -> Floats:
+    """Return the middles of at most so many of a picture's pixels: short runs, evenly spread.
+
+    Neighbours in a run are neighbours in the picture, and all of it is looked at. Runs start
+    further right from row to row, by the golden ratio, so that they do not stand in columns.
+    """
+    if width * height <= most:
+        return pixels(width, height)
+    run = min(RUN, width)
+    across = max(round(np.sqrt(most / run * width / height / run)), 1)
+    across = min(across, width // run)
+    down = min(max(most // (across * run), 1), height)
+    row, place = np.divmod(np.arange(across * down), across)
+    room = width / across - run  # that a run may move in
+    left = np.floor((place + (row * GOLDEN) % 1 * room * across / width) * width / across)
+    x = np.minimum(left, width - run)[:, None] + np.arange(run)
+    y = np.repeat(np.floor((row + 0.5) * height / down)[:, None], run, axis=1)
+    return np.stack([(x.ravel() + 0.5) / width, (y.ravel() + 0.5) / height], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

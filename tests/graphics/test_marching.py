@@ -19,7 +19,7 @@ from archsim.graphics.marching import (
     trace_spheres,
     track,
 )
-from archsim.graphics.rays import CELLS, STEP, Occupancy, Rays, to_next_cell
+from archsim.graphics.rays import CELLS, RUN, STEP, Occupancy, Rays, pixels, runs, to_next_cell
 from archsim.graphics.scenes import DENSITIES, SCENES, Density, Floats, Part, Scene, box
 
 WIDTH, HEIGHT, FHD = 160, 90, 1920 * 1080
@@ -83,7 +83,7 @@ def test_nvr_asks_as_often_as_measured(majorant: int, measured: float) -> None:
 
 
 def test_gia_asks_once_a_pixel_row_by_row() -> None:
-    picture = raster(lambda at: np.repeat(at[:, :1], 3, axis=1), 4, 3)
+    picture = raster(lambda at: np.repeat(at[:, :1], 3, axis=1), pixels(4, 3), 4, 3)
     assert picture.stream.per_pixel == 1
     assert picture.stream.positions[1].tolist() == pytest.approx([3 / 8, 1 / 6])
     assert picture.colours[2, 3] == pytest.approx([7 / 8] * 3)
@@ -154,3 +154,19 @@ def test_the_way_to_the_next_cell_ends_at_its_border() -> None:
     here = np.floor(places * CELLS)
     assert (inside == here).all()
     assert (np.abs(beyond - here).sum(axis=1) >= 1).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (7680, 4320), (300, 5000), (70, 9000)])
+def test_runs_of_pixels_are_spread_over_the_picture(width: int, height: int) -> None:
+    points = runs(width, height, 57_600)
+    assert 0.9 * 57_600 < len(points) <= 57_600
+    at = np.round(points * (width, height) - 0.5).astype(int)
+    assert (at >= 0).all() and (at < (width, height)).all()
+    assert len(np.unique(at, axis=0)) == len(at)
+    beside = np.diff(at.reshape(-1, RUN, 2), axis=1)
+    assert (beside == (1, 0)).all()
+    assert np.histogram2d(*points.T, bins=4, range=[(0, 1)] * 2)[0].min() > 0.5 * len(points) / 16
+
+
+def test_a_small_picture_is_looked_at_whole() -> None:
+    assert (runs(16, 9, 144) == pixels(16, 9)).all()
