@@ -10,9 +10,10 @@ import numpy as np
 
 from archsim.metric import Goal
 from archsim.report.against import Against
+from archsim.report.beside import Reference
 from archsim.report.pareto import non_dominated
 from archsim.report.quantities import NOTHING, Quantity, Unit, number, quantity
-from archsim.report.study import Decision, Reference, Row, Study
+from archsim.report.study import Decision, Row, Study
 from archsim.result import Result
 
 LOG_SPAN = 8.0  # a metric that spans more than this starts on a logarithmic axis
@@ -79,13 +80,18 @@ class Scale:
         return NOTHING if value is None else number(float(value) / self.unit.size)
 
 
-def scales(study: Study, decision: Decision) -> list[Scale]:
-    """Return the study's metrics, objectives first, each with one unit for all designs."""
+def scales(study: Study, decision: Decision, references: Sequence[Reference] = ()) -> list[Scale]:
+    """Return the study's metrics, objectives first, each with one unit for all designs.
+
+    A metric is on a log axis where the front spans much, or the references stand far from it.
+    """
     goals = {o.metric: o.goal for o in study.objectives}
     found = []
     for name in study.metrics:
         values = decision.front[name].to_numpy(np.float64)
-        log = bool((values > 0).all() and values.max() > LOG_SPAN * values.min())
+        others = [r.metrics[name] for r in references if name in r.metrics]
+        every = np.append(values, others)
+        log = bool((every > 0).all() and every.max() > LOG_SPAN * every.min())
         show = quantity(name)
         found.append(Scale(show, goals.get(name, show.goal), show.unit_for(values), log))
     return found

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from archsim.report import charts, palette
 from archsim.report.breakdown import OTHER, components
 from archsim.report.content import Report, Scale, bar_designs, first_view
+from archsim.report.normalised import normalised
+from archsim.report.normalised_chart import normalised_chart
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY
 from archsim.report.quantities import Quantity, applies, quantity, setting
 from archsim.report.roofline import roofline
@@ -89,7 +91,13 @@ def script_data(
         },
         "against": _against(report, shown),
         "references": [
-            {"name": r.name, "kind": r.kind, "source": r.source, "values": dict(r.metrics)}
+            {
+                "name": r.name,
+                "label": f"{r.name} ({r.process})" if r.process else r.name,
+                "kind": r.kind,
+                "source": r.source,
+                "values": {s.name: r.metrics[s.name] for s in shown if s.name in r.metrics},
+            }
             for r in report.references
         ],
         "colours": dict(palette.FRONT_FIGURE),
@@ -180,6 +188,8 @@ def figures(report: Report, axes: Sequence[Axis]) -> dict[str, charts.Figure]:
             found[f"roofline-{number}"] = charts.roofline(under)
     goals = {o.metric: o.goal for o in study.objectives}
     titles = [Quantity(m, quantity(m).title, goal) for m, goal in goals.items()]
+    if (view := normalised(study, decision, report.references)) is not None:
+        found["normalised"] = normalised_chart(study, decision, view)
     if axes:
         most = axes[:EFFECT_AXES]
         found["marginals"] = charts.marginals(decision.designs, most, titles, decision.knee)

@@ -111,7 +111,7 @@ def _line(
 def pareto(report: Report) -> Figure:
     """Return the front of the two metrics that trade off most, and the points to compare with."""
     study, decision = report.study, report.decision
-    across, up = first_view(scales(study, decision), study, decision)
+    across, up = first_view(scales(study, decision, report.references), study, decision)
     x, y = (decision.designs[s.name].to_numpy(float) / s.unit.size for s in (across, up))
     front = decision.designs["front"].to_numpy(bool)
     rows = range(len(decision.designs)) if study.groups else ()

@@ -15,10 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from archsim.report.against import Against
+from archsim.report.beside import Reference
 from archsim.report.content import Detail, Report
 from archsim.report.drawn import script_json
 from archsim.report.page import context
-from archsim.report.study import Decision, Reference, Study
+from archsim.report.study import Decision, Study
 
 ASSETS = resources.files("archsim.report") / "template"
 

@@ -11,22 +11,43 @@ from numpy.typing import NDArray
 
 from archsim.report import inside, panels
 from archsim.report.against import Comparison
+from archsim.report.beside import Reference
 from archsim.report.content import Detail, Report, Scale, front_numbers, scales
 from archsim.report.drawn import figures, script_data
-from archsim.report.quantities import NOTHING, Quantity, percent, quantity, ratio, setting, times
+from archsim.report.normalised import (
+    YIELDS,
+    Normalised,
+    judged,
+    normalised,
+    sentences,
+    span_text,
+    times_text,
+    title_of,
+)
+from archsim.report.quantities import (
+    NOTHING,
+    Quantity,
+    number,
+    percent,
+    quantity,
+    ratio,
+    setting,
+    times,
+)
 from archsim.report.sensitivity import Axis, axes_of, main_effects, steps_from
-from archsim.report.study import Decision, Reference, Row, Study, drawn_rows
+from archsim.report.study import Decision, Row, Study, drawn_rows
 from archsim.report.verdict import verdict
 from archsim.report.yaml_text import design_name, design_yaml
 
 FRONT_ROWS = 200  # of the table of the front
+FACTORS = ("area", "energy", "delay")  # of a process
 SAME = 5e-3  # values closer than this to the base are called the same
 
 
 def context(report: Report) -> dict[str, Any]:
     """Return what the template needs; texts are plain, the template escapes them."""
     study, decision, chosen = report.study, report.decision, report.decision.chosen
-    shown = scales(study, decision)
+    shown = scales(study, decision, report.references)
     goals = {o.metric for o in study.objectives}
     objectives = [s for s in shown if s.name in goals]
     rows = drawn_rows(decision.designs, study.metrics, [decision.knee])
@@ -34,6 +55,7 @@ def context(report: Report) -> dict[str, Any]:
     axes = _by_effect(study, decision)
     drawn = {name: panels.panels_of(d.shown) for name, d in report.details.items()}
     drawings = figures(report, axes) | panels.figures([*drawn.values()])
+    view = normalised(study, decision, report.references)
     explained = dict.fromkeys([*study.metrics, "tied_percent"])
     return {
         "study": study,
@@ -61,6 +83,7 @@ def context(report: Report) -> dict[str, Any]:
         "assumptions": _assumptions(report.details),
         "provenance": flat({**study.provenance, **_runs(report.details)}),
         "references": [_reference(r, shown) for r in report.references],
+        "normalised": None if view is None else _normalised(view),
         "links": report.links,
         "against": None if report.against is None else _against(report.against.comparison),
         "glossary": [q for q in (_explained(study, m) for m in explained) if q.meaning],
@@ -125,13 +148,13 @@ def _front_table(
     point = {int(row): at for at, row in enumerate(rows)}
     baseline = decision.baseline
     table = []
-    for row, number in numbers.items():
-        if number > FRONT_ROWS and row != decision.knee:
+    for row, place in numbers.items():
+        if place > FRONT_ROWS and row != decision.knee:
             continue
         design = decision.row(row)
         table.append(
             {
-                "number": number,
+                "number": place,
                 "point": point[row],
                 "knee": row == decision.knee,
                 "baseline": baseline is not None and design["design"] == baseline["design"],
@@ -268,13 +291,50 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _reference(reference: Reference, shown: Sequence[Scale]) -> dict[str, Any]:
-    figures = [
-        s.unit.text(reference.metrics[s.name]) if s.name in reference.metrics else NOTHING
-        for s in shown
-    ]
+    metrics = reference.metrics
     return {
         "name": reference.name,
         "kind": reference.kind,
+        "process": title_of(reference.process),
         "source": reference.source,
-        "figures": figures,
+        "notes": reference.notes,
+        "missing": reference.missing,
+        "figures": [
+            s.quantity.text(metrics[s.name]) if s.name in metrics else NOTHING for s in shown
+        ],
+    }
+
+
+def _normalised(view: Normalised) -> dict[str, Any]:
+    """Return the normalised view as text: a line a reference, and the factors that it rests on."""
+    lines = []
+    for one in view.moved:
+        ratios = one.over(view.chosen)
+        lines.append(
+            {
+                "name": one.reference.name,
+                "kind": one.reference.kind,
+                "process": title_of(one.reference.process),
+                "made": [number(one.made.per_mm2), number(one.made.per_joule)],
+                "moved": [
+                    (span_text(span), times_text(ratio), judged(ratio))
+                    for span, ratio in zip(one.spans or (), ratios or (), strict=True)
+                ],
+            }
+        )
+    chosen = [number(view.chosen.per_mm2), number(view.chosen.per_joule)]
+    return {
+        "title": view.title,
+        "titles": [show.title for show in YIELDS],
+        "meanings": YIELDS,
+        "chosen": chosen,
+        "lines": lines,
+        "sentences": list(sentences(view)),
+        "processes": [
+            {
+                "title": p.title,
+                "factors": [(span_text(getattr(p, part)), p.sources[part]) for part in FACTORS],
+            }
+            for p in view.involved
+        ],
     }

@@ -85,6 +85,18 @@ def of_groups(groups: Iterable[tuple[str, ...]]) -> Mapping[tuple[str, ...], tup
     }
 
 
+def of_references(names: Iterable[str]) -> Mapping[str, str]:
+    """Return a dark colour by the name of what stands beside a sweep; no role has its hue."""
+    hues = [tint(hue, -0.2) for hue in (PURPLE, GREEN, ORANGE, SKY)]
+    return {name: hues[i % len(hues)] for i, name in enumerate(dict.fromkeys(names))}
+
+
+def faded(colour: str, opacity: float) -> str:
+    """Return a colour that lets through what lies under it, as CSS writes it."""
+    channels = (str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))
+    return f"rgba({','.join(channels)},{opacity:g})"
+
+
 def of_states(names: Iterable[str]) -> Mapping[str, str]:
     """Return a colour by what a resource does: busy, idle, and each cause of a stall."""
     colours = dict(_STATES)

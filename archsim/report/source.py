@@ -10,20 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archsim.design import design_from
+from archsim.engines import NoRtl, discover
 from archsim.frontends.policy import native_dtype, product_formats
 from archsim.report import figures
 from archsim.report.against import against as beside
+from archsim.report.beside import Beside, Reference
 from archsim.report.content import Detail, Report
 from archsim.report.html import write
 from archsim.report.pareto import Objective
 from archsim.report.perfetto import perfetto
-from archsim.report.study import Constraint, Decision, Reference, Study, decide
+from archsim.report.study import Constraint, Decision, Study, decide
 from archsim.report.yaml_text import design_yaml
 from archsim.simulate import simulate
 from archsim.sweep.columns import products
-from archsim.sweep.plan import load_trace
+from archsim.sweep.plan import PlannedDesign, load_trace
 from archsim.sweep.store import RESULTS, SWEEP, SweepFolder
 from archsim.sweep.table import write_parquet
+from archsim.tech import load as load_tech
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +52,7 @@ def study_of(folder: SweepFolder) -> Study:
     table = folder.results()
     axes = [path for key, axis in sweep.axes.items() for path in axis.paths(key)]
     baseline = table[table["baseline"]]
+    designs = {d.digest: d for d in plan.designs if d.beside}
     return Study(
         name=sweep.name,
         question=sweep.question.strip(),
@@ -64,9 +69,27 @@ def study_of(folder: SweepFolder) -> Study:
         groups=sweep.groups,
         models={w.label: _typed_here(w.model) for w in plan.workloads},
         typed=_typed(folder, table),
+        beside=tuple(
+            _beside(folder, d, table[table["design"] == d.digest]) for d in designs.values()
+        ),
         unfinished=len(plan) - len(table),
         provenance=_provenance(folder),
     )
+
+
+def _beside(folder: SweepFolder, planned: PlannedDesign, rows: pd.DataFrame) -> Beside:
+    """Return a design beside the points, with what its engines and its process say of it."""
+    design = design_from(folder.plan.tree(planned))
+    process = load_tech(design.node)
+    lines: list[str] = []
+    for name, spec in design.engines.items():
+        engine = discover()[getattr(spec, "kind", "")]
+        lines += engine.assumptions(spec)
+        if isinstance(engine.rtl, NoRtl):
+            lines.append(f"{name}: model only: {engine.rtl.reason}")
+    source = f"{design.name}; float models run in {planned.dtype}"
+    notes = tuple(dict.fromkeys([*lines, *process.assumptions]))
+    return Beside(planned.beside, rows, source, process.name, notes)
 
 
 def _typed(folder: SweepFolder, table: pd.DataFrame) -> dict[tuple[str, Any], Any]:
@@ -168,8 +191,9 @@ def report(
     details = details_of(folder, decision)
     table = _whole_table(folder, output)
     links = _write_beside(output, table, study, decision, details if timelines else {})
+    shown = (*(one.reference(study) for one in study.beside), *references)
     said = write(
-        study, decision, output / REPORT, details=details, against=other, references=references,
+        study, decision, output / REPORT, details=details, against=other, references=shown,
         links=links, plotly_js=plotly_js,
     )  # fmt: skip
     papers = figures.save(said, output / FIGURES)

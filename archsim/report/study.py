@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from archsim.design import Design
 from archsim.errors import InputError
 from archsim.metric import COMMON
+from archsim.report.beside import Beside
 from archsim.report.pareto import Objective, knee, non_dominated, over_workloads
 from archsim.report.quantities import applies, quantity, setting, short_names
 
@@ -24,29 +26,6 @@ EXCLUDED = "excluded"  # answered, but outside the constraints
 VIEW_METRICS = ("time_us", "energy_pj", "area_mm2", "power_mw", "dram_bytes", "utilisation")
 DRAWN_POINTS = 4000  # what a browser draws and prints without effort
 GRID_CELLS = 60  # a side of the grid that thinning keeps one point a cell of
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A point that is not of the sweep: a GPU, a published chip, a measurement.
-
-    It is drawn and listed beside the front and never enters it.
-
-    Parameters
-    ----------
-    name, kind
-        What it is, and which sort of thing: points of one kind share a marker.
-    metrics
-        By `Metrics` field, summed over the study's workloads by weight as its designs are; a view
-        whose axes it lacks leaves it out.
-    source
-        Where the figures come from and how much they can be trusted.
-    """
-
-    name: str
-    kind: str
-    metrics: Mapping[str, float]
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +82,8 @@ class Study:
     typed
         What an axis's cell stands for, by path and cell, where a table's column cannot hold it:
         a mapping, or one number among texts.
+    beside
+        Designs that were run on the same workloads and are none of the answer.
     unfinished
         Points of the sweep that are not in ``table`` yet.
     provenance
@@ -124,6 +105,7 @@ class Study:
     groups: tuple[str, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     typed: Mapping[tuple[str, Any], Any] = field(default_factory=dict)
+    beside: tuple[Beside, ...] = ()
     unfinished: int = 0
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -178,6 +160,20 @@ class Study:
             if applies(row[path]):
                 _set(tree, path.split("."), self.value(path, row[path]))
         return tree
+
+    def process(self, row: Mapping[str, Any]) -> str:
+        """Return the process that a design is made in."""
+        own = row.get("node") if "node" in self.axes else None
+        return str(own or self.base.get("node") or Design.model_fields["node"].default)
+
+    def totals(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return metrics over the workloads, one row a design that answered them all."""
+        wanted = [o.metric for o in self.objectives] + [c.metric for c in self.constraints]
+        plain = {*COMMON, *self.products}
+        own = [m for m in dict.fromkeys(wanted) if m not in plain and "." not in m]
+        good = rows[rows["status"] == OK]
+        averaged = [m for m in own if m in good.columns]
+        return over_workloads(good, self.weights, averaged, self.products)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +239,7 @@ def decide(study: Study) -> Decision:
     if missing:
         columns = ", ".join(c for c in good.columns if c in COMMON or c in study.products)
         raise InputError(study.name, f"objectives must be metrics of the table: {columns}", missing)
-    plain = {*COMMON, *study.products}
-    own = tuple(m for m in dict.fromkeys(wanted) if m not in plain and "." not in m)
-    designs = over_workloads(good, study.weights, own, study.products)
+    designs = study.totals(good)
     axes = good.drop_duplicates("design").set_index("design")[list(study.axes)]
     designs, broken = _within(study, designs.join(axes, on="design"))
     left_out = (*_unanswered(study), *broken)
@@ -258,8 +252,7 @@ def decide(study: Study) -> Decision:
     rows = np.flatnonzero(front)
     baseline = None
     if study.baseline is not None:
-        rows_ok = study.baseline[study.baseline["status"] == OK]
-        summed = over_workloads(rows_ok, study.weights, own, study.products)
+        summed = study.totals(study.baseline)
         baseline = row_of(summed, 0) if len(summed) else None
     at = int(rows[knee(values[front], goals)])
     return Decision(designs, at, baseline, left_out, study.table["design"].nunique())

@@ -5,9 +5,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from archsim.report.beside import Reference
 from archsim.report.content import Detail, Report
 from archsim.report.figures import save
-from archsim.report.study import Reference, decide
+from archsim.report.study import decide
 from tests.report import samples
 
 STUDY = samples.study(baseline_name="_base $x$")

@@ -11,9 +11,10 @@ import pytest
 
 from archsim.errors import InputError
 from archsim.report.against import against
+from archsim.report.beside import Reference
 from archsim.report.content import Detail, Report
 from archsim.report.html import html, write
-from archsim.report.study import Reference, Study, decide
+from archsim.report.study import Study, decide
 from tests.report import samples
 
 HOSTILE = """</script><img src=x onerror=alert(1)>'"&<!--"""
@@ -271,4 +272,4 @@ def test_references_are_listed_and_never_on_the_front() -> None:
     data = page.data("data")
     assert data["references"][0]["values"]["time_us"] == 1.0
     assert sum(data["points"]["front"]) == 30
-    assert "Reference points" in " ".join(page.text)
+    assert "Beside the sweep" in " ".join(page.text)

@@ -165,22 +165,64 @@
     const named = [
       [data.baseline && data.baseline.name, data.baseline && data.baseline.values, "worse", colours.baseline],
       ["knee", kneeValues, "better", colours.knee],
-      ...data.references.map((r) => [r.name, r.values, "worse", colours.reference]),
-    ];
+      ...references().map((r) => [r.label, r.values, "worse", colours.reference]),
+    ].filter(([name, values]) => name && view.every((n) => Number.isFinite(values[n])));
+    const place = spread(view, isLog);
+    const taken = named.map(([, values]) => ({ box: [...place(values), ...place(values)] }));
     return named
-      .filter(([name, values]) => name && view.every((n) => Number.isFinite(values[n])))
       .map(([name, values, side, color]) => {
         const [x, y] = view.map((n, i) => {
           const value = values[n] / metric[n].size;
           return isLog[i] ? Math.log10(value) : value;
         });
-        const { xanchor, yanchor } = beside(view, side);
+        const { xanchor, yanchor } = free(place(values), name, beside(view, side), taken);
         return {
           x, y, xanchor, yanchor, showarrow: false, text: escape(name), font: { color, size: 12.5 },
           xshift: xanchor === "left" ? 7 : -7, yshift: yanchor === "bottom" ? 5 : -5,
           bgcolor: "rgba(255,255,255,0.78)", borderpad: 1,
         };
       });
+  }
+
+  /** Where values stand in the figure, as shares of its width and height. */
+  function spread(view, isLog) {
+    const ends = view.map((n, i) => {
+      const of = (value) => (isLog[i] ? Math.log10(value) : value);
+      const every = [...points.values[n], ...references().map((r) => r.values[n])]
+        .filter((v) => Number.isFinite(v) && (!isLog[i] || v > 0)).map(of);
+      const low = every.reduce((a, b) => Math.min(a, b));
+      const high = every.reduce((a, b) => Math.max(a, b));
+      return (value) => (of(value) - low) / (high - low || 1);
+    });
+    return (values) => view.map((n, i) => ends[i](values[n]));
+  }
+
+  /** The side of a point on which a label has room: the wanted one, or the first that is free. */
+  function free([x, y], name, wanted, taken) {
+    const [width, height] = [0.011 * name.length, 0.045];
+    const other = { left: "right", right: "left", top: "bottom", bottom: "top" };
+    const sides = [
+      wanted,
+      { ...wanted, yanchor: other[wanted.yanchor] },
+      { ...wanted, xanchor: other[wanted.xanchor] },
+      { xanchor: other[wanted.xanchor], yanchor: other[wanted.yanchor] },
+    ];
+    const boxes = sides.map((s) => {
+      const left = s.xanchor === "left" ? x + 0.01 : x - 0.01 - width;
+      const low = s.yanchor === "bottom" ? y + 0.01 : y - 0.01 - height;
+      return [left, low, left + width, low + height];
+    });
+    const clear = ([l, b, r, t]) => l > -0.05 && r < 1.08
+      && taken.every(({ box: [l2, b2, r2, t2] }) => r < l2 || r2 < l || t < b2 || t2 < b);
+    const best = Math.max(0, boxes.findIndex(clear));
+    taken.push({ box: boxes[best] });
+    return sides[best];
+  }
+
+  /** What stands beside the sweep, unless it is not to be shown. */
+  function references() {
+    const box = at("show-beside");
+    return !box || box.checked ? data.references : [];
   }
 
   function frontLine(view, rows, values, name, colour) {
@@ -268,21 +310,27 @@
   function referenceTraces(view) {
     const symbols = view.length === 3 ? ["diamond", "cross", "x"] : ["star", "cross", "x", "hexagram"];
     const kinds = [...new Set(data.references.map((r) => r.kind))];
-    return data.references.flatMap((r) =>
-      single(view, r.name, r.values, {
+    return references().flatMap((r) =>
+      single(view, r.label, r.values, {
         marker: { color: colours.reference, size: view.length === 3 ? 6 : 12, symbol: symbols[kinds.indexOf(r.kind) % symbols.length] },
         legendgroup: r.kind,
         showlegend: r === data.references.find((other) => other.kind === r.kind),
-      }, `<b>${escape(r.name)}</b> (${escape(r.kind)})<br>${escape(r.source)}`)
+      }, referenceHover(view, r))
         .map((found) => ({ ...found, name: escape(r.kind) })),
     );
+  }
+
+  function referenceHover(view, r) {
+    const lines = view.map((n) => `${escape(metric[n].title)}: ${withUnit(metric[n], r.values[n])}`);
+    return [`<b>${escape(r.label)}</b>, ${escape(r.kind)}`, escape(r.source), ...lines].join("<br>");
   }
 
   /** Ticks of a log axis that spans so many decades: plotly's own, 1 2 5, or powers of ten. */
   const logTicks = (decades) => (decades < 0.8 ? null : decades < 3.2 ? "D2" : 1);
 
   function decadesOf(name) {
-    const values = points.values[name].filter((v) => v > 0);
+    const others = references().map((r) => r.values[name]);
+    const values = [...points.values[name], ...others].filter((v) => v > 0);
     return Math.log10(values.reduce((a, b) => Math.max(a, b)) / values.reduce((a, b) => Math.min(a, b)));
   }
 
@@ -431,6 +479,7 @@
       controls[letter].addEventListener("change", () => { setLogs(letter); drawFront(); });
       logs[letter].addEventListener("change", drawFront);
     }
+    if (at("show-beside")) at("show-beside").addEventListener("change", drawFront);
     document.querySelector(".controls").hidden = false;
     show(data.knee);
     at("front-plot").on("plotly_relayout", retick);

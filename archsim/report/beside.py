@@ -1,0 +1,91 @@
+"""Points beside a sweep: designs that were run on its workloads, and what nobody simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archsim.sweep.columns import OK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from archsim.report.study import Study
+
+REASON_CHARACTERS = 240
+MODELLED, MEASURED = "modelled", "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A point that is not of the sweep: a GPU, a published chip, a measurement.
+
+    It is drawn and listed beside the front and never enters it.
+
+    Parameters
+    ----------
+    name, kind
+        What it is, and which sort of thing: points of one kind share a marker.
+    metrics
+        By `Metrics` field, summed over the study's workloads by weight as its designs are; a view
+        whose axes it lacks leaves it out.
+    source
+        Where the figures come from and how much they can be trusted.
+    process
+        That it is made in, see `archsim.tech.process`; empty where nobody says.
+    notes
+        Conventions behind its figures.
+    missing
+        Why it lacks metrics.
+    """
+
+    name: str
+    kind: str
+    metrics: Mapping[str, float]
+    source: str = ""
+    process: str = ""
+    notes: tuple[str, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A design that was run beside the points of a sweep.
+
+    Parameters
+    ----------
+    table
+        Its rows, as in `Study.table`, one a workload.
+    source, process, notes
+        See `Reference`.
+    """
+
+    name: str
+    table: pd.DataFrame
+    source: str
+    process: str
+    notes: tuple[str, ...] = ()
+
+    def reference(self, study: Study) -> Reference:
+        """Return it as its study sums it over the workloads, or with the reason why it cannot."""
+        totals = study.totals(self.table)
+        metrics: dict[str, float] = {}
+        if len(totals):
+            row: Mapping[str, Any] = totals.iloc[0].drop("design").to_dict()
+            metrics = {str(name): float(x) for name, x in row.items() if np.isfinite(float(x))}
+        missing = "" if metrics else self._unanswered(study)
+        return Reference(
+            self.name, MODELLED, metrics, self.source, self.process, self.notes, missing
+        )
+
+    def _unanswered(self, study: Study) -> str:
+        failed = self.table[self.table["status"] != OK]
+        if len(failed):
+            workload, reason = failed.iloc[0][["workload", "reason"]]
+            return shorten(f"{workload}: {reason}", REASON_CHARACTERS, placeholder=" …")
+        left = sorted({*study.weights} - {*self.table["workload"]})
+        return f"not run yet on {', '.join(left)}"
