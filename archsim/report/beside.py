@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -75,8 +75,8 @@ class Beside:
         totals = study.totals(self.table)
         metrics: dict[str, float] = {}
         if len(totals):
-            row: Mapping[str, Any] = totals.iloc[0].drop("design").to_dict()
-            metrics = {str(name): float(x) for name, x in row.items() if np.isfinite(float(x))}
+            row = totals.iloc[0].drop("design").items()
+            metrics = {str(name): float(x) for name, x in row if np.isfinite(float(x))}
         missing = "" if metrics else self._unanswered(study)
         return Reference(
             self.name, MODELLED, metrics, self.source, self.process, self.notes, missing
