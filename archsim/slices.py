@@ -13,7 +13,7 @@ from archsim.engines import Engine, Ints
 from archsim.errors import InfeasibleError
 from archsim.mapping import STREAM_TILES, SliceMapping
 from archsim.plan import Site, Tiles, env_of
-from archsim.trace import DTYPE_BITS, Op, Tensor
+from archsim.trace import DTYPE_BITS, Op, Packed, Tensor
 
 MAX_SLICES = 1 << 16
 
@@ -32,8 +32,9 @@ class Slices:
     all_work, all_results, operands, dtypes
         Of the whole op: work, elements that it writes, elements of each input, types of inputs and
         outputs.
-    operand_bytes
-        Of each input as it lies in memory: packed, sparse or whole. What is read twice counts once.
+    operand_bytes, packed
+        Of each input as it lies in memory, packed, sparse or whole, what is read twice counted
+        once; and how it is packed, if it is.
     """
 
     work: Ints
@@ -43,6 +44,7 @@ class Slices:
     all_results: int
     operands: tuple[int, ...]
     operand_bytes: tuple[int, ...]
+    packed: tuple[Packed | None, ...]
     dtypes: tuple[str, ...]
 
 
@@ -56,7 +58,7 @@ class Whole:
         By input of the op; what it reads twice counts once.
     work
         In the engine's unit: lane operations, or elements.
-    results, operands, dtypes
+    results, operands, packed, dtypes
         See `Slices`.
     element_bits
         By direction: of what the op reads first, and of what it writes.
@@ -67,6 +69,7 @@ class Whole:
     work: int
     results: int
     operands: tuple[int, ...]
+    packed: tuple[Packed | None, ...]
     dtypes: tuple[str, ...]
     element_bits: Mapping[str, int]
 
@@ -83,6 +86,7 @@ class Whole:
         return cls(
             inputs, output, asked if isinstance(asked, int) else elements, elements,
             tuple(tensors[name].elements for name in op.inputs),
+            tuple(x if isinstance(x := tensors[n].data, Packed) else None for n in op.inputs),
             tuple(tensors[name].dtype for name in (*op.inputs, *op.outputs)),
             {way: DTYPE_BITS[tensors[n].dtype] for way, names in firsts.items() for n in names},
         )  # fmt: skip
@@ -92,7 +96,7 @@ class Whole:
         first = np.zeros(len(work), bool) if step is None else step == 0
         return Slices(
             np.maximum(work, 1), np.maximum(results, 1), first, self.work, self.results,
-            self.operands, self.input_bytes, self.dtypes,
+            self.operands, self.input_bytes, self.packed, self.dtypes,
         )  # fmt: skip
 
     def room_bytes(self, slices: Any) -> Any:

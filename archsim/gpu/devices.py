@@ -40,10 +40,13 @@ class Device:
     ----------
     name, title
         For programs and for people.
+    process
+        That it is made in, by its name in ``tech/processes.yaml``.
     """
 
     name: str
     title: str
+    process: str
     figures: Mapping[str, Figure]
 
     def __getitem__(self, figure: str) -> float:
@@ -78,10 +81,10 @@ def devices() -> Mapping[str, Device]:
     return MappingProxyType(
         {
             name: Device(
-                name, title,
+                name, about["title"], about["process"],
                 MappingProxyType({f: figure(x, x["of"][name]) for f, x in rules.items()}),
             )
-            for name, title in content["devices"].items()
+            for name, about in content["devices"].items()
         }
     )  # fmt: skip
 

@@ -1,0 +1,133 @@
+"""Kernels: an op is one, cut into slices as its operands pass L2; a job is a slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archsim.engines import Ints, Jobs, Reason, SpecBatch
+from archsim.engines.gpu.numbers import computed_in
+from archsim.engines.gpu.spec import GpuSpec
+from archsim.trace import DTYPE_BITS, INDEX_BITS, VECTOR_PASSES, Op, as_gemm
+
+DENSE = ("gemm", "conv")
+SPARSE = ("spgemm", "spmm")
+KINDS = (*DENSE, *SPARSE, "vector", "move")
+SPECIAL = frozenset(
+    "celu elu erf exp gelu hard_swish l2_norm layer_norm log log_softmax masked_softmax mish pow "
+    "quick_gelu reciprocal reduce_log_sum reduce_log_sum_exp rms_norm selu sigmoid silu softmax "
+    "softplus sqrt tanh trigonometric".split()
+)  # functions with an exponential, a root or a reciprocal for each element
+
+
+@dataclass(frozen=True, slots=True)
+class GpuJobs(Jobs):
+    """Slices of kernels; all but the last three columns say what the whole kernel is.
+
+    Parameters
+    ----------
+    m, n, k, groups
+        Of a product; 0 where the kernel is none.
+    a_bits, b_bits, c_bits
+        Of an element in memory.
+    computed
+        See `archsim.engines.gpu.numbers.computed_in`.
+    half
+        Two of every four weights are stored, as tensor cores take them.
+    placed
+        Weights that are stored with their places, and put there in shared memory.
+    lane_ops, special_ops
+        Operations on lanes beside the product, and those of special functions.
+    read_bytes, write_bytes
+        That pass L2 once.
+    gathered_bytes, gathered_of_bytes
+        Rows of a sparse product that are read wherever they lie, and the matrix that they are of.
+    atomics
+        Additions to hash tables in shared memory.
+    first
+        Slices that the kernel is launched before.
+    results, all_results
+        Of the slice and of the whole: its share.
+    """
+
+    m: Ints
+    n: Ints
+    k: Ints
+    groups: Ints
+    a_bits: Ints
+    b_bits: Ints
+    c_bits: Ints
+    computed: Ints
+    half: Ints
+    placed: Ints
+    lane_ops: Ints
+    special_ops: Ints
+    read_bytes: Ints
+    write_bytes: Ints
+    gathered_bytes: Ints
+    gathered_of_bytes: Ints
+    atomics: Ints
+    first: NDArray[np.bool_]
+    results: Ints
+    all_results: Ints
+
+
+OF_SLICE = ("first", "results", "all_results", "refs")
+KERNEL = tuple(f.name for f in fields(GpuJobs) if f.name not in OF_SLICE)
+
+
+def accepts(spec: GpuSpec, op: Op) -> Literal[True] | Reason:
+    if op.kind in KINDS:
+        return True
+    return Reason(f"runs {', '.join(KINDS)} ops, not {op.kind}")
+
+
+def lower(spec: GpuSpec | SpecBatch, op: Op, slices: Any, data: object = None) -> GpuJobs:
+    """Return one job a slice of the op's kernel."""
+    whole = dict.fromkeys(KERNEL, 0)
+    inputs, c = slices.dtypes[: len(slices.operands)], slices.dtypes[-1]
+    whole["c_bits"] = DTYPE_BITS[c]
+    whole["write_bytes"] = -(-slices.all_results * DTYPE_BITS[c] // 8)
+    whole["read_bytes"] = sum(slices.operand_bytes)
+    if op.kind in DENSE:
+        whole |= _dense(op, slices, inputs)
+    elif op.kind in SPARSE:
+        whole |= _sparse(op, slices, inputs)
+    elif op.kind == "vector":
+        function = str(op.attrs["function"])
+        elements = max(slices.all_results, max(slices.operands, default=0))
+        whole |= {"lane_ops": slices.all_work, "special_ops": elements * (function in SPECIAL)}
+    count = len(slices.results)
+    columns = {name: np.full(count, value, np.int64) for name, value in whole.items()}
+    return GpuJobs(
+        **columns, first=slices.first, results=slices.results,
+        all_results=np.full(count, slices.all_results, np.int64),
+    )  # fmt: skip
+
+
+def _dense(op: Op, slices: Any, inputs: tuple[str, ...]) -> dict[str, int]:
+    product, packed = as_gemm(op), slices.packed[1]
+    passes = sum(VECTOR_PASSES[name] for name in op.epilogue)
+    half = packed is not None and 2 * packed.kept == slices.operands[1] and packed.place_bits == 2
+    return {
+        "m": product.m, "n": product.n, "k": product.k, "groups": product.groups,
+        "a_bits": DTYPE_BITS[inputs[0]], "b_bits": DTYPE_BITS[inputs[1]],
+        "computed": computed_in(*inputs[:2]), "half": int(half),
+        "placed": packed.kept if packed is not None and not half else 0,
+        "lane_ops": product.m * product.n * product.groups * passes,
+    }  # fmt: skip
+
+
+def _sparse(op: Op, slices: Any, inputs: tuple[str, ...]) -> dict[str, int]:
+    """Return a row-wise product: entries of A gather rows of B, hash tables add what lands."""
+    products, both = op.int_attr("products"), op.kind == "spgemm"
+    entry_bits = DTYPE_BITS[inputs[1]] + (INDEX_BITS if both else 0)
+    whole = slices.operand_bytes[1] or slices.operand_bytes[0]  # A squared is read once
+    return {
+        "computed": computed_in(*inputs[:2]), "lane_ops": products,
+        "gathered_bytes": products * entry_bits // 8, "gathered_of_bytes": whole,
+        "atomics": 2 * products if both else 0,  # one pass counts, the other computes
+    }  # fmt: skip

@@ -1,0 +1,198 @@
+"""Time of a matrix product: the best tile of a stated list, bound by whatever it asks most of.
+
+A block of threads (CTA) computes a tile of C, all of k or one part in ``split`` of it. Blocks are
+dealt out to SMs, so the fullest SM has ``ceil(tiles / sms)`` of them. What a tile takes:
+
+- **tensor cores**: its padded multiply-adds at the SM's peak; longer by what issue loses (see
+  `issue_loss`), and by the share of the peak that the best products reach at all;
+- **shared memory**: every operand is written once, and read by the warps that use it;
+- **lanes**: operands stored narrower than they are computed on are widened, each time they are
+  loaded: three operations for two elements, as MARLIN does;
+- **L2**: every tile's operands and results; of an SM, at most `SM_L2_BYTES` a cycle. Where thread
+  blocks form clusters (Hopper and later), two of them share one operand;
+- **memory**: what does not fit L2 is fetched again by each wave of tiles, laid out as square as
+  tiles allow; loads under way are the stages of all resident tiles (Little's law).
+
+Products too thin for tensor cores may run on lanes instead, whichever is faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archsim.engines import Floats, Ints
+from archsim.engines.gpu.numbers import Spec, native
+
+TILES = np.array(
+    [(256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64),
+     (128, 32), (32, 128), (64, 32), (32, 64), (128, 16), (16, 128), (64, 16), (16, 64)]
+)  # fmt: skip
+SPLITS = np.array([1, 2, 4, 8, 16])
+STAGES = 4  # of a tile's loads under way, if shared memory has room for them
+STEP_BYTES = 128  # of k that a stage holds of each row
+ACCUMULATOR_BYTES = 196_608  # of an SM's 256 KiB of registers, for sums of 32 bits
+MAX_BLOCKS = 8  # of an SM
+SM_L2_BYTES = 64  # a cycle; from memory
+INT_LANES = 64  # of an SM; from memory
+WIDEN_OPS = 1.5
+PACE = 1.02  # of an instruction's interval: what issue in a loop takes; fitted, see `archsim.gpu.issue`
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Cycles of a product's kernel, each of which is at least as long as the one before; [n].
+
+    Parameters
+    ----------
+    peak
+        All multiply-adds at the peak of tensor cores, or lanes.
+    sustained
+        The same at the share of it that the best products reach.
+    tiles
+        With what padding and uneven dealing out add.
+    issue
+        With what issue loses.
+    smem, l2, memory, lanes
+        What each of these takes by itself.
+    moved_bytes, fetched_bytes
+        Through L2; again from memory.
+    """
+
+    peak: Floats
+    sustained: Floats
+    tiles: Floats
+    issue: Floats
+    smem: Floats
+    l2: Floats
+    memory: Floats
+    lanes: Floats
+    moved_bytes: Floats
+    fetched_bytes: Floats
+
+    @property
+    def cycles(self) -> Floats:
+        """The longest of all."""
+        bounds = (self.issue, self.smem, self.l2, self.memory, self.lanes)
+        return np.asarray(np.maximum.reduce(bounds))
+
+
+def bounds(spec: Spec, jobs: Any) -> Bounds:
+    """Return what products take on the best tile of the list, or on lanes; [n]."""
+    tiled = _tiled(spec, jobs)
+    best = np.argmin(tiled.cycles, axis=1)[:, None]
+    chosen = {
+        name: np.take_along_axis(getattr(tiled, name), best, axis=1)[:, 0]
+        for name in Bounds.__slots__
+    }
+    on_lanes = _on_lanes(spec, jobs)
+    worse = np.isnan(chosen["issue"]) | (on_lanes.cycles < Bounds(**chosen).cycles)
+    return Bounds(**{n: np.where(worse, getattr(on_lanes, n), x) for n, x in chosen.items()})
+
+
+def _tiled(spec: Spec, jobs: Any) -> Bounds:
+    """Return what every tile of the list takes with every split: [n, tiles x splits]."""
+
+    def of(name: str) -> Any:
+        return np.asarray(getattr(spec, name), float)[..., None]
+
+    bm, bn = np.repeat(TILES, len(SPLITS), axis=0).T
+    split = np.tile(SPLITS, len(TILES))
+    extents = (np.maximum(x, 1)[:, None] for x in (jobs.m, jobs.n, jobs.k, jobs.groups))
+    m, n, k, groups = extents  # rows that are no products count as one, and are left out later
+    half = jobs.half[:, None]
+    a_bits, b_bits, c_bits = (x[:, None] for x in (jobs.a_bits, jobs.b_bits, jobs.c_bits))
+    how = native(spec, jobs.computed)
+    fma, bits, share = how.fma[:, None] * (1 + half), how.bits[:, None], how.share[:, None]
+    sms = of("sms")
+
+    step = 8 * STEP_BYTES // bits
+    depth = -(-(-(-k // split)) // step) * step
+    grid_m, grid_n = -(-m // bm), -(-n // bn)
+    tiles = grid_m * grid_n * groups * split
+    stage_bytes = (bm + bn) * STEP_BYTES
+    stages = np.clip(of("smem_bytes") // stage_bytes, 1, STAGES)
+    by_smem = of("smem_bytes") // (stages * stage_bytes)
+    blocks = np.clip(np.minimum(by_smem, ACCUMULATOR_BYTES // (4 * bm * bn)), 1, MAX_BLOCKS)
+    each = -(-tiles // sms)
+    peak = m * n * k * groups / np.where(fma > 0, fma, np.nan) / sms
+    of_tile = bm * bn * depth / np.where(fma > 0, fma, np.nan)
+    tensor = each * of_tile / share
+    fed = _fed(spec, bm, bn, fma, bits, np.minimum(blocks, each))
+
+    stored = np.maximum(bm * a_bits + bn * b_bits, 1)
+    widened = bm * (a_bits < bits) + bn * (b_bits < bits)
+    placed = jobs.placed[:, None] * grid_m  # each row of tiles puts its weights in place
+    lanes = each * widened * depth * WIDEN_OPS / INT_LANES + WIDEN_OPS * placed / INT_LANES / sms
+    shared = np.where(np.asarray(spec.instruction)[..., None] == "mma", 1.0, 0.5)
+    partial = np.where(split > 1, 2 * 4 * split, c_bits / 8)  # FP32 sums are written and read
+    moved = tiles * (np.maximum(bm * a_bits, bn * b_bits) * shared
+                     + np.minimum(bm * a_bits, bn * b_bits)) * depth / 8  # fmt: skip
+    moved = moved + m * n * groups * partial
+    l2 = np.maximum(moved / of("l2_bytes_per_cycle"), moved / tiles * each / SM_L2_BYTES)
+
+    per_cycle = of("memory_gb_per_s") * 1e3 / of("mhz")  # bytes
+    whole = (m * a_bits + n * b_bits) * k / 8
+    fetched = groups * _fetched(sms * blocks, bm, bn, grid_m, grid_n, a_bits, b_bits) * k / 8
+    fetched = np.where(whole > of("l2_bytes") / 2, np.maximum(fetched, groups * whole), 0.0)
+    flying = np.minimum(tiles, sms * blocks) * stages * stored * step / 8
+    latency = of("memory_latency_ns") * of("mhz") * 1e-3
+    memory = np.maximum(fetched / per_cycle, groups * whole * latency / flying)
+    full = np.broadcast_shapes(tensor.shape, moved.shape)
+    return Bounds(
+        *(np.broadcast_to(x, full) for x in (
+            peak, peak / share, tensor, tensor * fed.issue, each * depth * fed.smem,
+            l2, memory, lanes, moved, fetched,
+        ))
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """What feeding tensor cores costs: a factor on their time, and shared memory a step of k."""
+
+    issue: Any
+    smem: Any
+
+
+def _fed(spec: Spec, bm: Ints, bn: Ints, fma: Any, bits: Any, resident: Any) -> _Fed:
+    """Return what tensor cores wait for: registers that warps load, or shared memory itself.
+
+    ``mma`` works on registers: each warp reads its rows and columns once a step. ``wgmma`` and
+    ``tcgen05`` read shared memory as they go, 64 and 128 rows beside all columns of the tile.
+    """
+    kind = np.asarray(spec.instruction)[..., None]
+    smem_rate = np.asarray(spec.smem_bytes_per_cycle, float)[..., None]
+    element = bits / 8
+    warps = np.where(bm * bn > 128 * 64, 8, 4)
+    across = np.where(bm >= bn, 2, warps // 2)
+    down = warps // across
+    by_warps = (bm * across + bn * down) * element
+    rows = np.where(kind == "wgmma", 64, 128)
+    long, short = np.maximum(bm, bn), np.minimum(bm, bn)
+    direct = -(-long // rows) * (rows + short) * element
+    read = np.where(kind == "mma", by_warps, direct)
+    written = (bm + bn) * element
+    return _Fed(PACE, (read + written) / smem_rate)
+
+
+def _fetched(
+    slots: Any, bm: Any, bn: Any, grid_m: Any, grid_n: Any, a_bits: Any, b_bits: Any
+) -> Any:
+    """Return the bits of k that all waves of a product fetch, if L2 keeps nothing between them."""
+    tall = np.clip(np.floor(np.sqrt(slots * bn / bm)), 1, grid_m)
+    wide = np.clip(np.floor(slots / tall), 1, grid_n)
+    waves = np.ceil(grid_m / tall) * np.ceil(grid_n / wide)
+    return waves * (tall * bm * a_bits + wide * bn * b_bits)
+
+
+def _on_lanes(spec: Spec, jobs: Any) -> Bounds:
+    """Return what products take without tensor cores: multiply-adds, or their operands through L2."""
+    how = native(spec, jobs.computed)
+    peak = jobs.m * jobs.n * jobs.k * jobs.groups / how.lane_fma / np.asarray(spec.sms)
+    moved = (jobs.read_bytes + jobs.write_bytes).astype(float)
+    l2 = moved / np.asarray(spec.l2_bytes_per_cycle)
+    none = np.zeros_like(peak)
+    return Bounds(peak, peak, peak, peak, none, l2, none, none, moved, none)
