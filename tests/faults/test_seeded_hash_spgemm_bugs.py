@@ -15,17 +15,22 @@ from .mutants import engine_with, is_caught
 SEED, MOST = 3, 14
 SPECS = {
     "scan": HashSpgemmSpec(
-        lanes=3, banks=2, slots=32, queue=3, hash="high", tokens="static", atomics="cas_add",
+        lanes=3, banks=2, slots=32, queue=3, hash="high", token="static", atomics="cas_add",
         write_back="scan",
     ),
     "dense": HashSpgemmSpec(lanes=3, banks=2, slots=32, queue=2, slots_per_product=1),
+    "lines": HashSpgemmSpec(
+        lanes=3, banks=2, slots=32, queue=3, token="row", atomics="cas_add", comparators=4,
+        hash="low",
+    ),
+    "few rows": HashSpgemmSpec(lanes=2, banks=1, slots=64, queue=4, col_bits=28),
 }  # fmt: skip
 
 # module, what stands there, what stands there instead, spec, symptom
 TIMING = {
     "rows that are not read ahead": (
-        "cycle_loop", "self.rows_asked - self.rows_joined < depth",
-        "self.rows_asked - self.rows_joined < 1", "dense", "cycles",
+        "cycle_loop", "not self.closed and ahead < depth", "not self.closed and ahead < 1", "dense",
+        "cycles",
     ),
     "arbiter that begins with lane 0 each time": (
         "cycle_loop", "            self.last_reader = reader", "            pass", "dense",
@@ -42,7 +47,26 @@ TIMING = {
         "cycle_loop", ".again.append(outcome[1])", ".again.appendleft(outcome[1])", "dense", "",
     ),
     "tokens by row to any lane": (
-        "cycle_loop", 'if self.spec.tokens == "dynamic":', "if True:", "scan", "cycles",
+        "cycle_loop", 'if how == "nonzero" or (how == "row" and not goes_on):', "if True:", "scan",
+        "cycles",
+    ),
+    "tokens of a row to any lane": (
+        "cycle_loop", '(how == "row" and not goes_on)', 'how == "row"', "lines", "cycles",
+    ),
+    "rows read on behind the window": (
+        "cycle_loop", "and not self.closed and", "and", "dense", "cycles",
+    ),
+    "nonzeros of a row asked for before it has come": (
+        "cycle_loop", "self.entries = 0 ", "self.entries = sum(self.rows) ", "dense", "cycles",
+    ),
+    "an addition that takes no comparator": (
+        "cycle_loop", "and found == line[-1]", "and not line", "lines", "counter operations",
+    ),
+    "an addition always by itself": (
+        "cycle_loop", "and found == line[-1]", "", "lines", "counter operations",
+    ),
+    "slots behind the one found count as looked at": (
+        "cycle_loop", "min(found + 1, line.stop) - slot", "len(line)", "lines", "counter probes",
     ),
     "banks walked without a step between": (
         "cycle_loop", "[False] * (bank > 0)", "[]", "dense", "cycles",
@@ -70,8 +94,11 @@ VALUES = {
     "row without its lowest bit": (
         "beats", "tag >> spec.col_bits", "tag >> spec.col_bits + 1", "scan", "c: ",
     ),
-    "sub-tables half as large": (
-        "beats", "_log2(w.size) << SIZE_AT", "_log2(w.size) // 2 << SIZE_AT", "scan", "counter",
+    "half of a row's products": (
+        "beats", "counts | products << HALF", "counts | products // 2 << HALF", "scan", "rows: ",
+    ),
+    "rows of the window only": (
+        "beats", '"rows": len(counts)', '"rows": len(w.counts)', "scan", "cycles",
     ),
     "columns of a range from the first": (
         "beats", '"left": w.left', '"left": 0', "dense", "",
@@ -79,21 +106,21 @@ VALUES = {
 }  # fmt: skip
 RTL = {
     "no forwarding of a slot that is written": (
-        "bank_rtl", "held.eq(Mux(passes, passed, table.read_data))", "held.eq(table.read_data)",
-        "dense", "c: ",
+        "bank_rtl", "held.eq(Mux(passes, passed, memory.read_data))",
+        "held.eq(memory.read_data)", "dense", "c: ",
     ),
     "a collision stays in its slot": (
-        "bank_rtl", "doing.slot + self.collides", "doing.slot", "dense", "hung",
+        "bank_rtl", "doing.slot + Mux(collides, last + 1, last)", "doing.slot + last", "dense",
+        "hung",
     ),
     "compare without a bit of the column": (
-        "bank_rtl", "same = held.tag == doing.tag", "same = held.tag[1:] == doing.tag[1:]", "scan",
-        "",
+        "bank_rtl", "(slot.tag == doing.tag)", "(slot.tag[1:] == doing.tag[1:])", "scan", "",
     ),
     "a hit that forgets what was there": (
-        "bank_rtl", "new.value.eq(held.value + ", "new.value.eq(", "dense", "c: ",
+        "bank_rtl", "holds.value.eq(slot.value + ", "holds.value.eq(", "dense", "c: ",
     ),
     "colliding operation writes": (
-        "bank_rtl", "(self.busy & ~self.collides)", "self.busy", "dense", "",
+        "bank_rtl", "(self.busy & found[i])", "self.busy", "dense", "",
     ),
     "dense array keeps its length": (
         "bank_rtl", "m.d.sync += self.taken.eq(0)", "pass", "dense", "",
@@ -109,11 +136,21 @@ RTL = {
         "",
     ),
     "window done while products wait": (
-        "lane_rtl", "left.any() | places.r_rdy | full | waiting.r_rdy",
-        "left.any() | places.r_rdy | full", "scan", "",
+        "lane_rtl", "places.r_rdy | full | waiting.r_rdy", "places.r_rdy | full", "scan", "",
     ),
     "token taken before the last word is asked for": (
-        "lane_rtl", "self.token.ready.eq(left == 0)", "self.token.ready.eq(left <= 1)", "dense", "",
+        "lane_rtl", "[self.token.ready.eq(left == 0), self.free.eq(left == 0)]",
+        "[self.token.ready.eq(left <= 1), self.free.eq(left <= 1)]", "dense", "",
+    ),
+    "a token that waits begun too early": (
+        "lane_rtl", "tokens.r_en.eq(left == 0)", "tokens.r_en.eq(left <= 1)", "lines", "",
+    ),
+    "a lane that is free while tokens wait": (
+        "lane_rtl", "self.free.eq((left == 0) & ~tokens.r_rdy)", "self.free.eq(left == 0)", "lines",
+        "",
+    ),
+    "a search that begins within a line": (
+        "lane_rtl", "Cat(Const(0, line), slot[line:])", "slot", "lines", "",
     ),
     "read without room for its word": (
         "lane_rtl", "self.asks.eq((left != 0) & places.w_rdy)", "self.asks.eq(left != 0)", "dense",
@@ -127,11 +164,50 @@ RTL = {
         "rows.r_en.eq((left <= 1) & rows.r_rdy)", "scan", "",
     ),
     "lanes in turn from lane 1": (
-        "fetch_rtl", "lane.eq(Mux(lane == spec.lanes - 1, 0, lane + 1))",
-        "lane.eq(Mux(lane == spec.lanes - 2, 0, lane + 1))", "scan", "",
+        "fetch_rtl", "aim.lane.eq(Mux(aim.lane == spec.lanes - 1, 0, aim.lane + 1))",
+        "aim.lane.eq(Mux(aim.lane == spec.lanes - 2, 0, aim.lane + 1))", "scan", "",
+    ),
+    "every token its row's first": (
+        "fetch_rtl", "aim.first.eq(0)", "aim.first.eq(1)", "lines", "cycles",
+    ),
+    "rows asked for behind the window": (
+        "fetch_rtl", "self.asks[number].eq(~ends & (room != 0))",
+        "self.asks[number].eq((left != 0) & (room != 0))", "dense", "cycles",
+    ),
+    "window done while rows are on their way": (
+        "fetch_rtl", "return ends & (room == self._spec.queue)", "return ends", "few rows", "",
+    ),
+    "a small row behind the window's end": (
+        "distributor_rtl", "self.comes & ~self.closed & (", "self.comes & (", "scan", "",
+    ),
+    "a row that no longer fits": (
+        "distributor_rtl", "before + products <= cap", "before <= cap", "scan", "rows: ",
+    ),
+    "an empty row beside one that is alone": (
+        "distributor_rtl", "cap + 1, self.word", "cap, self.word", "scan", "rows: ",
+    ),
+    "more rows than tags tell": (
+        "distributor_rtl", " & ~self.rows[-1]", "", "few rows", "rows: ",
+    ),
+    "sub-tables as small as their products": (
+        "distributor_rtl", ".eq(bit + loose)", ".eq(bit)", "few rows", "counter",
+    ),
+    "sub-tables that overlap": (
+        "distributor_rtl", "Cat(before << loose)", "Cat(before)", "few rows", "counter",
+    ),
+    "every slot of a line that fits taken": (
+        "bank_rtl", "goes_by = goes_by & ~ends", "goes_by = goes_by & Const(1)", "lines", "",
+    ),
+    "additions that wait for no other operation": (
+        "bank_rtl", "if i == last and not fused", "if not fused", "lines", "c: ",
+    ),
+    "walk of a line's first slots": (
+        "bank_rtl", "Cat(which[: line_bits(self._spec)], line)",
+        "Cat(Const(0, line_bits(self._spec)), line)", "lines", "",
     ),
     "count before the entries": (
-        "rtl", "waiting.data.eq(written),", "waiting.data.eq(written + 1),", "dense", "entries: ",
+        "rtl", "Cat(written, self.fetch.rows)", "Cat(~written, self.fetch.rows)", "dense",
+        "entries: ",
     ),
     "arbiters keep their turn from job to job": (
         "round_robin", "with m.If(self.restart):", "with m.If(0):", "dense", "",

@@ -20,7 +20,7 @@ def build(spec: HashSpgemmSpec) -> Any:
 def assumptions(spec: HashSpgemmSpec) -> tuple[str, ...]:
     order = "arrival" if spec.write_back == "dense" else "slots"
     return (
-        "hash_spgemm: windows, sub-tables and words are laid out beforehand, at no cost in time",
+        "hash_spgemm: products of rows are counted and words laid out beforehand, in no time",
         "hash_spgemm: entries are 32-bit integers with 32-bit columns, whatever the trace says",
         f"hash_spgemm: entries of C lie in order of {order}, a window's together; none is sorted",
         "hash_spgemm: its memory port ends in the buffer, which answers in the next cycle",

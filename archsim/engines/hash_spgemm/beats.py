@@ -2,11 +2,11 @@
 
 A word has 64 bits. In the order of their addresses memory holds, for a job:
 
-- a word a row: nonzeros of A, first slot and size of its sub-table;
+- a word a row, from the window's first to the last of A: nonzeros of A, and its products;
 - a word a nonzero of A, row by row: column and value;
 - a word a row of B: where it begins, counted from B's first entry, and its entries;
 - a word an entry of B: column and value;
-- room for C: how many entries, then a word each: row and column as a tag, and value.
+- room for C: how many entries and rows, then a word an entry: row and column as a tag, and value.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from archsim.engines.hash_spgemm.spec import (
     HashSpgemmSpec,
     WindowJobs,
 )
-from archsim.engines.hash_spgemm.window import Window, window
+from archsim.engines.hash_spgemm.window import Window, row_words, window
 
 HALF = 32  # where the second half of a word begins
-SIZE_AT = 56  # and the size in a row's word
 
 
 def ports(spec: HashSpgemmSpec) -> Mapping[str, MemoryPort]:
@@ -46,8 +45,9 @@ def lanes(spec: HashSpgemmSpec) -> Mapping[str, Port]:
 def pack(spec: HashSpgemmSpec, jobs: WindowJobs, row: int, data: Data) -> Mapping[str, Any]:
     """Return the command and the words of memory [words]."""
     w = window(spec, jobs, row, data)
+    counts, products = row_words(jobs, row, data)
     parts = {
-        "rows": w.counts | w.base << HALF | _log2(w.size) << SIZE_AT,
+        "rows": counts | products << HALF,
         "a": _entries(w.a_col, w.a_val),
         "bounds": w.b_ptr[:-1] | np.diff(w.b_ptr) << HALF,
         "b": _entries(w.b_col, w.b_val),
@@ -56,8 +56,7 @@ def pack(spec: HashSpgemmSpec, jobs: WindowJobs, row: int, data: Data) -> Mappin
     starts = np.cumsum([0, *(len(part) for part in parts.values())]).tolist()
     return {
         "cmd": {
-            "rows": len(w.counts),
-            "entries": len(w.a_col),
+            "rows": len(counts),
             **{f"{name}_at": at for name, at in zip(parts, starts, strict=False)},
             **_columns(w),
         },
@@ -73,15 +72,10 @@ def _entries(column: Ints, value: Ints) -> Ints:
     return np.asarray(column | value << HALF)
 
 
-def _log2(size: Ints) -> Ints:
-    """Return the logarithms of powers of two."""
-    return np.frexp(size.astype(np.float64))[1].astype(np.int64) - 1
-
-
 def unpack(
     spec: HashSpgemmSpec, jobs: WindowJobs, row: int, beats: Mapping[str, Ints]
 ) -> Mapping[str, NDArray[Any]]:
-    """Return what `reference` does, of the writes [writes, 2]: entries sorted, then their number.
+    """Return what `reference` does, of the writes [writes, 2]: entries, then how many, of how many.
 
     Entries come in the order of slots or of arrival, and the next after them has to sort them.
     """
@@ -94,4 +88,4 @@ def unpack(
     wanted = int(jobs.results[row])
     padded = np.full((wanted, 3), -1, np.int64)  # a run that lost entries is compared all the same
     padded[: len(c)] = c[:wanted]
-    return {"c": padded, "entries": count}
+    return {"c": padded, "entries": count & (1 << HALF) - 1, "rows": count >> HALF}

@@ -17,14 +17,17 @@ from archsim.sparse.product import SparseProduct
 # one lane to four, every number of banks, and both of every choice
 SPECS = (
     HashSpgemmSpec(lanes=1, banks=1, slots=16, queue=4, hash="low", write_back="scan"),
-    HashSpgemmSpec(lanes=2, banks=2, slots=32, queue=3, hash="high", atomics="cas_add"),
-    HashSpgemmSpec(lanes=3, banks=4, slots=32, queue=5, tokens="static", write_back="scan"),
-    HashSpgemmSpec(lanes=4, banks=4, slots=64, slots_per_product=1, col_bits=24),
     HashSpgemmSpec(
-        lanes=4, banks=1, slots=32, queue=2, atomics="cas_add", hash="high", write_back="scan"
+        lanes=2, banks=2, slots=32, queue=3, hash="high", atomics="cas_add", comparators=4
+    ),
+    HashSpgemmSpec(lanes=3, banks=4, slots=32, queue=5, token="row", write_back="scan"),
+    HashSpgemmSpec(lanes=4, banks=4, slots=64, slots_per_product=1, col_bits=28, comparators=2),
+    HashSpgemmSpec(
+        lanes=4, banks=1, slots=32, queue=2, atomics="cas_add", hash="high", write_back="scan",
+        comparators=2, token="row",
     ),
     HashSpgemmSpec(
-        lanes=2, banks=4, slots=16, slots_per_product=4, tokens="static", atomics="cas_add",
+        lanes=2, banks=4, slots=16, slots_per_product=4, token="static", atomics="cas_add",
         hash="low",
     ),
 )  # fmt: skip
@@ -91,9 +94,9 @@ def _collisions(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
 
 
 def _empty(rng: Rng, spec: HashSpgemmSpec) -> tuple[Pattern, Pattern]:
-    """Rows without nonzeros, and nonzeros that meet rows without any."""
+    """Rows without nonzeros, nonzeros that meet rows without any, and many rows in a window."""
     k = upto(rng, 8)
-    a, b = _random(rng, (upto(rng, 40), k), 0.15), _random(rng, (k, 9), 0.3)
+    a, b = _random(rng, (10 + upto(rng, 40), k), 0.15), _random(rng, (k, 9), 0.3)
     b[rng.random(k) < 0.5] = False
     return a, b
 

@@ -4,8 +4,8 @@ In a node where it was not measured its lanes are priced as the node's measured 
 around them (queues, crossbar, control) is not priced.
 
 A bank of the table is read and written in one cycle, anywhere: its area and leakage are those of
-two single-port SRAMs of its capacity. The dense array's is written while the table is filled and
-read while it is emptied, so one does.
+two single-port SRAMs of its capacity, for each slot of a line. The dense array's is written while
+the table is filled and read while it is emptied, so one does.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 TABLE = "hash_spgemm"
 SLOT_BITS = 1 + TAG_BITS + VALUE_BITS
-PORTS = 2  # single-port SRAMs that stand for a bank
+PORTS = 2  # single-port SRAMs that stand for one of a bank
 PJ_PER_PS_OF_UW = 1e-6
 Spec = HashSpgemmSpec | SpecBatch
 
 
 def table_bank(spec: Any, tech: Tech) -> SramCost:
-    """Return one of the `PORTS` SRAMs of a bank of the table."""
-    return tech.sram(spec.slots / spec.banks * SLOT_BITS / 8, SLOT_BITS)
+    """Return one of the `PORTS` SRAMs that a bank of the table has for each slot of a line."""
+    return tech.sram(spec.slots / spec.banks / spec.comparators * SLOT_BITS / 8, SLOT_BITS)
 
 
 def dense_bank(spec: Any, tech: Tech) -> SramCost:
@@ -46,7 +46,7 @@ def area_um2(spec: Spec, tech: Tech) -> Mapping[str, Any]:
     area = {"lanes": spec.lanes * tech.lane(VALUE_BITS).area_um2}
     if tech.has_table(TABLE):
         area = tech.table(TABLE).fit("area_um2").evaluate(COST.area, spec)
-    area["table"] = PORTS * spec.banks * table_bank(spec, tech).area_um2
+    area["table"] = PORTS * spec.banks * spec.comparators * table_bank(spec, tech).area_um2
     area["dense"] = spec.banks * dense_bank(spec, tech).area_um2 * is_dense(spec)
     return {name: _plain(um2) for name, um2 in area.items()}
 
@@ -58,7 +58,7 @@ def energy_pj(spec: Spec, tech: Tech) -> Mapping[str, Any]:
     """
     sram, dense, lane = table_bank(spec, tech), dense_bank(spec, tech), tech.lane(VALUE_BITS)
     logic: dict[str, Any] = dict.fromkeys(COST.energy, 0.0)
-    logic["product"] = lane.op_pj
+    logic["word"] = lane.op_pj
     clock, leakage_uw = spec.lanes * lane.clock_pj, spec.lanes * lane.leakage_uw
     if tech.has_table(TABLE):
         table = tech.table(TABLE)
@@ -66,12 +66,12 @@ def energy_pj(spec: Spec, tech: Tech) -> Mapping[str, Any]:
         clock = table.fit("clock_pj").evaluate(COST.whole, spec)["engine"]
         leakage_uw = table.fit("leakage_uw").evaluate(COST.whole, spec)["engine"]
     control = logic.pop("control_cycle")
-    memories = PORTS * sram.leakage_uw + is_dense(spec) * dense.leakage_uw
+    memories = PORTS * spec.comparators * sram.leakage_uw + is_dense(spec) * dense.leakage_uw
     # a slot that is walked is read and emptied; its place in the dense array is read, too
     emptied = sram.read_pj + sram.write_pj + is_dense(spec) * dense.read_pj
     found = {
         **logic,
-        "operation": logic["operation"] + sram.read_pj,
+        "operation": logic["operation"] + spec.comparators * sram.read_pj,
         "slot": logic["slot"] + emptied,
         "table_write": sram.write_pj,
         "entry": is_dense(spec) * dense.write_pj,

@@ -11,7 +11,10 @@ from archsim.engines.hash_spgemm.window import Window
 from archsim.engines.memory_side import MemorySide
 
 ROW, NONZERO, BOUNDS = -3, -2, -1  # what a word read is for; 0 and on: for that lane
-COUNTS = ("products", "probes", "inserts", "hits", "collisions", "conflicts", "slots_scanned")
+COUNTS = (
+    "products", "operations", "adds", "probes", "inserts", "hits", "collisions", "conflicts",
+    "slots_scanned",
+)  # fmt: skip
 
 Product = tuple[int, int]  # tag, slot
 Operation = tuple[int, int, bool]  # tag, slot, whether it only adds
@@ -42,6 +45,7 @@ def round_robin(wants: list[bool], last: int) -> int:
 class Lane:
     """A lane: the token that it walks, products that wait for words, operations that go again."""
 
+    tokens: deque[list[Product | None]] = field(default_factory=deque)  # that wait, if they do
     left: int = 0  # words of the token still to be asked for
     walked: deque[Product | None] = field(default_factory=deque)  # what they will be
     asked: deque[Product | None] = field(default_factory=deque)  # asked for, and not yet used
@@ -51,7 +55,7 @@ class Lane:
 
     @property
     def is_idle(self) -> bool:
-        return not (self.left or self.asked or self.product or self.again)
+        return not (self.tokens or self.left or self.asked or self.product or self.again)
 
 
 class WindowLoop:
@@ -63,10 +67,12 @@ class WindowLoop:
         self.lanes = [Lane() for _ in range(spec.lanes)]
         self.tokens_of = _tokens(spec, window)
         self.rows = [int(count) for count in window.counts]
-        self.entries = int(window.counts.sum())
+        self.rows_there = len(self.rows) + window.rest
+        self.entries = 0  # of rows that are known to be in the window
         # fetch
         self.rows_asked = self.rows_joined = self.entries_asked = self.entries_joined = 0
-        self.rows_in = self.entries_in = self.bounds_in = 0  # words that have come
+        self.rows_come, self.closed = 0, False  # a row behind the window has come
+        self.rows_in = self.entries_in = self.bounds_in = 0  # words that wait
         self.row_left, self.tokens_waiting, self.tokens_given = 0, 0, 0
         # arbiters, as last granted
         self.last_reader = self.last_lane = spec.lanes - 1
@@ -96,7 +102,9 @@ class WindowLoop:
 
     def _is_done(self) -> bool:
         return (
-            self.rows_joined == len(self.rows)
+            (self.closed or self.rows_asked == self.rows_there)
+            and self.rows_asked == self.rows_come
+            and self.rows_joined == len(self.rows)
             and not self.row_left
             and not self.tokens_waiting
             and all(lane.is_idle for lane in self.lanes)
@@ -111,6 +119,7 @@ class WindowLoop:
         reader = self._reader() if self.request is None or accepted else None
         joins = not self.row_left and self.rows_in > 0
         lane_served = self._lane_for_token()
+        waking = [bool(lane.tokens) and not lane.left for lane in self.lanes]
         wanted = [lane.again[0] if lane.again else _first(lane) for lane in self.lanes]
         granted = [self._lane_of_bank(bank, wanted) for bank in range(self.spec.banks)]
 
@@ -121,6 +130,9 @@ class WindowLoop:
                 self.lanes[outcome[0]].again.append(outcome[1])
         for lane in self.lanes:
             _multiply(lane)
+        for lane, wakes in zip(self.lanes, waking, strict=True):
+            if wakes:
+                _walk(lane, lane.tokens.popleft())
         if lane_served >= 0:
             self._give_token(lane_served)
         if joins:
@@ -144,12 +156,17 @@ class WindowLoop:
             return BOUNDS
         if self.entries_asked < self.entries and self.entries_asked - self.entries_joined < depth:
             return NONZERO
-        if self.rows_asked < len(self.rows) and self.rows_asked - self.rows_joined < depth:
+        ahead = self.rows_asked - self.rows_joined - self._dropped
+        if self.rows_asked < self.rows_there and not self.closed and ahead < depth:
             return ROW
         lane = round_robin(
             [lane.left > 0 and len(lane.asked) < depth for lane in self.lanes], self.last_reader
         )
         return None if lane < 0 else lane
+
+    @property
+    def _dropped(self) -> int:
+        return max(self.rows_come - len(self.rows), 0)
 
     def _ask(self, reader: int) -> None:
         self.request = "read"
@@ -173,7 +190,7 @@ class WindowLoop:
         self.side.respond()
         reader = self.route.popleft()
         if reader == ROW:
-            self.rows_in += 1
+            self._lay_out()
         elif reader == NONZERO:
             self.entries_in += 1
         elif reader == BOUNDS:
@@ -181,20 +198,33 @@ class WindowLoop:
         else:
             self.lanes[reader].words += 1
 
+    def _lay_out(self) -> None:
+        """Take a row that has come into the window; one that does not fit ends it."""
+        self.closed = self.rows_come >= len(self.rows)
+        if not self.closed:
+            self.rows_in += 1
+            self.entries += self.rows[self.rows_come]
+        self.rows_come += 1
+
     def _lane_for_token(self) -> int:
         """Return the lane that takes the next token; -1 if none does."""
         if not self.bounds_in:
             return -1
-        free = [not lane.left for lane in self.lanes]
-        if self.spec.tokens == "dynamic":
+        how, number = self.spec.token, self.tokens_given
+        row = self.tokens_of[number][0]
+        goes_on = number > 0 and self.tokens_of[number - 1][0] == row
+        if how == "nonzero" or (how == "row" and not goes_on):
+            free = [not (lane.left or lane.tokens) for lane in self.lanes]
             return round_robin(free, self.last_lane)
-        lane = self.tokens_of[self.tokens_given][0] % self.spec.lanes
-        return lane if free[lane] else -1
+        lane = row % self.spec.lanes if how == "static" else self.last_lane
+        return lane if len(self.lanes[lane].tokens) < self.spec.queue else -1
 
     def _give_token(self, number: int) -> None:
-        lane = self.lanes[number]
-        lane.walked.extend(self.tokens_of[self.tokens_given][1])
-        lane.left = len(lane.walked)
+        lane, (_, walked) = self.lanes[number], self.tokens_of[self.tokens_given]
+        if self.spec.token == "nonzero":
+            _walk(lane, walked)
+        else:
+            lane.tokens.append(walked)
         self.last_lane = number
         self.tokens_given += 1
         self.tokens_waiting -= 1
@@ -203,7 +233,8 @@ class WindowLoop:
     # --------------------------------------------------------------------------------- banks
 
     def _lane_of_bank(self, bank: int, wanted: list[Operation | None]) -> int:
-        mine = [op is not None and op[1] % self.spec.banks == bank for op in wanted]
+        line = self.spec.comparators
+        mine = [op is not None and op[1] // line % self.spec.banks == bank for op in wanted]
         lane = round_robin(mine, self.last_in_bank[bank])
         self.counts["conflicts"] += max(sum(mine) - 1, 0)
         return lane
@@ -223,7 +254,8 @@ class WindowLoop:
             else:
                 lane.product = None
                 self.counts["products"] += 1
-            self.counts["probes"] += not operation[2]
+            self.counts["operations"] += 1
+            self.counts["adds"] += operation[2]
 
     def _outcome(self, bank: int) -> tuple[int, Operation] | None:
         """End a bank's operation; return the lane and what it has to do next about it, if so."""
@@ -232,17 +264,18 @@ class WindowLoop:
         number, (tag, slot, adds) = reading
         if adds:
             return None
-        held = self.table.get(slot)
-        if held is not None and held != tag:
-            self.counts["collisions"] += 1
-            return number, (tag, (slot + 1) % self.spec.slots, False)
-        if held is None:
-            self.table[slot] = tag
-            self.taken[bank].append(slot)
-            self.counts["inserts"] += 1
-        else:
-            self.counts["hits"] += 1
-        return None if self.spec.atomics == "fused" else (number, (tag, slot, True))
+        line = range(slot, slot + self.spec.comparators)
+        found = next((at for at in line if self.table.get(at, tag) == tag), line.stop)
+        self.counts["collisions"] += found - slot
+        self.counts["probes"] += min(found + 1, line.stop) - slot
+        if found == line.stop:
+            return number, (tag, found % self.spec.slots, False)
+        self.counts["hits" if found in self.table else "inserts"] += 1
+        if found not in self.table:
+            self.table[found] = tag
+            self.taken[bank].append(found)
+        adds_later = self.spec.atomics == "cas_add" and found == line[-1]
+        return (number, (tag, found, True)) if adds_later else None
 
     # ---------------------------------------------------------------------------- write-back
 
@@ -271,6 +304,11 @@ class WindowLoop:
                 offered = blocked or (passed and bool(writes))
                 cycle += 1
         self.tally.cycles = cycle - 1
+
+
+def _walk(lane: Lane, words: list[Product | None]) -> None:
+    lane.walked.extend(words)
+    lane.left = len(words)
 
 
 def _first(lane: Lane) -> Operation | None:

@@ -3,8 +3,8 @@
 **Products.** The longest of what must pass the port (every word read, at its pace, and no more in
 flight than there is room for), the lanes (a word, or the token's own cycle) and the banks. A bank
 is kept busy as by lanes that choose at random: of B banks, L lanes find ``B (1 - (1 - 1/B)^L)``.
-Static tokens of a row go to one lane, so one walks at a time. To that comes the way of the first
-product through three reads.
+Where tokens of a row go to one lane, as many walk as the nonzeros that wait make rows. To that
+comes the way of the first product through four reads.
 
 **Write-back** is a closed form but for refused writes, of which the port's pace is taken.
 
@@ -25,7 +25,7 @@ import numpy as np
 from archsim.engines import IDEAL, Env, Ints, MemoryEnv, PortEnv, Rate, SpecBatch, Stalls, Timing
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec, WindowJobs
 
-READS = 3  # one after another until the first entry of B is there: row, nonzero, bounds
+READS = 4  # one after another until the first entry of B is there: row, nonzero, bounds, entry
 OWN_CYCLES = 3  # of a read: into the port's register, out of it, and out of its queue
 PIPELINE_CYCLES = 6  # of a product from its word to what is known of it
 Spec = HashSpgemmSpec | SpecBatch
@@ -62,15 +62,19 @@ def bounds(spec: Spec, jobs: WindowJobs, env: Env) -> Timing:
     assert isinstance(memory, MemoryEnv)
     asking, answering = (env.get(f"mem_{side}", IDEAL) for side in ("req", "rsp"))
     read, write = Pace.of(memory, asking, answering), Pace.of(asking)
-    reads = jobs.last - jobs.first + 2 * jobs.entries + jobs.walked
-    operations = jobs.probes + np.where(np.asarray(spec.atomics) == "cas_add", jobs.products, 0)
+    rows = jobs.last - jobs.first
+    reads = rows + 2 * jobs.entries + jobs.walked
+    asked = reads + np.minimum(jobs.rest, spec.queue)
+    operations, _ = operations_of(spec, jobs)
 
     way = READS * (read.latency + OWN_CYCLES) + PIPELINE_CYCLES
     there_and_back = read.latency + OWN_CYCLES
-    walking = np.where(np.asarray(spec.tokens) == "static", 1, spec.lanes)  # rows are in turn
+    waiting = 1 + np.asarray(spec.queue) * rows / np.maximum(jobs.entries, 1)  # rows at a lane
+    by_nonzero = np.asarray(spec.token) == "nonzero"
+    walking = np.where(by_nonzero, spec.lanes, np.minimum(waiting, spec.lanes))
     words = np.maximum.reduce(
         [
-            reads * np.maximum(read.cycles, there_and_back / (memory.outstanding + 1)),
+            asked * np.maximum(read.cycles, there_and_back / (memory.outstanding + 1)),
             jobs.walked * there_and_back / (walking * spec.queue),
             jobs.entries * there_and_back / np.asarray(spec.queue),
         ]
@@ -87,14 +91,24 @@ def bounds(spec: Spec, jobs: WindowJobs, env: Env) -> Timing:
     )
     lo = (least + np.maximum(steps, np.floor(writes * write.cycles))).astype(np.int64)
     serial = (
-        reads * (read.latency + read.cycles + 2 * OWN_CYCLES)
+        asked * (read.latency + read.cycles + 2 * OWN_CYCLES)
         + jobs.products * PIPELINE_CYCLES * (jobs.results + 2)
         + steps + writes * write.cycles + way + read.latency + write.latency
         + 2 * (read.held_cycles + write.held_cycles)
     )  # fmt: skip
     hi = np.ceil(serial).astype(np.int64) + 2 * OWN_CYCLES
     cycles = np.clip(np.rint(products + wrote).astype(np.int64), lo, hi)
-    return _timing(spec, jobs, cycles, np.rint(table).astype(np.int64), reads, lo, hi)
+    return _timing(spec, jobs, cycles, np.rint(table).astype(np.int64), asked, lo, hi)
+
+
+def operations_of(spec: Spec, jobs: WindowJobs) -> tuple[Ints, Ints]:
+    """Return about how many operations banks do, and how many of them only add.
+
+    Entries are taken to lie anywhere in their lines.
+    """
+    line = np.asarray(spec.comparators)
+    adds = np.where(np.asarray(spec.atomics) == "cas_add", jobs.products // line, 0)
+    return jobs.products + (jobs.probes - jobs.products) // line + adds, adds
 
 
 def write_back_steps(spec: Spec, jobs: WindowJobs) -> Ints:
@@ -109,7 +123,7 @@ def _timing(
 ) -> Timing:
     drain = np.minimum(write_back_steps(spec, jobs), cycles)
     busy = np.minimum(table, cycles - drain)
-    writes = jobs.results + 1
+    writes, (operations, adds) = jobs.results + 1, operations_of(spec, jobs)
     scanned = np.where(np.asarray(spec.write_back) == "dense", jobs.results, spec.slots)
     return Timing(
         cycles=cycles,
@@ -120,7 +134,8 @@ def _timing(
         },
         beats={"mem_req": reads + writes, "mem_rsp": reads, "mem_write": writes},
         counts={
-            "products": jobs.products, "probes": jobs.probes, "inserts": jobs.results,
+            "products": jobs.products, "operations": operations, "adds": adds,
+            "probes": jobs.probes, "inserts": jobs.results,
             "hits": jobs.products - jobs.results, "collisions": jobs.probes - jobs.products,
             "slots_scanned": scanned,
         },
@@ -133,7 +148,7 @@ def _timing(
 def neurasim_cycles(collisions: Any, comparators: int) -> Any:
     """Return what NeuraSim's hash unit takes for a request that collides so often.
 
-    Read in its source, ``neuramem.cpp`` and ``hashpad.cpp``; with one comparator it is the number
-    of operations that a bank does for a product under ``cas_add``: each probe, and the addition.
+    Read in its source, ``neuramem.cpp`` and ``hashpad.cpp``. It is the number of operations that a
+    bank does for a product under ``cas_add``: comparisons and one addition, so many at a time.
     """
     return 1 + (np.asarray(collisions) + 1) // comparators

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import In, Out
 
 from archsim.engines.hash_spgemm.parts_rtl import (
     ENTRY_WORD,
+    line_bits,
     operation_layout,
     place_layout,
     slot_bits,
@@ -34,6 +35,8 @@ class ProductLane(wiring.Component):
     Members
     -------
     token : in, stream
+    free : out
+        It has no token that it would have to finish before another.
     b_at, left, width, span_log2 : in
         Of the window: where B lies, its columns, and what the scheme ``high`` spreads.
     asks, address : out; read : in
@@ -53,7 +56,7 @@ class ProductLane(wiring.Component):
         operation = operation_layout(spec)
         super().__init__(
             {
-                "token": In(stream.Signature(token_layout(spec))),
+                **{"token": In(stream.Signature(token_layout(spec))), "free": Out(1)},
                 **{"b_at": In(ADDRESS_BITS), "left": In(INDEX_BITS), "width": In(INDEX_BITS)},
                 **({"span_log2": In(6)} if spec.hash == "high" else {}),
                 **{"asks": Out(1), "address": Out(ADDRESS_BITS), "read": In(1)},
@@ -70,7 +73,7 @@ class ProductLane(wiring.Component):
         place = place_layout(self._spec)
         m.submodules.places = places = SyncFIFO(width=place.size, depth=depth)
         m.submodules.words = words = SyncFIFO(width=WORD_BITS, depth=depth)
-        left = self._walk(m, places)
+        self._walk(m, places)
         m.d.comb += [words.w_data.eq(self.word), words.w_en.eq(self.comes)]
 
         # the product register
@@ -93,45 +96,60 @@ class ProductLane(wiring.Component):
             self.product.eq(full & ~waiting.r_rdy),
             self.wants.eq(full | waiting.r_rdy),
             self.operation.eq(Mux(waiting.r_rdy, waiting.r_data, first)),
-            self.idle.eq(~(left.any() | places.r_rdy | full | waiting.r_rdy)),
+            self.idle.eq(self.free & ~(places.r_rdy | full | waiting.r_rdy)),
         ]
         return m
 
-    def _walk(self, m: Module, places: SyncFIFO) -> Signal:
-        """Ask for the words of a token; return how many are left."""
+    def _walk(self, m: Module, places: SyncFIFO) -> None:
+        """Ask for the words of a token."""
         left, address = Signal(32), Signal(ADDRESS_BITS)
         place = Signal(place_layout(self._spec), reset_less=True)
+        begins, token = self._token(m, left)
         m.d.comb += [
-            self.token.ready.eq(left == 0),
             self.asks.eq((left != 0) & places.w_rdy),
             self.address.eq(address),
             places.w_data.eq(place.as_value()),
             places.w_en.eq(self.read),
         ]
-        with m.If(self.token.ready & self.token.valid):
+        with m.If(begins):
             m.d.sync += [
-                left.eq(self.token.p.bounds.count),
-                address.eq(self.b_at + self.token.p.bounds.at),
-                place.eq(self.token.p.place),
+                left.eq(token.bounds.count),
+                address.eq(self.b_at + token.bounds.at),
+                place.eq(token.place),
             ]
         with m.If(self.read):
             m.d.sync += [left.eq(left - 1), address.eq(address + 1)]
-        return left
+
+    def _token(self, m: Module, left: Signal) -> tuple[Any, Any]:
+        """Return whether a token begins, and which; those that follow their row wait in a queue."""
+        if self._spec.token == "nonzero":
+            m.d.comb += [self.token.ready.eq(left == 0), self.free.eq(left == 0)]
+            return self.token.valid & self.token.ready, self.token.p
+        layout = token_layout(self._spec)
+        m.submodules.tokens = tokens = SyncFIFO(width=layout.size, depth=self._spec.queue)
+        m.d.comb += [
+            tokens.w_data.eq(self.token.p.as_value()),
+            tokens.w_en.eq(self.token.valid),
+            self.token.ready.eq(tokens.w_rdy),
+            tokens.r_en.eq(left == 0),
+            self.free.eq((left == 0) & ~tokens.r_rdy),
+        ]
+        return tokens.r_rdy & tokens.r_en, layout(tokens.r_data)
 
     def _multiply(self, m: Module, place: Any, entry: Any) -> tuple[Signal, Signal]:
         """Return the operation that a product begins with, and whether it is in the window."""
-        spec, bits = self._spec, slot_bits(self._spec)
-        column = Signal(INDEX_BITS)
+        spec, line = self._spec, line_bits(self._spec)
+        column, slot = Signal(INDEX_BITS), Signal(slot_bits(spec))
         made, counts = Signal(operation_layout(spec)), Signal()
         value = (place.value.as_signed() * entry.value.as_signed())[:VALUE_BITS]
         m.d.comb += [
             column.eq(entry.column - self.left),
             counts.eq(column < self.width),
             made.tag.eq(Cat(column[: spec.col_bits], place.row)),
-            made.slot.eq(place.base + self._within(m, column[: spec.col_bits], place.size_log2)),
+            slot.eq(place.base + self._within(m, column[: spec.col_bits], place.size_log2)),
+            made.slot.eq(Cat(Const(0, line), slot[line:])),
             made.value.eq(value),
         ]
-        assert len(made.slot) == bits
         return made, counts
 
     def _within(self, m: Module, column: Any, size_log2: Any) -> Signal:

@@ -18,6 +18,7 @@ def reference(
 ) -> list[Mapping[str, NDArray[Any]]]:
     """Return ``c`` [entries, 3] of every job: row, column and value, in order of rows and columns.
 
+    With it come how many ``entries`` they are, and how many ``rows`` the window took.
     Rows and columns count from the window's first. Values wrap; an entry whose products cancel
     stays, as in every product of patterns.
     """
@@ -31,5 +32,6 @@ def reference(
         values = np.zeros(len(places), np.int64)
         np.add.at(values, which, w.a_val[source] * w.b_val[entry])
         c = np.stack([places // w.width, places % w.width, values << unused >> unused], axis=1)
-        found.append({"c": c, "entries": np.array([len(c)])})
+        rows = jobs.last[number] - jobs.first[number]
+        found.append({"c": c, "entries": np.array([len(c)]), "rows": np.array([rows])})
     return found

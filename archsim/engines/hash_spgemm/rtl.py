@@ -13,15 +13,18 @@ from amaranth.lib.wiring import In, Out
 from archsim.engines.hash_spgemm.bank_rtl import HashBank
 from archsim.engines.hash_spgemm.fetch_rtl import READERS, Fetch
 from archsim.engines.hash_spgemm.lane_rtl import ProductLane
-from archsim.engines.hash_spgemm.parts_rtl import COMMAND, REQUEST
+from archsim.engines.hash_spgemm.parts_rtl import COMMAND, REQUEST, bank_of
 from archsim.engines.hash_spgemm.spec import WORD_BITS, HashSpgemmSpec
 from archsim.engines.hash_spgemm.write_back_rtl import DenseWalk, TableScan
+from archsim.hdl import emit
 from archsim.hdl.accounts import COUNTER_BITS, charges, counters_signature
-from archsim.hdl.emit import place
 from archsim.hdl.round_robin import RoundRobin
 
 SPLIT = ("busy", "fill", "drain", "stall_mem")
-COUNTS = ("products", "probes", "inserts", "hits", "collisions", "conflicts", "slots_scanned")
+COUNTS = (
+    "products", "operations", "adds", "probes", "inserts", "hits", "collisions", "conflicts",
+    "slots_scanned",
+)  # fmt: skip
 
 
 class HashSpgemm(wiring.Component):
@@ -46,7 +49,7 @@ class HashSpgemm(wiring.Component):
         self.job = Signal(COMMAND)
         m.submodules.fetch = self.fetch = Fetch(spec)
         self.lanes, self.banks = (
-            [place(m, platform, name, f"{name}_{i}", part, spec) for i in range(count)]
+            [emit.place(m, platform, name, f"{name}_{i}", part, spec) for i in range(count)]
             for name, part, count in (
                 ("lane", ProductLane, spec.lanes), ("bank", HashBank, spec.banks),
             )
@@ -66,18 +69,25 @@ class HashSpgemm(wiring.Component):
 
     def _dispense(self, m: Module) -> None:
         """Give the next token to a lane that is free, or to its row's."""
-        token = self.fetch.token
+        token, how = self.fetch.token, self.spec.token
         m.submodules.dispenser = dispenser = RoundRobin(self.spec.lanes)
-        static = self.spec.tokens == "static"
+        last = Signal(2)  # lane that took the token before
+        with m.If(token.valid & dispenser.valid):
+            m.d.sync += last.eq(dispenser.pick)
         m.d.comb += [
             dispenser.restart.eq(self.start),
             dispenser.take.eq(token.valid),
             token.ready.eq(dispenser.valid),
         ]
         for i, lane in enumerate(self.lanes):
-            mine = token.p.lane == i if static else Const(1)
+            goes_on = lane.token.ready & (last == i)
+            wants = {
+                "nonzero": lane.free,
+                "row": Mux(token.p.aim.first, lane.free, goes_on),
+                "static": lane.token.ready & (token.p.aim.lane == i),
+            }
             m.d.comb += [
-                dispenser.wants[i].eq(lane.token.ready & mine),
+                dispenser.wants[i].eq(wants[how]),
                 lane.token.p.eq(token.p),
                 lane.token.valid.eq(token.valid & dispenser.valid & (dispenser.pick == i)),
                 lane.b_at.eq(self.job.b_at),
@@ -89,14 +99,13 @@ class HashSpgemm(wiring.Component):
 
     def _crossbar(self, m: Module) -> Value:
         """Let each bank serve one lane a cycle; return whether any does."""
-        chosen = [lane.operation.slot[: self.spec.banks.bit_length() - 1] for lane in self.lanes]
+        chosen = [bank_of(self.spec, lane.operation.slot) for lane in self.lanes]
         granted: list[list[Value]] = [[] for _ in self.lanes]
         refused = []
         for number, bank in enumerate(self.banks):
             m.submodules[f"bank_arbiter_{number}"] = arbiter = RoundRobin(self.spec.lanes)
             at_bank = [
-                lane.wants & (slot == number if len(slot) else 1)
-                for lane, slot in zip(self.lanes, chosen, strict=True)
+                lane.wants & (slot == number) for lane, slot in zip(self.lanes, chosen, strict=True)
             ]
             operations = Array([lane.operation.as_value() for lane in self.lanes])
             m.d.comb += [
@@ -123,10 +132,12 @@ class HashSpgemm(wiring.Component):
             ]
         self.events |= {
             "products": sum(lane.product & lane.granted for lane in self.lanes),
-            "probes": sum(bank.valid & ~bank.operation.adds for bank in self.banks),
+            "operations": sum(bank.valid for bank in self.banks),
+            "adds": sum(bank.valid & bank.operation.adds for bank in self.banks),
+            "probes": sum(bank.passed + bank.inserts + bank.hits for bank in self.banks),
             "inserts": sum(bank.inserts for bank in self.banks),
             "hits": sum(bank.hits for bank in self.banks),
-            "collisions": sum(bank.collides for bank in self.banks),
+            "collisions": sum(bank.passed for bank in self.banks),
             "conflicts": sum(refused),
             "slots_scanned": self.write_back.walked,
         }
@@ -206,21 +217,21 @@ class HashSpgemm(wiring.Component):
             m.d.comb += [
                 waiting.write.eq(1),
                 waiting.address.eq(self.job.c_at),
-                waiting.data.eq(written),
+                waiting.data.eq(Cat(written, self.fetch.rows)),
             ]
 
     def _control(self, m: Module, room: Value, count_offered: Signal) -> None:
         """Run a window: clear the table once, then products, write-back and the count."""
-        rows = self.spec.slots // self.spec.banks
-        clearing, row = Signal(), Signal(range(rows))
+        places = self.spec.slots // self.spec.banks
+        clearing, place = Signal(), Signal(range(places))
         idle = Cat(lane.idle for lane in self.lanes).all() & self.fetch.idle
         done = idle & ~Cat(bank.busy for bank in self.banks).any()
         self.runs = Signal()
         with m.FSM():
             with m.State("CLEAR"):
                 m.d.comb += clearing.eq(1)
-                m.d.sync += row.eq(row + 1)
-                with m.If(row == rows - 1):
+                m.d.sync += place.eq(place + 1)
+                with m.If(place == places - 1):
                     m.next = "IDLE"
             with m.State("IDLE"):
                 m.d.comb += [
@@ -244,9 +255,9 @@ class HashSpgemm(wiring.Component):
             walk = self.write_back
             m.d.comb += [
                 bank.clear.eq(clearing | walk.clear[number]),
-                bank.clear_row.eq(Mux(clearing, row, walk.clear_row)),
+                bank.clear_place.eq(Mux(clearing, place, walk.clear_place)),
                 bank.read.eq(walk.read[number]),
-                bank.read_row.eq(walk.read_row),
+                bank.read_place.eq(walk.read_place),
                 walk.held[number].eq(bank.held),
             ]
             if isinstance(walk, DenseWalk):

@@ -35,11 +35,15 @@ class HashSpgemmSpec(EngineSpec):
         "multiplicative",
         description="what chooses a slot: all bits of the column, low or high ones",
     )
-    tokens: Literal["dynamic", "static"] = Field(
-        "dynamic", description="nonzeros of A go to any lane that is free, or by their row"
+    token: Literal["nonzero", "row", "static"] = Field(
+        "nonzero",
+        description="what goes to a lane that is free: nonzeros of A or rows; static: rows in turn",
     )
     atomics: Literal["fused", "cas_add"] = Field(
-        "fused", description="compare and add in one operation of a bank, or in two"
+        "fused", description="an addition takes no comparator, or one as a comparison does"
+    )
+    comparators: Literal[1, 2, 4] = Field(
+        1, description="slots, a line, that an operation of a bank looks at"
     )
     write_back: Literal["dense", "scan"] = Field(
         "dense", description="walk a dense array of the slots that are taken, or the whole table"
@@ -56,6 +60,9 @@ class HashSpgemmSpec(EngineSpec):
     def _slots_in_banks(self) -> Self:
         if self.slots & (self.slots - 1):
             raise ValueError(f"slots must be a power of two, not {self.slots}")
+        if self.slots < 2 * self.banks * self.comparators:
+            least = 2 * self.banks * self.comparators
+            raise ValueError(f"slots must be at least {least}, two lines a bank, not {self.slots}")
         return self
 
     @property
@@ -71,7 +78,9 @@ class HashSpgemmSpec(EngineSpec):
     @property
     def rule(self) -> HashRule:
         """How windows are cut and where entries go."""
-        return HashRule(self.slots, self.cap, self.hash, "power_of_two")
+        return HashRule(
+            self.slots, self.cap, self.hash, "power_of_two", self.comparators, self.row_limit
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,8 @@ class WindowJobs(Jobs):
 
     Parameters
     ----------
+    rest
+        Rows of A behind the window.
     entries
         Nonzeros of A in the rows.
     walked
@@ -98,6 +109,7 @@ class WindowJobs(Jobs):
     last: Ints
     left: Ints
     right: Ints
+    rest: Ints
     entries: Ints
     walked: Ints
     products: Ints

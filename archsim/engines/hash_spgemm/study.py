@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from archsim.hdl.synth import SynthResult
 
 TOP = "hash_spgemm"
-MEMORIES = {"scan": (f"{TOP}_table",), "dense": (f"{TOP}_table", f"{TOP}_list")}
+MEMORIES = (f"{TOP}_table", f"{TOP}_list")
 STIMULUS = (
     "windows on the mapped netlist, 64 sets of values side by side on one pattern; values of 8 "
     "bits, sums of 32; memory answers in two cycles; a warm-up window first; results checked "
     "against NumPy; memories of the table left out"
 )
-FIELDS = ("lanes", "banks", "slots", "queue", "hash", "atomics", "write_back")
+FIELDS = (
+    "lanes", "banks", "slots", "queue", "hash", "atomics", "write_back", "token", "comparators",
+)  # fmt: skip
 
 
 def _specs(*configurations: tuple[Any, ...]) -> tuple[HashSpgemmSpec, ...]:
@@ -41,17 +43,29 @@ def _specs(*configurations: tuple[Any, ...]) -> tuple[HashSpgemmSpec, ...]:
 
 
 FITTED = _specs(
-    (1, 1, 16, 2, "low", "fused", "scan"), (1, 1, 16, 8, "multiplicative", "fused", "dense"),
-    (2, 2, 16, 4, "low", "cas_add", "scan"), (2, 4, 32, 2, "multiplicative", "fused", "dense"),
-    (3, 1, 64, 2, "high", "fused", "dense"), (3, 2, 32, 4, "high", "cas_add", "scan"),
-)  # fmt: skip
+    (1, 1, 16, 2, "low", "fused", "scan", "nonzero", 1),
+    (1, 1, 32, 8, "multiplicative", "fused", "dense", "nonzero", 2),
+    (1, 2, 64, 6, "low", "fused", "dense", "row", 1),
+    (2, 2, 32, 4, "low", "cas_add", "scan", "row", 1),
+    (2, 4, 32, 2, "multiplicative", "fused", "dense", "nonzero", 1),
+    (2, 1, 16, 8, "high", "cas_add", "dense", "nonzero", 1),
+    (3, 1, 64, 2, "high", "fused", "dense", "static", 4),
+    (3, 2, 32, 4, "high", "cas_add", "scan", "nonzero", 2),
+    (4, 2, 64, 2, "multiplicative", "fused", "scan", "nonzero", 4),
+)
 HELD_OUT = _specs(
-    (4, 4, 32, 4, "multiplicative", "fused", "dense"), (2, 1, 64, 8, "low", "fused", "scan"),
-)  # fmt: skip
+    (4, 4, 32, 4, "multiplicative", "fused", "dense", "nonzero", 1),
+    (2, 1, 64, 8, "low", "fused", "scan", "row", 2),
+)
 POWERED = _specs(
-    (1, 1, 32, 2, "low", "fused", "scan"), (2, 2, 32, 4, "multiplicative", "fused", "dense"),
-)  # fmt: skip
-POWERED_HELD_OUT = _specs((2, 1, 32, 2, "high", "cas_add", "scan"))
+    (1, 1, 32, 2, "low", "fused", "scan", "nonzero", 1),
+    (2, 2, 32, 4, "multiplicative", "fused", "dense", "nonzero", 1),
+    (2, 1, 32, 2, "low", "cas_add", "dense", "row", 4),
+)
+POWERED_HELD_OUT = _specs(
+    (2, 1, 32, 2, "high", "cas_add", "scan", "static", 1),
+    (3, 2, 32, 4, "multiplicative", "fused", "dense", "nonzero", 2),
+)
 
 
 def verilog(spec: HashSpgemmSpec) -> str:
@@ -65,7 +79,9 @@ def verilog(spec: HashSpgemmSpec) -> str:
 def parts(spec: HashSpgemmSpec, result: SynthResult) -> dict[str, float]:
     """Sum module areas; what is left of the top is the port, the crossbar and the counters."""
     um2 = result.module_um2
-    memory = sum(um2[name] for name in MEMORIES[spec.write_back])
+    memory = spec.comparators * um2[f"{TOP}_table"]
+    if spec.write_back == "dense":
+        memory += um2[f"{TOP}_list"]
     found = {
         "lanes": spec.lanes * um2[f"{TOP}_lane"],
         "banks": spec.banks * (um2[f"{TOP}_bank"] - memory),
@@ -219,8 +235,8 @@ STUDY = Study(
     path_group=path_group,
     energy_group=energy_group,
     group_actions={
-        "lane": {"product": tuple(terms.ENERGY_TERMS["product"]), "operation": ("1",)},
-        "bank": {"operation": ("1",), "slot": ("1",)},
+        "lane": {"word": tuple(terms.ENERGY_TERMS["word"]), "operation": ("1",)},
+        "bank": {"operation": ("1", "comparators"), "slot": ("1",)},
         "fetch": {"token": ("1",), "read": ("queue",)},
         "write_back": {"slot": ("1",)},
         "port": {
@@ -234,5 +250,5 @@ STUDY = Study(
     run=run,
     stimulus=STIMULUS,
     spec_fields=FIELDS,
-    left_out=MEMORIES["dense"],
+    left_out=MEMORIES,
 )

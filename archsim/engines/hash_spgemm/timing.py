@@ -8,13 +8,19 @@ First come reads of fetch: bounds of a row of B, then nonzeros of A, then rows; 
 first that asks from the one after the last granted on; write-back comes when all of them are done.
 A read is only asked for if there is room for its word, so a word is always taken when it comes.
 
-**Fetch.** Rows and nonzeros of A are read ahead, each into a queue. A row is taken in a cycle, once
-the one before it has given all its nonzeros. A nonzero leaves with the read of its bounds; both
-together make a token.
+**Distributor.** Words of rows are read ahead. As each comes, the rule of `archsim.sparse.hashing`
+says whether its row is in the window, and lays out its sub-table. One that is goes into a queue,
+and from the next cycle on its nonzeros may be asked for. One that is not ends the window: it and
+those on their way are dropped, and no more are asked for.
 
-**Tokens.** One a cycle, to the first lane that is free, from the one after the last served on; or,
-``static``, to lane ``row mod lanes``, which the others wait for. A lane is free when all words of
-its token are asked for.
+**Fetch.** Nonzeros of A are read ahead into a queue. A row is taken in a cycle, once the one before
+it has given all its nonzeros. A nonzero leaves with the read of its bounds; both together make a
+token.
+
+**Tokens.** One leaves a cycle. ``nonzero``: to the first lane that is free, from the one after the
+last served on; a lane is free when all words of its tokens are asked for. ``row``: so for the first
+of a row, and the others follow it. ``static``: to lane ``row mod lanes``. Where they follow a row,
+``queue`` of them wait at a lane, which begins one in a cycle in which it has no words to ask for.
 
 **Lanes.** A lane reads its token's row of B, a word a request, and may then take the next token.
 Words wait in order; one a cycle is multiplied, into the empty product register or one that is just
@@ -24,7 +30,10 @@ way, in the order they came back; then comes the product register's.
 **Banks.** Slot s is in bank ``s mod banks``. A bank begins an operation a cycle, that of the first
 lane that wants it from the one after the last granted on. It has the slot in the next cycle,
 compares, writes, and in the cycle after that an operation may go again: on the next slot if it
-found another entry, or, ``cas_add``, on the same slot to add.
+found another entry, or to add. With ``comparators`` c a bank holds lines of c slots, line l being
+in bank ``l mod banks``, and an operation looks at a line, from its first slot to the one with its
+entry or with none. ``fused``, it adds there; under ``cas_add`` an addition takes a comparator, too,
+so after the last one it goes again. That makes NeuraSim's ``1 + floor((collisions + 1) / c)``.
 
 **Write-back** begins two cycles after the cycle in which the last operation ended at a bank: one
 sees that all is done. ``scan`` spends a cycle to read the first slot and one for each slot;
@@ -122,15 +131,14 @@ def actions(
 ) -> Mapping[str, Ints]:
     """Return what costs energy: see `archsim.engines.hash_spgemm.terms`."""
     counts, beats = timing.counts, timing.beats
-    adds = np.where(np.asarray(spec.atomics) == "cas_add", counts["products"], 0)
     return {
-        "product": counts["products"],
-        "operation": counts["probes"] + adds,
+        "word": jobs.walked,
+        "operation": counts["operations"],
         "token": jobs.entries,
         "read": beats["mem_rsp"],
         "write": beats["mem_write"],
         "slot": counts["slots_scanned"],
         "entry": counts["inserts"],
-        "table_write": counts["inserts"] + np.where(adds > 0, adds, counts["hits"]),
+        "table_write": counts["products"] + counts["adds"],
         "cycle": timing.occupied,
     }

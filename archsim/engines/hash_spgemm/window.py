@@ -30,6 +30,8 @@ class Window:
         Columns of C that the window takes.
     span
         Columns that the scheme ``high`` spreads over a sub-table.
+    rest
+        Rows of A behind the window.
     """
 
     counts: Ints
@@ -43,6 +45,7 @@ class Window:
     left: int
     width: int
     span: int
+    rest: int
 
     @property
     def a_row(self) -> Ints:
@@ -88,8 +91,21 @@ def window(spec: HashSpgemmSpec, jobs: WindowJobs, number: int, data: Data) -> W
     return Window(
         np.diff(a_ptr), base, size, a_col, _values(data, refs["a"], mine, len(a_col)),
         b_ptr, b_col, _values(data, refs["b"], slice(None), len(b_col)),
-        left, right - left, span_of(right - left, spec.rule),
+        left, right - left, span_of(right - left, spec.rule), int(jobs.rest[number]),
     )  # fmt: skip
+
+
+def row_words(jobs: WindowJobs, number: int, data: Data) -> tuple[Ints, Ints]:
+    """Return nonzeros and products of each row from the window's first to the last of A."""
+    assert jobs.refs is not None
+    refs = jobs.refs[number]
+    a_ptr, a_col, b_ptr = (
+        np.asarray(data[f"{refs[name]}.{part}"], np.int64)
+        for name, part in (("a", "indptr"), ("a", "indices"), ("b", "indptr"))
+    )
+    a_ptr = a_ptr[int(jobs.first[number]) :]
+    lengths = np.diff(b_ptr)[a_col[a_ptr[0] :]]
+    return np.diff(a_ptr), by_row(lengths, a_ptr - a_ptr[0])
 
 
 def _values(data: Data, ref: str, mine: slice, entries: int) -> Ints:

@@ -9,7 +9,6 @@ import numpy as np
 from archsim.engines import Ints, Reason, Windows
 from archsim.engines.hash_spgemm.spec import WORD_BITS, HashSpgemmSpec, WindowJobs
 from archsim.errors import InfeasibleError
-from archsim.sparse import hashing
 from archsim.sparse.hashing import count_probes
 from archsim.sparse.product import SparseProduct
 from archsim.trace import Op
@@ -32,9 +31,10 @@ def accepts(spec: HashSpgemmSpec, op: Op) -> Literal[True] | Reason:
 def windows(spec: HashSpgemmSpec, op: Op, product: SparseProduct, room_bytes: int) -> Windows:
     """Return the windows of a product, and what each moves between DRAM and buffer.
 
-    A window's rows and nonzeros of A are loaded before it, its entries of C stored after it. B is
-    loaded once, before the first, if it fits beside two windows' A and C; otherwise each window
-    loads the rows of B that its nonzeros meet.
+    A window's rows and nonzeros of A are loaded before it, with the words of rows behind it that
+    may be read ahead; its entries of C are stored after it. B is loaded once, before the first, if
+    it fits beside two windows' A and C; otherwise each window loads the rows of B that its nonzeros
+    meet.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def windows(spec: HashSpgemmSpec, op: Op, product: SparseProduct, room_bytes: in
         If two windows do not fit, the one at work and the one that is loaded.
     """
     jobs = window_jobs(spec, product)
-    a_bytes = (jobs.last - jobs.first + jobs.entries) * WORD_BYTES
+    ahead = np.minimum(jobs.rest, spec.queue)
+    a_bytes = (jobs.last - jobs.first + ahead + jobs.entries) * WORD_BYTES
     c_bytes = (jobs.results + 1) * WORD_BYTES
     assert product.b is not None
     own = 2 * int((a_bytes + c_bytes).max(initial=0))
@@ -73,39 +74,22 @@ def lower(spec: HashSpgemmSpec, op: Op, cut: Windows, product: SparseProduct) ->
 
 
 def window_jobs(spec: HashSpgemmSpec, product: SparseProduct) -> WindowJobs:
-    """Return the windows of C = A B, by `archsim.sparse.hashing` and rows that a tag can tell."""
-    key = ("hash_spgemm", spec.rule, spec.row_limit, spec.exact_limit)
+    """Return the windows of C = A B, as `archsim.sparse.hashing` cuts them."""
+    key = ("hash_spgemm", spec.rule, spec.exact_limit)
     return product.once(key, lambda: _window_jobs(spec, product))
 
 
 def _window_jobs(spec: HashSpgemmSpec, product: SparseProduct) -> WindowJobs:
     probed = count_probes(product, spec.rule)
-    cut, of = _short(probed.windows, spec.row_limit)
-    indptr = product.a.indptr
-    visits = indptr[cut.last] - indptr[cut.first]
-    begin = probed.start[of] + indptr[cut.first] - indptr[probed.windows.first[of]]
-
-    def total(amounts: Ints) -> Ints:
-        sums = np.concatenate([[0], np.cumsum(amounts)])
-        return np.asarray(sums[begin + visits] - sums[begin])
-
+    cut = probed.windows
     return WindowJobs(
-        first=cut.first, last=cut.last, left=cut.left, right=cut.right, entries=visits,
-        walked=total(probed.walked), products=total(probed.products),
-        results=total(probed.inserts), probes=total(probed.probes),
+        first=cut.first, last=cut.last, left=cut.left, right=cut.right,
+        rest=product.m - cut.last, entries=np.diff(probed.start),
+        walked=probed.by_window(probed.walked), products=probed.by_window(probed.products),
+        results=probed.by_window(probed.inserts), probes=probed.by_window(probed.probes),
         exact=np.full(len(cut), product.products <= spec.exact_limit),
         refs=({"a": "a", "b": "b"},) * len(cut),
     )  # fmt: skip
-
-
-def _short(windows: hashing.Windows, most: int) -> tuple[hashing.Windows, Ints]:
-    """Cut windows of more than ``most`` rows; return also which one each is a part of."""
-    parts = np.maximum(-(-(windows.last - windows.first) // most), 1)
-    of = np.repeat(np.arange(len(windows)), parts)
-    number = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
-    first = windows.first[of] + number * most
-    last = np.minimum(first + most, windows.last[of])
-    return hashing.Windows(first, last, windows.left[of], windows.right[of]), of
 
 
 def _met_bytes(jobs: WindowJobs, product: SparseProduct) -> Ints:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from archsim.engines.hash_spgemm.parts_rtl import slot_layout
+from archsim.engines.hash_spgemm.parts_rtl import bank_of, place_of, slot_layout
 from archsim.engines.hash_spgemm.spec import WORD_BITS, HashSpgemmSpec
 
 
@@ -25,28 +25,28 @@ class _WriteBack(wiring.Component):
         The last step passes in this cycle.
     walked : out
         A slot was read.
-    read, read_row : out; held : in
+    read, read_place : out; held : in
         By bank: read a slot, which comes in the next cycle.
-    clear, clear_row : out
+    clear, clear_place : out
         By bank: empty a slot.
     """
 
     def __init__(self, spec: HashSpgemmSpec, more: dict[str, Any]) -> None:
         self._spec = spec
         self._depth = spec.slots // spec.banks
-        self._row = range(self._depth)
+        self._place = range(self._depth)
         super().__init__(
             {
                 **{"start": In(1), "entry": Out(WORD_BITS), "valid": Out(1), "taken": In(1)},
                 **{"done": Out(1), "walked": Out(1)},
-                **{"read": Out(spec.banks), "read_row": Out(self._row)},
+                **{"read": Out(spec.banks), "read_place": Out(self._place)},
                 "held": In(slot_layout()).array(spec.banks),
-                **{"clear": Out(spec.banks), "clear_row": Out(self._row)},
+                **{"clear": Out(spec.banks), "clear_place": Out(self._place)},
                 **more,
             }
         )
 
-    def _give(self, m: Module, here: Signal, bank: Signal, row: Signal) -> Signal:
+    def _give(self, m: Module, here: Signal, bank: Any, place: Any) -> Signal:
         """Offer the slot that was read, if it holds an entry; return whether the next may come."""
         slot = Signal(slot_layout())
         m.d.comb += slot.eq(Array(list(self.held))[bank])
@@ -56,7 +56,7 @@ class _WriteBack(wiring.Component):
             self.entry.eq(Cat(slot.tag, slot.value)),
             advance.eq(~self.valid | self.taken),
             self.clear.eq((here & advance) << bank),
-            self.clear_row.eq(row),
+            self.clear_place.eq(place),
         ]
         return advance
 
@@ -69,18 +69,16 @@ class TableScan(_WriteBack):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        log2 = self._spec.banks.bit_length() - 1
         ahead = Signal(range(self._spec.slots + 1), init=self._spec.slots)  # slot to be read
         here, slot = Signal(), Signal(range(self._spec.slots))
         active = Signal()
-        bank = slot[:log2] if log2 else Const(0, 1)
-        next_bank = ahead[:log2] if log2 else Const(0, 1)
-        advance = self._give(m, here, bank, slot[log2:])
+        bank, next_bank = (bank_of(self._spec, s) for s in (slot, ahead))
+        advance = self._give(m, here, bank, place_of(self._spec, slot))
         more = ahead != self._spec.slots
         m.d.comb += [
             self.walked.eq(active & advance & more),
             self.read.eq(self.walked << next_bank),
-            self.read_row.eq(ahead[log2:]),
+            self.read_place.eq(place_of(self._spec, ahead)),
             self.done.eq(here & advance & ~more),
         ]
         with m.If(self.start):
@@ -121,18 +119,18 @@ class DenseWalk(_WriteBack):
         bank, listed_bank, bank_here = (
             Signal(range(banks + 1), name=n) for n in ("bank", "listed_bank", "bank_here")
         )
-        listed, here, row, active = Signal(), Signal(), Signal(self._row), Signal()
-        advance = self._give(m, here, bank_here, row)
+        listed, here, place, active = Signal(), Signal(), Signal(self._place), Signal()
+        advance = self._give(m, here, bank_here, place)
         step = Signal()
         found = active & (bank != banks) & (index != Array(list(self.taken_slots))[bank])
-        next_row = Array(list(self.listed))[listed_bank]
+        next_place = Array(list(self.listed))[listed_bank]
         m.d.comb += [
             step.eq(active & advance),
             self.list_read.eq((step & found) << bank),
             self.list_row.eq(index),
             self.walked.eq(step & listed),
             self.read.eq(self.walked << listed_bank),
-            self.read_row.eq(next_row),
+            self.read_place.eq(next_place),
             self.done.eq(step & (bank == banks) & ~listed),
         ]
         with m.If(self.start):
@@ -140,7 +138,7 @@ class DenseWalk(_WriteBack):
         with m.Elif(step):
             m.d.sync += [
                 listed.eq(found), listed_bank.eq(bank),
-                here.eq(listed), bank_here.eq(listed_bank), row.eq(next_row),
+                here.eq(listed), bank_here.eq(listed_bank), place.eq(next_place),
             ]  # fmt: skip
             with m.If(found):
                 m.d.sync += index.eq(index + 1)
