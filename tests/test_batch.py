@@ -121,6 +121,7 @@ def test_a_batch_equals_simulate_with_one_engine(
     check(data, base, trace, 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data(), designs(vector=True), traces(vector=True))
 def test_a_batch_equals_simulate_with_two_engines_and_a_host(

@@ -286,6 +286,7 @@ def triangles(k: np.ndarray, n: np.ndarray) -> np.ndarray:
     return 1 + k * (k - 1) // 2 + n * (n - 1) // 2 + np.minimum(k, n)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(products, st.sampled_from([30, 100, 300, 1000]), st.sampled_from([5, 500, 5000]), blocks,
        objectives)  # fmt: skip

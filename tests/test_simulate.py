@@ -53,6 +53,7 @@ def test_analytic_equals_event_for_one_engine_at_length(design: Design, trace: T
     assert bound.per_resource == event.per_resource
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(designs(vector=True), traces(vector=True))
 def test_analytic_equals_event_for_two_engines(design: Design, trace: Trace) -> None:
@@ -106,6 +107,7 @@ def test_spans_of_a_resource_never_overlap_and_fill_its_busy_time(
             assert busy[row.name] == row.busy_ps
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(designs(vector=True), traces(vector=True), st.sampled_from([analytic.run, kernel.run]))
 def test_folding_repeats_changes_nothing(design: Design, trace: Trace, run: Any) -> None:

@@ -209,6 +209,7 @@ def test_build_refuses_a_system_that_it_cannot_make(
     assert not (tmp_path / "rtl").exists()
 
 
+@pytest.mark.slow
 def test_check_of_the_system_compares_with_event(archsim: Archsim) -> None:
     options = ("system", "--cases", 1, "--simulator", "amaranth")
     (row,) = archsim("rtl", "check", *options, "--json").json["rows"]

@@ -12,7 +12,6 @@ import pytest
 from archsim.engines import NoRtl, Rtl, discover
 from archsim.errors import InputError
 from archsim.verify import Row, check
-from archsim.verify.simulation import default_simulator
 
 WITH_RTL = sorted(kind for kind, engine in discover().items() if isinstance(engine.rtl, Rtl))
 
@@ -39,13 +38,7 @@ def _report(rows: list[Row]) -> str:
 
 @pytest.mark.parametrize("kind", WITH_RTL)
 def test_component_in_amaranths_simulator(kind: str) -> None:
-    rows = check(discover()[kind], 49, _seed(), simulator="amaranth")
-    assert "" == _report(rows)
-
-
-@pytest.mark.parametrize("kind", WITH_RTL)
-def test_verilog_in_the_default_simulator(kind: str) -> None:
-    rows = check(discover()[kind], 12, _seed() + 1, simulator=default_simulator())
+    rows = check(discover()[kind], 21, _seed(), simulator="amaranth")
     assert "" == _report(rows)
 
 
@@ -57,7 +50,7 @@ def test_an_engine_without_rtl_is_refused() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WITH_RTL)
-def test_two_hundred_cases(kind: str) -> None:
-    rows = check(discover()[kind], 200, _seed() + 2)
+def test_two_hundred_cases_of_the_verilog(kind: str) -> None:
+    rows = check(discover()[kind], 200, _seed() + 1)
     assert 200 == len(rows)
     assert "" == _report(rows)

@@ -17,6 +17,8 @@ from archsim.verify import check
 from ..hdl.test_floats import EDGES, differences, edge_addends, every_pair, products, sums
 from .mutants import mutant
 
+pytestmark = pytest.mark.slow
+
 SPEC = SystolicSpec(rows=2, cols=2, numbers="bf16")
 WS = SystolicSpec(rows=2, cols=2, numbers="bf16", dataflow="ws", acc_rows=4)
 SEED = 5

@@ -13,6 +13,8 @@ from archsim.verify import check
 
 from .mutants import engine_with, is_caught
 
+pytestmark = pytest.mark.slow  # the systolic array's are in the quick set
+
 SPEC = AdderTreeSpec(depth=3, cols=2, stages=2, acc_rows=4, a_bits=4, b_bits=4, acc_bits=13)
 ARRAYS = {"mac": SPEC, "opt1": SPEC.model_copy(update={"pe": "opt1"})}
 SEED = 7

@@ -10,6 +10,8 @@ from archsim.verify import check
 
 from .mutants import engine_with
 
+pytestmark = pytest.mark.slow  # the systolic array's are in the quick set
+
 SPEC = VectorSpec(lanes=3, lane_bits=12, scale_bits=10)
 SEED = 11
 

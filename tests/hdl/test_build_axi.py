@@ -88,6 +88,7 @@ def test_the_readme_has_registers_tables_and_departures(built: Built) -> None:
         assert f"- {line}\n" in text
 
 
+@pytest.mark.slow
 def test_a_port_slower_than_the_design_s_memory_is_said_so(tmp_path: Path) -> None:
     fast = design(link={"gb_per_s": 4}, memories={"buffer": {"capacity_bytes": 32768}})
     assert example(fast)["words_a_cycle"] == {"port": 1.0, "design": 4.0}

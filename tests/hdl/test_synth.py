@@ -174,6 +174,7 @@ def test_rising_and_falling_edges_are_timed_apart(tmp_path: Path) -> None:
     assert delays[2] > max(delays[0], delays[1]) + 100  # the flip-flop's fall makes the slow rise
 
 
+@pytest.mark.slow
 def test_best_recipe_is_kept_with_both_its_figures() -> None:
     runs = [synthesise(TWO, "top", "liberty", liberty=TINY, recipes=[recipe]) for recipe in RECIPES]
     best = synthesise(TWO, "top", "liberty", liberty=TINY)

@@ -41,6 +41,7 @@ def test_many_drawn_chains_agree() -> None:
     assert [row for row in check_system(300, 11) if not row.ok] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "cols"), [(2, 8), (8, 2)])
 def test_wide_and_tall_arrays_agree(rows: int, cols: int) -> None:
     layers = (
@@ -64,6 +65,7 @@ def stalled(case: SystemCase, seed: int) -> SystemCase:
     return dataclasses.replace(case, name=f"{case.name}-{seed}", stalls=bits)
 
 
+@pytest.mark.slow
 def test_no_stall_of_the_memory_loses_or_reorders_a_word() -> None:
     names = ("gemm-ragged", "conv-strided-tiles", "chain-3-stored", "gemm-deep-outside")
     rows = run_system([stalled(case(name), seed) for name in names for seed in range(3)])
