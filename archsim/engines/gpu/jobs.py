@@ -101,7 +101,9 @@ def lower(spec: GpuSpec | SpecBatch, op: Op, slices: Any, data: object = None) -
         elements = max(slices.all_results, max(slices.operands, default=0))
         whole |= {"lane_ops": slices.all_work, "special_ops": elements * (function in SPECIAL)}
     count = len(slices.results)
-    columns = {name: np.full(count, value, np.int64) for name, value in whole.items()}
+    columns: dict[str, Any] = {
+        name: np.full(count, value, np.int64) for name, value in whole.items()
+    }
     return GpuJobs(
         **columns, first=slices.first, results=slices.results,
         all_results=np.full(count, slices.all_results, np.int64),

@@ -67,7 +67,7 @@ def native(spec: Spec, computed: Ints) -> Native:
     fp64 = np.where(of("fp64") > 0, of("fp64"), 1)
     lanes = np.asarray(spec.lanes, float)
     zero = 0 * lanes
-    table = {
+    table: dict[str, tuple[Any, Any, Any]] = {
         "int4": (np.where(int4 > 0, int4, of("int8")), np.where(int4 > 0, 4, 8), lanes),
         "int8": (of("int8"), 8, lanes),
         "fp8": (np.where(fp8 > 0, fp8, of("fp16")), np.where(fp8 > 0, 8, 16), lanes),

@@ -38,7 +38,7 @@ MAX_BLOCKS = 8  # of an SM
 SM_L2_BYTES = 64  # a cycle; from memory
 INT_LANES = 64  # of an SM; from memory
 WIDEN_OPS = 1.5
-PACE = 1.02  # of an instruction's interval: what issue in a loop takes; fitted, see `archsim.gpu.issue`
+PACE = 1.02  # of an instruction's interval: what issue in a loop takes; fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _tiled(spec: Spec, jobs: Any) -> Bounds:
     sms = of("sms")
 
     step = 8 * STEP_BYTES // bits
-    depth = -(-(-(-k // split)) // step) * step
+    depth = -(-k // (split * step)) * step  # a part of k, in whole steps
     grid_m, grid_n = -(-m // bm), -(-n // bn)
     tiles = grid_m * grid_n * groups * split
     stage_bytes = (bm + bn) * STEP_BYTES
@@ -189,7 +189,7 @@ def _fetched(
 
 
 def _on_lanes(spec: Spec, jobs: Any) -> Bounds:
-    """Return what products take without tensor cores: multiply-adds, or their operands through L2."""
+    """Return what products take without tensor cores: multiply-adds, or operands through L2."""
     how = native(spec, jobs.computed)
     peak = jobs.m * jobs.n * jobs.k * jobs.groups / how.lane_fma / np.asarray(spec.sms)
     moved = (jobs.read_bytes + jobs.write_bytes).astype(float)
