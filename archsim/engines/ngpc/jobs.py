@@ -12,6 +12,7 @@ from archsim.engines import Ints, Jobs
 from archsim.engines.ngpc.spec import AXES, POSITION_BITS, SCALE_BITS, SCALE_FRACTION, NgpcSpec
 from archsim.graphics.encoding import Encoding, Level
 
+PADDED = 8  # banks that padding is made for
 Positions = NDArray[np.int64]  # [queries, dims], in 2^-24
 
 
@@ -54,7 +55,7 @@ def encodings(*given: Encoding) -> NDArray[Any]:
 def fixed(positions: Any) -> Positions:
     """Return positions from 0 to 1 in 2^-24, rounded down; one is the largest number below it."""
     scaled = np.floor(np.asarray(positions, np.float64) * 2**POSITION_BITS)
-    return np.clip(scaled, 0, 2**POSITION_BITS - 1).astype(np.int64)
+    return np.asarray(np.clip(scaled, 0, 2**POSITION_BITS - 1), np.int64)
 
 
 def mapped(spec: NgpcSpec, encoding: Encoding) -> Encoding:
@@ -68,16 +69,36 @@ def parallel(spec: NgpcSpec, encoding: Encoding) -> int:
     return 1 << most.bit_length() - 1 if most else 0
 
 
-def side(level: Level) -> int:
-    """Return vertices of one parity along an axis, of a level that has every vertex."""
-    return level.resolution // 2 + 1
+def strides(spec: NgpcSpec, level: Level) -> tuple[int, int, int]:
+    """Return how far apart neighbours along each axis lie in a table that is not hashed.
+
+    By parity it is neighbours of one parity. Padded rows begin two banks on, and padded planes
+    four, so that the corners of a cell lie in eight.
+    """
+    if spec.bank_map == "parity":
+        along = level.resolution // 2 + 1
+        return 1, along, along**2
+    along = level.resolution
+    if spec.bank_map != "padded":
+        return 1, along, along**2
+    row = along + 1 + (1 - along) % PADDED
+    plane = row * along + (4 - row * along) % PADDED
+    return 1, row, plane
+
+
+def level_slots(spec: NgpcSpec, level: Level, dims: int) -> int:
+    """Return the places that a level's table takes in an engine's memory."""
+    if level.hashed or spec.bank_map in ("index", "fold"):
+        return level.entries
+    along = strides(spec, level)[:dims]
+    if spec.bank_map == "parity":
+        return along[1] ** dims << AXES
+    return level.resolution * sum(along) + 1
 
 
 def level_rows(spec: NgpcSpec, level: Level, dims: int) -> int:
     """Return the rows of every bank that a level's table takes."""
-    if spec.bank_map == "parity" and not level.hashed:
-        return side(level) ** dims
-    return -(-level.entries // spec.banks)
+    return -(-level_slots(spec, level, dims) // spec.banks)
 
 
 def refusal(spec: NgpcSpec, encoding: Encoding, layers: int) -> str | None:
