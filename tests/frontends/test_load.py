@@ -33,8 +33,8 @@ def test_unknown_models_are_refused_with_close_names_and_the_known_ones() -> Non
     assert message("resnet5") == (
         "model: must be one of FILE.csv, FILE.mtx, FILE.onnx, package.module:factory, "
         "FILE.jsonl, bert_base, digits_64_64_10, gcn, gia, gpt2_decode, gpt2_prefill, "
-        "llama_decode, llama_prefill, mobilenet_v2, moe_decode, moe_prefill, nerf, nsdf, nvr, poisson, "
-        "pruned, resnet50, rmat, uniform, vit_b16, not 'resnet5'; did you mean resnet50?"
+        "llama_decode, llama_prefill, mobilenet_v2, moe_decode, moe_prefill, nerf, nsdf, nvr, "
+        "poisson, pruned, resnet50, rmat, uniform, vit_b16, not 'resnet5'; did you mean resnet50?"
     )
     assert message("x.tflite").endswith("vit_b16, not 'x.tflite'")
 
