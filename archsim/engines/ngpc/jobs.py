@@ -92,7 +92,7 @@ def level_slots(spec: NgpcSpec, level: Level, dims: int) -> int:
         return level.entries
     along = strides(spec, level)[:dims]
     if spec.bank_map == "parity":
-        return along[1] ** dims << AXES
+        return int(along[1] ** dims) << AXES
     return level.resolution * sum(along) + 1
 
 

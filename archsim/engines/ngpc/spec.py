@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from archsim.engines import EngineSpec
 
-BankMap = Literal["index", "fold", "parity"]
+BankMap = Literal["index", "padded", "fold", "parity"]
 MlpMode = Literal["single", "layered"]
 
 POSITION_BITS = 24  # of a coordinate, all of them fraction
@@ -60,8 +60,9 @@ class NgpcSpec(EngineSpec):
     )
     bank_map: BankMap = Field(
         "index",
-        description="bank of an entry: its low bits, all its bits folded (fold), or its vertex's "
-        "parity along each axis (parity, of 8 banks), for which tables must be fitted",
+        description="bank of an entry: its low bits, also with rows of grids that are not hashed "
+        "padded (padded); all its bits folded (fold); its vertex's parity along each axis (parity, "
+        "8 banks), for which tables must be fitted",
     )
     sram_cycles: Annotated[int, Field(ge=1, le=4, description="of a bank's read, pipelined")] = 2
     fifo_depth: Annotated[
