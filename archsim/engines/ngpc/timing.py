@@ -129,13 +129,13 @@ def _run(
     last = np.minimum(np.arange(1, len(run.inject) + 1) * work.group, queries) - 1  # of each group
     takes, leaves = run.takes[last], run.enters[last]
     idle = _idle(run, work.group, begin, takes, leaves)
-    refused = _refused(spec, run)
+    refused = _refused(spec, run, work.group)
     first, end = int(run.enters[0]), int(run.enters[-1])
     visible = run.enters + layers * spec.mlp_stages + 1
     heads = np.maximum(np.maximum(visible, _before(run.given, NEVER) + 1), end + 1)
     held = int(np.maximum(run.given - heads, 0).sum())
     cycles = int(run.given[-1])
-    waits = _waits(spec, run, takes, leaves)
+    waits = _waits(spec, run, work.group, takes, leaves)
     return {
         "cycles": cycles,
         "fill": filled + first - begin - int(idle[0]),
@@ -169,18 +169,18 @@ def _placed(spec: NgpcSpec, run: Course) -> Ints:
     return found
 
 
-def _waiting(run: Course, size: int = 0) -> Ints:
+def _waiting(run: Course, size: int) -> Ints:
     """Return from which cycle on a query is the next one, with all its features there."""
     return np.maximum(np.repeat(run.ready, size)[: len(run.enters)], _before(run.enters, NEVER) + 1)
 
 
-def _refused(spec: NgpcSpec, run: Course) -> int:
-    size = -(-len(run.enters) // len(run.ready))
+def _refused(spec: NgpcSpec, run: Course, size: int) -> int:
+    """Return the cycles in which a query might enter the MLP, but its result has no place."""
     return int(np.maximum(_placed(spec, run) - _waiting(run, size), 0).sum())
 
 
-def _waits(spec: NgpcSpec, run: Course, takes: Ints, leaves: Ints) -> Mapping[str, int]:
-    size = -(-len(run.enters) // len(run.ready))
+def _waits(spec: NgpcSpec, run: Course, size: int, takes: Ints, leaves: Ints) -> Mapping[str, int]:
+    """Return the cycles of each wait between queues."""
     there = np.maximum(takes + ADDRESS_STAGES, _before(run.inject, NEVER) + 1)
     free = np.full(len(there), NEVER)
     free[spec.join_depth :] = leaves[: -spec.join_depth] + 1
