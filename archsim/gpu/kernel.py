@@ -7,6 +7,7 @@ of its source module; only what it starts functions with differs. Nothing here i
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -53,14 +54,15 @@ class Extent:
         The least and the greatest that property tests draw.
     step
         The extent is a multiple of it.
-    most
-        The greatest allowed: a matrix of two such extents has offsets of 32 bits.
+    least, most
+        That are allowed: a matrix of two such extents has offsets of 32 bits.
     """
 
     default: int
     small: int
     tested: tuple[int, int]
     step: int = 1
+    least: int = 1
     most: int = 1 << 15
 
 
@@ -118,8 +120,9 @@ class Kernel:
     work
         Operations and bytes of a shape.
     source
-        Module with ``launch(start, shape, operands, tile) -> results`` on torch tensors, which it
-        may read the shapes and types of, but no values: ahead of time there are none.
+        ``module:function`` (or a module, whose function is ``launch``) of
+        ``(start, shape, operands, tile) -> results`` on torch tensors, which it may read the shapes
+        and types of, but no values: ahead of time there are none.
     tile
         (target) -> how a launch cuts the problem there.
     instructions
@@ -144,6 +147,15 @@ class Kernel:
     refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
+    def launch(self) -> Callable[..., dict[str, Any]]:
+        """Return the function of its source, which imports Triton."""
+        module, _, function = self.source.partition(":")
+        found: Callable[..., dict[str, Any]] = getattr(
+            importlib.import_module(module), function or "launch"
+        )
+        return found
+
+    @property
     def default_shape(self) -> dict[str, int]:
         return {name: extent.default for name, extent in self.extents.items()}
 
@@ -165,9 +177,10 @@ class Kernel:
                 known = ", ".join(self.extents)
                 raise InputError("--shape", f"{self.name} has the dimensions {known}", name)
             allowed = self.extents[name]
-            if not 0 < extent <= allowed.most or extent % allowed.step:
-                multiple = f"a multiple of {allowed.step} " if allowed.step > 1 else "an integer "
-                raise InputError(where, f"must be {multiple}from 1 to {allowed.most:,}", extent)
+            if not allowed.least <= extent <= allowed.most or extent % allowed.step:
+                multiple = f"a multiple of {allowed.step}" if allowed.step > 1 else "an integer"
+                span = f"{allowed.least} to {allowed.most:,}"
+                raise InputError(where, f"must be {multiple} from {span}", extent)
         return {name: given.get(name, otherwise[name]) for name in self.extents}
 
     def check_target(self, target: str) -> None:

@@ -7,7 +7,6 @@ imported whether it interprets, and stays patched after a kernel failed in its i
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -70,8 +69,7 @@ def interpret(job: dict[str, Any], place: Path) -> None:
     chosen = kernel(job["kernel"])
     with np.load(place / "operands.npz", allow_pickle=False) as stored:
         operands = to_torch(chosen, dict(stored), "cpu")
-    launch = importlib.import_module(chosen.source).launch
-    results = launch(Interpreted(), job["shape"], operands, tile(job))
+    results = chosen.launch(Interpreted(), job["shape"], operands, tile(job))
     np.savez(place / "results.npz", **from_torch(results))  # type: ignore[arg-type]
 
 
@@ -86,8 +84,7 @@ def compile(job: dict[str, Any], place: Path) -> None:
     operands = chosen.draw(job["shape"], np.random.default_rng(0), "normal")
     start = Compiled()
     driver.set_active(AbsentDevice(target))
-    launch = importlib.import_module(chosen.source).launch
-    launch(start, job["shape"], to_torch(chosen, operands, "meta"), tile(job))
+    chosen.launch(start, job["shape"], to_torch(chosen, operands, "meta"), tile(job))
     functions = []
     for number, built in enumerate(start.functions):
         name = f"{number}-{built.metadata.name}" if number else built.metadata.name

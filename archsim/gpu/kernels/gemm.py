@@ -79,7 +79,9 @@ def tile(form: str, target: str) -> Tile:
 
 def instructions(form: str, target: str, tile: Tile) -> dict[str, int]:
     sizes = tile.sizes
-    return dot_instructions(target, sizes["BM"], sizes["BN"], sizes["BK"], form, tile.warps)
+    blocks = sizes["BM"], sizes["BN"], sizes["BK"]
+    # of tcgen05.mma the first step is peeled, as both operands come straight from memory
+    return dot_instructions(target, *blocks, form, tile.warps, copies=2)
 
 
 def _kernel(form: str, computes: str, **more: dict[str, str]) -> Kernel:

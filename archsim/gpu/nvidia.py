@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -56,10 +55,7 @@ class Cuda:
     def launch(
         self, kernel: Kernel, shape: Shape, tensors: Mapping[str, Any], tile: Tile
     ) -> Mapping[str, Any]:
-        results: Mapping[str, Any] = importlib.import_module(kernel.source).launch(
-            Launched(), shape, tensors, tile
-        )
-        return results
+        return kernel.launch(Launched(), shape, tensors, tile)
 
     def get(self, results: Mapping[str, Any]) -> dict[str, Array]:
         return from_torch(results)
