@@ -44,5 +44,6 @@ ENGINE = Engine(
     peak_macs=lambda spec: int(spec.sms * spec.fma_int8),
     reads_clock=True,
     whole_chip=True,
+    energy_bound=True,
     assumptions=assumptions,
 )

@@ -4,7 +4,7 @@ A block of threads (CTA) computes a tile of C, all of k or one part in ``split``
 dealt out to SMs, so the fullest SM has ``ceil(tiles / sms)`` of them. What a tile takes:
 
 - **tensor cores**: its padded multiply-adds at the SM's peak; longer by what issue loses (see
-  `issue_loss`), and by the share of the peak that the best products reach at all;
+  `archsim.gpu.issue`), and by the share of the peak that the best products reach at all;
 - **shared memory**: every operand is written once, and read by the warps that use it;
 - **lanes**: operands stored narrower than they are computed on are widened, each time they are
   loaded: three operations for two elements, as MARLIN does;
@@ -25,6 +25,7 @@ import numpy as np
 
 from archsim.engines import Floats, Ints
 from archsim.engines.gpu.numbers import Spec, native
+from archsim.gpu.issue import LOOP_CYCLES, PACE, SUB_CORES, WGMMA_ROWS
 
 TILES = np.array(
     [(256, 128), (128, 256), (128, 128), (256, 64), (64, 256), (128, 64), (64, 128), (64, 64),
@@ -38,7 +39,8 @@ MAX_BLOCKS = 8  # of an SM
 SM_L2_BYTES = 64  # a cycle; from memory
 INT_LANES = 64  # of an SM; from memory
 WIDEN_OPS = 1.5
-PACE = 1.02  # of an instruction's interval: what issue in a loop takes; fitted
+MMA_FMA = 2048  # of a warp's instruction on 16-bit operands
+MMA_LATENCY = 25.0  # cycles, an A100's
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,15 @@ def _tiled(spec: Spec, jobs: Any) -> Bounds:
     peak = m * n * k * groups / np.where(fma > 0, fma, np.nan) / sms
     of_tile = bm * bn * depth / np.where(fma > 0, fma, np.nan)
     tensor = each * of_tile / share
-    fed = _fed(spec, bm, bn, fma, bits, np.minimum(blocks, each))
+    kind = np.asarray(spec.instruction)[..., None]
+    issue = _issue(kind, bm, bn, fma, bits, np.minimum(blocks, each))
+    smem = _smem_bytes(kind, bm, bn, a_bits, b_bits) / of("smem_bytes_per_cycle")
 
     stored = np.maximum(bm * a_bits + bn * b_bits, 1)
     widened = bm * (a_bits < bits) + bn * (b_bits < bits)
     placed = jobs.placed[:, None] * grid_m  # each row of tiles puts its weights in place
     lanes = each * widened * depth * WIDEN_OPS / INT_LANES + WIDEN_OPS * placed / INT_LANES / sms
-    shared = np.where(np.asarray(spec.instruction)[..., None] == "mma", 1.0, 0.5)
+    shared = np.where(kind == "mma", 1.0, 0.5)
     partial = np.where(split > 1, 2 * 4 * split, c_bits / 8)  # FP32 sums are written and read
     moved = tiles * (np.maximum(bm * a_bits, bn * b_bits) * shared
                      + np.minimum(bm * a_bits, bn * b_bits)) * depth / 8  # fmt: skip
@@ -143,39 +147,50 @@ def _tiled(spec: Spec, jobs: Any) -> Bounds:
     full = np.broadcast_shapes(tensor.shape, moved.shape)
     return Bounds(
         *(np.broadcast_to(x, full) for x in (
-            peak, peak / share, tensor, tensor * fed.issue, each * depth * fed.smem,
-            l2, memory, lanes, moved, fetched,
+            peak, peak / share, tensor, tensor * issue, each * depth * smem,
+            l2, memory, lanes, moved, np.maximum(fetched - groups * whole, 0),
         ))
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Fed:
-    """What feeding tensor cores costs: a factor on their time, and shared memory a step of k."""
+def _warps(bm: int, bn: int) -> tuple[int, int]:
+    """Return how often warps of a tile read its rows, and its columns: laid out to read least."""
+    warps = 8 if bm * bn > 128 * 64 else 4
+    layouts = [(warps // down, down) for down in (1, 2, 4, 8) if down <= min(warps, bm // 16)]
+    return min(layouts, key=lambda layout: bm * layout[0] + bn * layout[1])
 
-    issue: Any
-    smem: Any
+
+ACROSS, DOWN = (
+    np.repeat(reads, len(SPLITS)) for reads in zip(*(_warps(*x) for x in TILES.tolist()))
+)
 
 
-def _fed(spec: Spec, bm: Ints, bn: Ints, fma: Any, bits: Any, resident: Any) -> _Fed:
-    """Return what tensor cores wait for: registers that warps load, or shared memory itself.
+def _smem_bytes(kind: Any, bm: Ints, bn: Ints, a_bits: Any, b_bits: Any) -> Any:
+    """Return the bytes that shared memory moves for one element of k of a tile.
 
-    ``mma`` works on registers: each warp reads its rows and columns once a step. ``wgmma`` and
-    ``tcgen05`` read shared memory as they go, 64 and 128 rows beside all columns of the tile.
+    ``mma`` works on registers: each warp reads its rows and columns once. ``wgmma`` reads shared
+    memory as it goes, 64 rows beside all columns of the tile; so does ``tcgen05``, of which two SMs
+    make a pair that shares the columns, half of them in each.
     """
-    kind = np.asarray(spec.instruction)[..., None]
-    smem_rate = np.asarray(spec.smem_bytes_per_cycle, float)[..., None]
-    element = bits / 8
-    warps = np.where(bm * bn > 128 * 64, 8, 4)
-    across = np.where(bm >= bn, 2, warps // 2)
-    down = warps // across
-    by_warps = (bm * across + bn * down) * element
-    rows = np.where(kind == "wgmma", 64, 128)
+    by_warps = bm * ACROSS * a_bits + bn * DOWN * b_bits
+    tall = bm >= bn
     long, short = np.maximum(bm, bn), np.minimum(bm, bn)
-    direct = -(-long // rows) * (rows + short) * element
-    read = np.where(kind == "mma", by_warps, direct)
-    written = (bm + bn) * element
-    return _Fed(PACE, (read + written) / smem_rate)
+    long_bits, short_bits = np.where(tall, a_bits, b_bits), np.where(tall, b_bits, a_bits)
+    groups = -(-long // WGMMA_ROWS)
+    by_rows = groups * (WGMMA_ROWS * long_bits + short * short_bits)
+    halves = np.where(short < 128, [[1.0], [0.5]], [[0.5], [1.0]])[:, None]
+    in_pairs = long * long_bits * halves[0] + short * short_bits * halves[1]
+    whole = bm * a_bits + bn * b_bits
+    read = np.select([kind == "mma", kind == "wgmma"], [by_warps, by_rows], in_pairs)
+    return (read + np.where(kind == "tcgen05", in_pairs, whole)) / 8
+
+
+def _issue(kind: Any, bm: Ints, bn: Ints, fma: Any, bits: Any, resident: Any) -> Any:
+    """Return what issue from registers makes tensor cores take longer by, as a factor."""
+    flying = bm * bn / 128 * resident / SUB_CORES  # sums of 16 x 8 on a sub-core
+    interval = MMA_FMA * 16 / bits * SUB_CORES / fma
+    longer = np.maximum(PACE, (MMA_LATENCY + LOOP_CYCLES) / (flying * interval))
+    return np.where(kind == "mma", longer, 1.0)
 
 
 def _fetched(
