@@ -18,12 +18,10 @@ from archsim.engines import Floats, Ints, SpecBatch
 from archsim.engines.gpu.spec import GpuSpec
 
 Spec = GpuSpec | SpecBatch
-COMPUTED = ("int4", "int8", "fp8", "fp16", "fp32", "fp64", "int32", "int64", "complex128")
+COMPUTED = ("int4", "int8", "fp8", "fp16", "bf16", "fp32", "fp64", "int32", "int64", "complex128")
 """Formats of computation, the wider of two later; an integer beside a float becomes a float."""
 
-_OF: Mapping[str, str] = MappingProxyType(
-    {"bool": "int8", "uint8": "int8", "bf16": "fp16", "int16": "int32"}
-)
+_OF: Mapping[str, str] = MappingProxyType({"bool": "int8", "uint8": "int8", "int16": "int32"})
 
 
 def computed_in(a: str, b: str) -> int:
@@ -72,6 +70,7 @@ def native(spec: Spec, computed: Ints) -> Native:
         "int8": (of("int8"), 8, lanes),
         "fp8": (np.where(fp8 > 0, fp8, of("fp16")), np.where(fp8 > 0, 8, 16), lanes),
         "fp16": (of("fp16"), 16, lanes),
+        "bf16": (of("fp16"), 16, lanes),
         "fp32": (tf32, 32, lanes),
         "fp64": (fp64, 64, fp64),
         "int32": (zero, 32, lanes / 2),

@@ -161,7 +161,7 @@ def _warps(bm: int, bn: int) -> tuple[int, int]:
 
 
 ACROSS, DOWN = (
-    np.repeat(reads, len(SPLITS)) for reads in zip(*(_warps(*x) for x in TILES.tolist()))
+    np.repeat(reads, len(SPLITS)) for reads in np.array([_warps(*x) for x in TILES.tolist()]).T
 )
 
 

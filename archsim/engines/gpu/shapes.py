@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Shape:
             "placed": 0 if self.kept == 1 else round(self.kept * self.k * self.n),
             "read_bytes": round(self.once_bytes), "write_bytes": 0, "results": 1, "all_results": 1,
         }  # fmt: skip
-        arrays = {name: np.array([value]) for name, value in columns.items()}
+        arrays: dict[str, Any] = {name: np.array([value]) for name, value in columns.items()}
         return GpuJobs(**arrays, first=np.array([False]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,7 +16,13 @@ Rate = Annotated[int, Field(ge=0, le=1 << 20)]
 Share = Annotated[float, Field(gt=0, le=1)]
 FASTEST_MHZ = 10**5
 DEFAULT = "a100"
-INSTRUCTIONS = {80: "mma", 86: "mma", 89: "mma", 90: "wgmma", 100: "tcgen05"}
+Architecture = Literal["ampere", "ada", "hopper", "blackwell"]
+ARCHITECTURES: Mapping[int, Architecture] = MappingProxyType(
+    {80: "ampere", 86: "ampere", 89: "ada", 90: "hopper", 100: "blackwell"}
+)  # by compute capability
+INSTRUCTIONS: Mapping[Architecture, str] = MappingProxyType(
+    {"ampere": "mma", "ada": "mma", "hopper": "wgmma", "blackwell": "tcgen05"}
+)
 
 
 def _figure(name: str, description: str = "", **limits: Any) -> Any:
@@ -32,10 +40,9 @@ class GpuSpec(EngineSpec):
 
     kind: Literal["gpu"] = "gpu"
     clock_mhz: Annotated[float, Field(gt=0, le=FASTEST_MHZ)] | AssumedClock = _figure("clock_mhz")
-    instruction: Annotated[
-        Literal["mma", "wgmma", "tcgen05"],
-        Field(description="that feeds tensor cores: from registers, or from shared memory"),
-    ] = "mma"
+    architecture: Annotated[
+        Architecture, Field(description="how tensor cores are fed, and how they add")
+    ] = "ampere"
     fp32: Annotated[
         Literal["tf32", "lanes"],
         Field(description="products of FP32: rounded to TF32 on tensor cores, or whole on lanes"),
@@ -74,6 +81,11 @@ class GpuSpec(EngineSpec):
     die_mm2: Annotated[float, Field(gt=0)] = _figure("die_mm2")
 
     @property
+    def instruction(self) -> str:
+        """What feeds tensor cores: ``mma`` from registers, others from shared memory."""
+        return INSTRUCTIONS[self.architecture]
+
+    @property
     def mhz(self) -> float:
         """The clock as a number, marked as assumed or not."""
         return self.clock_mhz.mhz if isinstance(self.clock_mhz, AssumedClock) else self.clock_mhz
@@ -85,7 +97,7 @@ def fields_of(known: Device) -> dict[str, Any]:
     reached = known["memory_gb_per_s"] * known["memory_share"]
     return named | {
         "memory_gb_per_s": round(reached, 3),
-        "instruction": INSTRUCTIONS[int(known["capability"])],
+        "architecture": ARCHITECTURES[int(known["capability"])],
     }
 
 
