@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Data = Mapping[str, NDArray[Any]]  # operand values by the refs that jobs carry
+Runs = list[tuple[int, list[int]]]  # address of the first, words
 Blocks = tuple[int | None, int | None, int | None]  # along m, n and k
 
 # ---------------------------------------------------------------------------------------- env
@@ -180,6 +181,10 @@ class Rtl:
     bench
         Return what verification runs in place of `build`, where a component has pins beyond its
         streams: the component with a model of their far side, and the same streams.
+    writes
+        Of an engine with a memory port: ``(spec, packed, results)``, a job as `pack` returns it and
+        what `Engine.reference` promises of it, gives what is in memory then, as runs of words: the
+        first address, and words that may lie there in any order.
     """
 
     build: Callable[[Any], Any]
@@ -187,6 +192,7 @@ class Rtl:
     pack: Callable[[Any, Any, int, Data], Mapping[str, Any]]
     unpack: Callable[[Any, Any, int, Mapping[str, Ints]], Mapping[str, NDArray[Any]]]
     bench: Callable[[Any], Any] | None = None
+    writes: Callable[[Any, Mapping[str, Any], Mapping[str, NDArray[Any]]], Runs] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +283,8 @@ class Engine:
     whole_chip
         Whether area and energy are those of a chip with all its memories: buffer, link and DRAM of
         its design are then not priced beside it.
+    energy_bound
+        Whether `energy_pj` is an upper bound: comparisons then say so.
     reads_values
         ``(spec) -> ports``: operands of products, of ``a`` and ``b``, whose values decide how long
         a job takes. Without them time is ``expected`` or a ``bound``.
@@ -339,6 +347,7 @@ class Engine:
     weight_bytes: Callable[[Any, Op, Ints, Ints], Ints] | None = None
     reads_clock: bool = False
     whole_chip: bool = False
+    energy_bound: bool = False
     reads_values: Callable[[Any], tuple[str, ...]] = lambda spec: ()
     estimate: Callable[[Any, Any], Timing] | None = None
     figures: Callable[[Any, Any], Mapping[str, Any]] | None = None

@@ -19,6 +19,7 @@ from amaranth.lib import wiring
 
 import archsim
 from archsim.design import Design
+from archsim.engines import MemoryPort, Port
 from archsim.errors import ArchsimError, InputError
 from archsim.hdl.build_axi import modelled_only, system_of
 from archsim.hdl.choose import chosen_engine, no_rtl, rtl_of
@@ -49,7 +50,7 @@ class _Family:
     """
 
     ports: tuple[str, ...]
-    work: str | None
+    work: tuple[str, ...]
     bench: str | None
     readme: str
     tops: tuple[str, ...] = ("engine",)
@@ -57,14 +58,15 @@ class _Family:
 
 _FAMILIES = (
     _Family(
-        ("a", "b", "c", "result"), "jobs", "test_engine", "README.md.jinja", TOPS
+        ("a", "b", "c", "result"), ("jobs",), "test_engine", "README.md.jinja", TOPS
     ),
     _Family(
-        ("x", "parameters", "y"), "vector", "test_vector",
+        ("x", "parameters", "y"), ("vector",), "test_vector",
         "README_vector.md.jinja",
     ),
 )  # fmt: skip
-_WITH_PINS = _Family((), None, None, "README_pins.md.jinja")
+_WITH_MEMORY = _Family((), ("jobs", "stored"), "test_memory", "README_memory.md.jinja")
+_WITH_PINS = _Family((), (), None, "README_pins.md.jinja")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def build(
     files["manifest.json"] = json.dumps(manifest, indent=1) + "\n"
     files[f"{manifest['module']}.core"] = _core(manifest)
     files["README.md"] = _readme(manifest, module, family)
-    if family.work == "jobs":
+    if "jobs" in family.work:
         jobs = vectors(engines[spec.kind], rtl, spec)
         files["jobs.json"] = "[\n" + ",\n".join(map(json.dumps, jobs)) + "\n]\n"
     if top == "axi":
@@ -174,11 +176,13 @@ def _module(design: Design, name: str) -> str:
     return module if module[0].isalpha() else f"engine_{module}"
 
 
-def _family(ports: Collection[str], name: str, kind: str) -> _Family:
+def _family(ports: Mapping[str, Port | MemoryPort], name: str, kind: str) -> _Family:
+    if all(isinstance(port, MemoryPort) for port in ports.values()):
+        return _WITH_MEMORY
     for family in _FAMILIES:
         if set(ports) == set(family.ports):
             return family
-    known = " or ".join(", ".join(family.ports) for family in _FAMILIES)
+    known = " or ".join([*(", ".join(family.ports) for family in _FAMILIES), "to memory alone"])
     raise InputError(
         f"engines.{name}",
         f"must have the ports {known}: for other engines no bench is written",
@@ -277,11 +281,17 @@ def _interface(
             "signed": ports[port].signed,
             **({"axis": axis.name, "tdata_bits": axis.tdata_bits} if with_bus else {}),
         }
-        for port, axis in axes(component).items()
+        for port, axis in axes(component, ports).items()
+    }
+    memories = {
+        name: {"address_bits": port.address_bits, "bits": port.bits}
+        for name, port in ports.items()
+        if isinstance(port, MemoryPort)
     }
     return {
         "command": [{"name": n, "bits": field.width} for n, field in command_layout(component)],
         "streams": streams,
+        **({"memories": memories} if memories else {}),
         "counters": list(component.signature.members["counters"].signature.members),
         "registers": [asdict(row) for row in register_map(component)] if with_bus else [],
     }
@@ -300,10 +310,10 @@ def _ports(verilog: str, module: str) -> list[dict[str, Any]]:
 
 def _bench_files(family: _Family, top: str, benches: Collection[str]) -> tuple[str, ...]:
     """Return the files that benches are made of."""
-    if family.work is None:
+    if not family.work:
         return ()
     more = ("memory",) if top == "axi" else ()
-    return (*_FIXED, *(f"bench/{name}.py" for name in (family.work, *more, *benches)))
+    return (*_FIXED, *(f"bench/{name}.py" for name in (*family.work, *more, *benches)))
 
 
 def _benches(sources: list[str], family: _Family, top: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +48,12 @@ class Axis:
         return -(-self.used_bits // 8) * 8
 
 
-def axes(engine: wiring.Component) -> dict[str, Axis]:
-    """Return an engine's data streams by port: all but ``cmd``."""
+def axes(engine: wiring.Component, ports: Container[str] | None = None) -> dict[str, Axis]:
+    """Return an engine's data streams by port: all but ``cmd``, or those of the names."""
     found = {}
     for name, member in engine.signature.members.items():
-        if name != "cmd" and member.is_signature and "payload" in member.signature.members:
+        wanted = name != "cmd" if ports is None else name in ports
+        if wanted and member.is_signature and "payload" in member.signature.members:
             layout = getattr(engine, name).payload.shape()
             into = member.flow == In
             found[name] = Axis(

@@ -45,6 +45,9 @@ def _job(
 ) -> dict[str, Any]:
     ports: Mapping[str, Any] = rtl.ports(spec)
     packed = rtl.pack(spec, jobs, row, data)
+    command = {name: int(value) for name, value in packed["cmd"].items()}
+    if rtl.writes is not None:
+        return {"command": command, **_stored(rtl, spec, packed, wanted)}
     beats = engine.time(spec, jobs.take(np.array([row])), {}, data).beats
     results = {}
     for name, port in ports.items():
@@ -61,13 +64,30 @@ def _job(
                 for value, mask in zip(values.reshape(shape), inside.reshape(shape), strict=True)
             ]
     return {
-        "command": {name: int(value) for name, value in packed["cmd"].items()},
+        "command": command,
         "beats": {
             name: [_word(beat, port.bits) for beat in packed[name]]
             for name, port in ports.items()
             if port.direction == "in"
         },
         "results": results,
+    }
+
+
+def _stored(
+    rtl: Rtl, spec: Any, packed: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what is in memory before and after, of an engine with one port, to memory."""
+    ((name, port),) = rtl.ports(spec).items()
+    assert rtl.writes is not None
+    return {
+        "beats": {name: [_word([word], port.bits) for word in packed[name]]},
+        "results": {
+            name: [
+                [address, [_word([word], port.bits) for word in words]]
+                for address, words in rtl.writes(spec, packed, wanted)
+            ]
+        },
     }
 
 
@@ -78,4 +98,4 @@ def _word(lanes: Iterable[Any], bits: int) -> str:
 
 def _texts(job: Mapping[str, Any]) -> list[str]:
     ins = [beat for beats in job["beats"].values() for beat in beats]
-    return ins + [text for rows in job["results"].values() for row in rows for text in row]
+    return ins + [str(text) for rows in job["results"].values() for row in rows for text in row]

@@ -138,6 +138,27 @@ def test_the_bench_of_a_vector_unit_catches_a_wrong_rounding(tmp_path: Path) -> 
     assert "repeat with SEED=1" in done.stdout + done.stderr
 
 
+def test_an_engine_with_a_port_to_memory_has_a_bench_with_one(tmp_path: Path) -> None:
+    table = {"kind": "hash_spgemm", "lanes": 2, "banks": 2, "slots": 32, "comparators": 2}
+    made = build(design(table=table), discover(), tmp_path)
+    text = sources(made)
+    check_rtl(text, "small_table")
+    assert verilator.lint(text, "small_table") == ""
+    assert made.manifest["memories"] == {"mem": {"address_bits": 32, "bits": 64}}
+    readme = (tmp_path / "README.md").read_text()
+    assert "| `mem_req` | out | write (1 bit), address (32 bits), data (64 bits)" in readme
+    assert "To `c_at` the engine writes how many entries of C there are" in readme
+    done = run_bench(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = json.loads((tmp_path / "jobs.json").read_text())
+    entries = next(job["results"]["mem"][1][1] for job in jobs if job["results"]["mem"][1][1])
+    entries[0] = f"{int(entries[0], 16) ^ 1 << 40:x}"
+    (tmp_path / "jobs.json").write_text(json.dumps(jobs))
+    failed = run_bench(tmp_path)
+    assert failed.returncode == 1
+    assert "repeat with SEED=1" in failed.stdout + failed.stderr
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -322,14 +343,14 @@ def test_refuses_an_engine_that_is_not_there_or_has_no_rtl(tmp_path: Path) -> No
 def test_refuses_an_engine_with_other_ports(tmp_path: Path) -> None:
     def other(engine: Engine) -> Engine:
         rtl: Any = engine.rtl
-        return dataclasses.replace(engine, rtl=dataclasses.replace(rtl, ports=lambda spec: ["i"]))
+        return dataclasses.replace(engine, rtl=dataclasses.replace(rtl, ports=lambda spec: {"i": None}))
 
     engines = {kind: other(e) if kind == "systolic" else e for kind, e in discover().items()}
     text = message(design("4x4"), engines, tmp_path)
     assert text == (
-        "engines.4x4: must have the ports a, b, c, result or x, parameters, y: for other engines "
-        "no bench is written, not 'i'; `archsim rtl check systolic` simulates its RTL beside the "
-        "model"
+        "engines.4x4: must have the ports a, b, c, result or x, parameters, y or to memory alone: "
+        "for other engines no bench is written, not 'i'; `archsim rtl check systolic` simulates its "
+        "RTL beside the model"
     )
 
 

@@ -42,7 +42,7 @@ ENGINE = Engine(
     area_um2=cost.area_um2,
     fmax_mhz=cost.fmax_mhz,
     lanes=beats.lanes,
-    rtl=Rtl(build, beats.ports, beats.pack, beats.unpack),
+    rtl=Rtl(build, beats.ports, beats.pack, beats.unpack, writes=beats.writes),
     cases=cases,
     peak_macs=lambda spec: 1,  # a product wants a word of B, and one a cycle passes the port
     windows=windows.windows,

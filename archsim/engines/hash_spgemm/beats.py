@@ -1,13 +1,4 @@
-"""A window as words of memory, and what is written there as entries of C.
-
-A word has 64 bits. In the order of their addresses memory holds, for a job:
-
-- a word a row, from the window's first to the last of A: nonzeros of A, and its products;
-- a word a nonzero of A, row by row: column and value;
-- a word a row of B: where it begins, counted from B's first entry, and its entries;
-- a word an entry of B: column and value;
-- room for C: how many entries and rows, then a word an entry: row and column as a tag, and value.
-"""
+"""A window as words of memory, and what is written there as entries of C."""
 
 from __future__ import annotations
 
@@ -17,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archsim.engines import Data, Ints, MemoryPort, Port
+from archsim.engines import Data, Ints, MemoryPort, Port, Runs
 from archsim.engines.hash_spgemm.spec import (
     ADDRESS_BITS,
     WORD_BITS,
@@ -30,7 +21,21 @@ HALF = 32  # where the second half of a word begins
 
 
 def ports(spec: HashSpgemmSpec) -> Mapping[str, MemoryPort]:
-    """Return the one port, to memory in words of 64 bits."""
+    """Return the streams.
+
+    Words of 64 bits, of which the lower half comes first. From `rows_at` on memory holds a word a
+    row, from the window's first to the last of A: its nonzeros, and its products; `rows` says how
+    many. From `a_at` on a word a nonzero of A, row by row: column and value. From `bounds_at` on a
+    word a row of B: where it begins, counted from B's first entry, and its entries. From `b_at` on
+    a word an entry of B: column and value. The window takes columns of C from `left` on, `width` of
+    them; `span_log2` is the logarithm of that, rounded up.
+
+    To `c_at` the engine writes how many entries of C there are, and how many rows the window took:
+    as many as fit, and at least one. The next window begins with the row behind these. A row of
+    more products than fit is alone, and is cut into windows by columns if there are more of these,
+    too. Behind that word come the entries, in any order: row and column as a tag, and value. The column, from
+    `left` on, is the tag's lowest bits, as many as `col_bits` says; the row counts from the first.
+    """
     return {"mem": MemoryPort(ADDRESS_BITS, WORD_BITS)}
 
 
@@ -70,6 +75,17 @@ def _columns(w: Window) -> Mapping[str, int]:
 
 def _entries(column: Ints, value: Ints) -> Ints:
     return np.asarray(column | value << HALF)
+
+
+def writes(
+    spec: HashSpgemmSpec, packed: Mapping[str, Any], results: Mapping[str, NDArray[Any]]
+) -> Runs:
+    """Return the word with the counts, and the entries of C behind it, in any order."""
+    row, column, value = results["c"].T
+    counts = results["entries"] | results["rows"] << HALF
+    c_at = packed["cmd"]["c_at"]
+    words = row << spec.col_bits | column | value << HALF
+    return [(c_at, counts.tolist()), (c_at + 1, words.tolist())]
 
 
 def unpack(

@@ -96,9 +96,12 @@ def test_splits_and_counts_add_up() -> None:
 @pytest.mark.parametrize("env", [IDEAL, SLOW, {"mem_req": Rate(3, 1, 3)}], ids=str)
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"lanes": 1, "banks": 1}, {"token": "static"}, {"token": "row", "comparators": 4}, {"write_back": "scan", "queue": 2}],
+    [
+        {}, {"lanes": 1, "banks": 1}, {"token": "static"}, {"token": "row", "comparators": 4},
+        {"write_back": "scan", "queue": 2},
+    ],
     ids=str,
-)
+)  # fmt: skip
 def test_estimates_lie_between_bounds_that_hold(fields: dict[str, Any], env: Env) -> None:
     spec = HashSpgemmSpec(**{"slots": 256, **fields})
     jobs, exact = run(spec, square("rmat"), env)
