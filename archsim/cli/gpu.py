@@ -90,8 +90,8 @@ def run(
         if verdict.disagreements:
             raise typer.Exit(1)
         return
-    from archsim.gpu.nvidia import open_gpu  # noqa: PLC0415
     from archsim.gpu.measure import measure  # noqa: PLC0415
+    from archsim.gpu.nvidia import open_gpu  # noqa: PLC0415
 
     full = chosen.shape(given, chosen.default_shape)
     record = measure(
