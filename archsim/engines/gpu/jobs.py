@@ -32,7 +32,9 @@ class GpuJobs(Jobs):
     m, n, k, groups
         Of a product; 0 where the kernel is none.
     a_bits, b_bits, c_bits
-        Of an element in memory.
+        Of an element.
+    b_bytes
+        Of B in memory, packed or whole.
     computed
         See `archsim.engines.gpu.numbers.computed_in`.
     half
@@ -60,6 +62,7 @@ class GpuJobs(Jobs):
     a_bits: Ints
     b_bits: Ints
     c_bits: Ints
+    b_bytes: Ints
     computed: Ints
     half: Ints
     placed: Ints
@@ -117,6 +120,7 @@ def _dense(op: Op, slices: Any, inputs: tuple[str, ...]) -> dict[str, int]:
     return {
         "m": product.m, "n": product.n, "k": product.k, "groups": product.groups,
         "a_bits": DTYPE_BITS[inputs[0]], "b_bits": DTYPE_BITS[inputs[1]],
+        "b_bytes": slices.operand_bytes[1] or slices.operand_bytes[0],
         "computed": computed_in(*inputs[:2]), "half": int(half),
         "placed": packed.kept if packed is not None and not half else 0,
         "lane_ops": product.m * product.n * product.groups * passes,

@@ -18,7 +18,19 @@ from archsim.engines import Floats, Ints, SpecBatch
 from archsim.engines.gpu.spec import GpuSpec
 
 Spec = GpuSpec | SpecBatch
-COMPUTED = ("int4", "int8", "fp8", "fp16", "bf16", "fp32", "fp64", "int32", "int64", "complex128")
+COMPUTED = (
+    "b1",
+    "int4",
+    "int8",
+    "fp8",
+    "fp16",
+    "bf16",
+    "fp32",
+    "fp64",
+    "int32",
+    "int64",
+    "complex128",
+)
 """Formats of computation, the wider of two later; an integer beside a float becomes a float."""
 
 _OF: Mapping[str, str] = MappingProxyType({"bool": "int8", "uint8": "int8", "int16": "int32"})
@@ -65,7 +77,9 @@ def native(spec: Spec, computed: Ints) -> Native:
     fp64 = np.where(of("fp64") > 0, of("fp64"), 1)
     lanes = np.asarray(spec.lanes, float)
     zero = 0 * lanes
+    b1 = of("b1")
     table: dict[str, tuple[Any, Any, Any]] = {
+        "b1": (np.where(b1 > 0, b1, of("int8")), np.where(b1 > 0, 1, 8), lanes),
         "int4": (np.where(int4 > 0, int4, of("int8")), np.where(int4 > 0, 4, 8), lanes),
         "int8": (of("int8"), 8, lanes),
         "fp8": (np.where(fp8 > 0, fp8, of("fp16")), np.where(fp8 > 0, 8, 16), lanes),

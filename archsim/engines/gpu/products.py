@@ -38,7 +38,8 @@ ACCUMULATOR_BYTES = 196_608  # of an SM's 256 KiB of registers, for sums of 32 b
 MAX_BLOCKS = 8  # of an SM
 SM_L2_BYTES = 64  # a cycle; from memory
 INT_LANES = 64  # of an SM; from memory
-WIDEN_OPS = 1.5
+WIDEN_OPS = 1.5  # of an element: three for two, as MARLIN does
+PLACE_OPS = 4  # of a packed weight: value, place, address, store; assumed
 MMA_FMA = 2048  # of a warp's instruction on 16-bit operands
 MMA_LATENCY = 25.0  # cycles, an A100's
 
@@ -126,20 +127,22 @@ def _tiled(spec: Spec, jobs: Any) -> Bounds:
     issue = _issue(kind, bm, bn, fma, bits, np.minimum(blocks, each))
     smem = _smem_bytes(kind, bm, bn, a_bits, b_bits) / of("smem_bytes_per_cycle")
 
-    stored = np.maximum(bm * a_bits + bn * b_bits, 1)
+    b_packed = 8 * jobs.b_bytes[:, None] / (k * n * groups)  # bits of an element in memory
+    stored = np.maximum(bm * a_bits + bn * b_packed, 1)
     widened = bm * (a_bits < bits) + bn * (b_bits < bits)
     placed = jobs.placed[:, None] * grid_m  # each row of tiles puts its weights in place
-    lanes = each * widened * depth * WIDEN_OPS / INT_LANES + WIDEN_OPS * placed / INT_LANES / sms
+    lanes = each * widened * depth * WIDEN_OPS / INT_LANES + PLACE_OPS * placed / INT_LANES / sms
+    smem = smem + (placed > 0) * bn * b_bits / 8 / of("smem_bytes_per_cycle")  # zeros before them
     shared = np.where(kind == "mma", 1.0, 0.5)
     partial = np.where(split > 1, 2 * 4 * split, c_bits / 8)  # FP32 sums are written and read
-    moved = tiles * (np.maximum(bm * a_bits, bn * b_bits) * shared
-                     + np.minimum(bm * a_bits, bn * b_bits)) * depth / 8  # fmt: skip
+    larger, smaller = np.maximum(bm * a_bits, bn * b_packed), np.minimum(bm * a_bits, bn * b_packed)
+    moved = tiles * (larger * shared + smaller) * depth / 8
     moved = moved + m * n * groups * partial
     l2 = np.maximum(moved / of("l2_bytes_per_cycle"), moved / tiles * each / SM_L2_BYTES)
 
     per_cycle = of("memory_gb_per_s") * 1e3 / of("mhz")  # bytes
-    whole = (m * a_bits + n * b_bits) * k / 8
-    fetched = groups * _fetched(sms * blocks, bm, bn, grid_m, grid_n, a_bits, b_bits) * k / 8
+    whole = (m * a_bits + n * b_packed) * k / 8
+    fetched = groups * _fetched(sms * blocks, bm, bn, grid_m, grid_n, a_bits, b_packed) * k / 8
     fetched = np.where(whole > of("l2_bytes") / 2, np.maximum(fetched, groups * whole), 0.0)
     flying = np.minimum(tiles, sms * blocks) * stages * stored * step / 8
     latency = of("memory_latency_ns") * of("mhz") * 1e-3

@@ -55,6 +55,7 @@ class GpuSpec(EngineSpec):
     fma_fp8: Rate = _figure("fma_fp8", "FP8; where 0, widened to FP16")
     fma_int8: Rate = _figure("fma_int8")
     fma_int4: Rate = _figure("fma_int4", "INT4; where 0, widened to INT8")
+    fma_b1: Rate = _figure("fma_b1", "one-bit operands; where 0, widened to INT8")
     tensor_share: Share = _figure("tensor_share", "of those peaks, what the best products reach")
     tensor_share_8bit: Share = _figure(
         "tensor_share_8bit", "the same of operands of 8 bits or less"
