@@ -22,6 +22,7 @@ from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.cube.spec import CubeSpec
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
+from archsim.engines.ngpc.spec import NgpcSpec
 from archsim.engines.piuma.spec import PiumaSpec
 from archsim.engines.rfnn.spec import RfnnSpec
 from archsim.engines.spgemm_dataflow import FLOWS, SpgemmDataflowSpec
@@ -211,6 +212,8 @@ def test_every_printed_assumption_is_explained() -> None:
         others |= set(discover()["hash_spgemm"].assumptions(table))
     for mesh in MESHES:
         others |= set(discover()["rfnn"].assumptions(mesh))
+    for fields in (NgpcSpec(), NgpcSpec(ray_groups=1, tables="spilled")):
+        others |= set(discover()["ngpc"].assumptions(fields))
     assert quoted == printed | others | {STREAM, PIPELINE, PACKED}
 
 
