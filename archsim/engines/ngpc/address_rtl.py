@@ -24,6 +24,8 @@ from archsim.engines.ngpc.spec import (
     NgpcSpec,
 )
 from archsim.graphics.encoding import PRIMES
+from archsim.hdl.emit import place
+from archsim.hdl.product import Product
 
 LANE_BITS = 32  # of each value of a level's description
 LEVEL_LANES = ("scale", "stride_y", "stride_z", "limit", "rows", "flags")
@@ -89,8 +91,8 @@ class AddressPipe(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        cells, places = self._cells(m)
-        terms, parities = self._terms(m, cells)
+        cells, places = self._cells(m, platform)
+        terms, parities = self._terms(m, platform, cells)
         slots = self._slots(m, terms, parities)
         self._turns(m, slots, self._delayed(m, places, (2, 3)))
         return m
@@ -109,24 +111,29 @@ class AddressPipe(wiring.Component):
             ]
         return values
 
-    def _cells(self, m: Module) -> tuple[list[Value], list[Value]]:
+    def _cells(self, m: Module, platform: Any) -> tuple[list[Value], list[Value]]:
         """Return the cell of each axis, and the place in it."""
         cells: list[Value] = []
         places: list[Value] = []
         below = POSITION_BITS + SCALE_FRACTION
         for axis in range(AXES):
             bits = POSITION_BITS + SCALE_BITS
-            product = self.position[axis] * self.level.scale
-            scaled = self._held(m, 0, f"scaled_{axis}", product, bits)
-            place = Signal(CELL_BITS + FRACTION_BITS, name=f"at_{axis}")
-            m.d.comb += place.eq((scaled + (1 << below - 1)) >> below - FRACTION_BITS)
+            scaler = place(
+                m, platform, "scaler", f"scaler_{axis}", Product, POSITION_BITS, SCALE_BITS, bits
+            )
+            m.d.comb += [scaler.a.eq(self.position[axis]), scaler.b.eq(self.level.scale)]
+            scaled = self._held(m, 0, f"scaled_{axis}", scaler.product, bits)
+            at = Signal(CELL_BITS + FRACTION_BITS, name=f"at_{axis}")
+            m.d.comb += at.eq((scaled + (1 << below - 1)) >> below - FRACTION_BITS)
             off = self.level.flat if axis == AXES - 1 else 0
-            held = self._held(m, 1, f"cell_{axis}", Mux(off, 0, place), len(place))
+            held = self._held(m, 1, f"cell_{axis}", Mux(off, 0, at), len(at))
             places.append(held[:FRACTION_BITS])
             cells.append(held[FRACTION_BITS:])
         return cells, places
 
-    def _terms(self, m: Module, cells: list[Value]) -> tuple[list[list[Value]], list[Value]]:
+    def _terms(
+        self, m: Module, platform: Any, cells: list[Value]
+    ) -> tuple[list[list[Value]], list[Value]]:
         """Return by axis what either vertex adds to an entry's number; and cells' low bits."""
         spec, level = self._spec, self.level
         bits = spec.table_log2 + 1
@@ -141,11 +148,15 @@ class AddressPipe(wiring.Component):
             flat = level.flat if axis == AXES - 1 else Const(0)
             near = Mux(level.hashed, cell, cell >> 1) if halves else cell
             moves = ~flat & (level.hashed | cell[0]) if halves else ~flat
-            first, second = (Signal(bits, name=f"term_{axis}_{i}") for i in range(2))
-            m.d.comb += [
-                first.eq(near if axis == 0 else near * step),
-                second.eq(first + Mux(moves, step, 0)),
-            ]
+            first, second = (Signal(bits, name=f"near_{axis}_{i}") for i in range(2))
+            if axis:
+                strider = place(
+                    m, platform, "strider", f"strider_{axis}", Product, CELL_BITS, bits, bits
+                )
+                m.d.comb += [strider.a.eq(near), strider.b.eq(step), first.eq(strider.product)]
+            else:
+                m.d.comb += first.eq(near)
+            m.d.comb += second.eq(first + Mux(moves, step, 0))
             pair = [
                 self._held(m, 2, f"term_{axis}_{i}", x, bits) for i, x in enumerate((first, second))
             ]

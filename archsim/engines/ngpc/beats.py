@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, Ints, Port
-from archsim.engines.ngpc import reference
+from archsim.engines.ngpc import addresses
 from archsim.engines.ngpc.jobs import NgpcJobs, level_rows, mapped, padded, parallel, strides
 from archsim.engines.ngpc.spec import (
     AXES,
@@ -77,7 +77,7 @@ def _described(spec: NgpcSpec, encoding: Encoding, level: Level) -> tuple[int, .
     _, along_y, along_z = (0, 0, 0) if level.hashed else strides(spec, level)
     own = not level.hashed and spec.bank_map in ("padded", "parity")
     return (
-        reference.scale_of(level),
+        addresses.scale_of(level),
         along_y,
         along_z if encoding.dims == AXES else 0,
         2 * spec.entries - 1 if own else level.entries - level.hashed,
@@ -94,7 +94,7 @@ def stored(spec: NgpcSpec, encoding: Encoding, table: Ints) -> Ints:
         memory = np.zeros((rows, spec.banks, spec.features), np.int64)
         places, entries = _layout(spec, encoding, level)
         row = places >> spec.banks.bit_length() - 1
-        memory[row, reference.banks(spec, places)] = table[first : first + level.entries][entries]
+        memory[row, addresses.banks(spec, places)] = table[first : first + level.entries][entries]
         found.append(memory.reshape(rows, -1))
         first += level.entries
     return np.concatenate(found)
@@ -108,4 +108,4 @@ def _layout(spec: NgpcSpec, encoding: Encoding, level: Level) -> tuple[Ints, Int
     along = np.arange(level.resolution + 1)  # the last one is past the grid, and read by none but
     grid = np.meshgrid(*[along] * encoding.dims, indexing="ij")  # positions at its very end
     corners = np.stack([x.ravel() for x in grid], axis=-1)
-    return reference.slots(spec, level, corners, encoding.dims), level.indices(corners)
+    return addresses.slots(spec, level, corners, encoding.dims), level.indices(corners)

@@ -53,8 +53,8 @@ def encodings(*given: Encoding) -> NDArray[Any]:
 
 
 def fixed(positions: Any) -> Positions:
-    """Return positions from 0 to 1 in 2^-24, rounded down; one is the largest number below it."""
-    scaled = np.floor(np.asarray(positions, np.float64) * 2**POSITION_BITS)
+    """Return positions from 0 to 1 in 2^-24, the nearest; one is the largest number below it."""
+    scaled = np.rint(np.asarray(positions, np.float64) * 2**POSITION_BITS)
     return np.asarray(np.clip(scaled, 0, 2**POSITION_BITS - 1), np.int64)
 
 
@@ -82,7 +82,7 @@ def strides(spec: NgpcSpec, level: Level) -> tuple[int, int, int]:
     if spec.bank_map != "padded":
         return 1, along, along**2
     row = along + 1 + (1 - along) % PADDED
-    plane = row * along + (4 - row * along) % PADDED
+    plane = row * (along + 1) + (4 - row * (along + 1)) % PADDED
     return 1, row, plane
 
 

@@ -19,6 +19,7 @@ from archsim.engines.ngpc.spec import (
     NgpcSpec,
 )
 from archsim.hdl.emit import place
+from archsim.hdl.product import Product
 from archsim.hdl.row_memory import RowMemory
 
 
@@ -113,8 +114,8 @@ class Interpolate(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec = self._spec
-        weights = self._weights(m)
-        taken, ends = self._delayed(m, self.turn, 2), self._delayed(m, self.last, 2)
+        weights = self._weights(m, platform)
+        taken, ends = _late(m, "taken", self.turn, 2), _late(m, "ends", self.last, 2)
         first = Signal(init=1)
         with m.If(taken):
             m.d.sync += first.eq(ends)
@@ -126,8 +127,15 @@ class Interpolate(wiring.Component):
                 product = Signal(
                     signed(sum_bits), reset_less=True, name=f"product_{feature}_{corner}"
                 )
-                factor = Mux(self.active[corner], weight, 0)
-                m.d.sync += product.eq(self.corners[corner][feature] * factor.as_signed())
+                weigher = place(
+                    m, platform, "weigher", f"weigher_{feature}_{corner}", Product,
+                    signed(spec.feature_bits), WEIGHT_BITS + 1, signed(sum_bits),
+                )  # fmt: skip
+                m.d.comb += [
+                    weigher.a.eq(self.corners[corner][feature]),
+                    weigher.b.eq(Mux(self.active[corner], weight, 0)),
+                ]
+                m.d.sync += product.eq(weigher.product)
                 products.append(product)
             turn = Signal(signed(sum_bits), reset_less=True, name=f"turn_sum_{feature}")
             total, kept = (
@@ -141,14 +149,7 @@ class Interpolate(wiring.Component):
             m.d.comb += self.features[feature].eq(_activation(spec, total))
         return m
 
-    def _delayed(self, m: Module, value: Value, cycles: int) -> Value:
-        for i in range(cycles):
-            held = Signal(len(value), name=f"delayed_{i}")
-            m.d.sync += held.eq(value)
-            value = held
-        return value
-
-    def _weights(self, m: Module) -> list[Value]:
+    def _weights(self, m: Module, platform: Any) -> list[Value]:
         """Return each corner's weight, ``sram_cycles + 1`` cycles after its place."""
         bits = WEIGHT_BITS + 1
         whole = self.place.as_value()
@@ -165,14 +166,20 @@ class Interpolate(wiring.Component):
             parts: list[list[Value]] = [[], []]
             for i, weight in enumerate(weights):
                 share = Signal(bits, name=f"share_{axis}_{i}")
-                m.d.comb += share.eq(weight * at >> FRACTION_BITS)
+                cut = place(
+                    m, platform, "cut", f"cut_{axis}_{i}", Product, bits, FRACTION_BITS,
+                    bits + FRACTION_BITS,
+                )  # fmt: skip
+                m.d.comb += [
+                    *(cut.a.eq(weight), cut.b.eq(at)),
+                    share.eq(cut.product >> FRACTION_BITS),
+                ]
                 for side, value in enumerate((weight - share, share)):
                     part = Signal(bits, name=f"weight_{axis}_{side}_{i}", reset_less=True)
                     m.d.sync += part.eq(value)
                     parts[side].append(part)
             weights = [*parts[0], *parts[1]]
-        # a bit for the sign that they never have
-        return [Cat(weight, Const(0, 1)) for weight in weights]
+        return weights
 
 
 def _activation(spec: NgpcSpec, total: Value) -> Value:

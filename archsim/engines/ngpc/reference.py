@@ -13,17 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Data, Ints
-from archsim.engines.ngpc.jobs import NgpcJobs, Positions, mapped, padded, strides
-from archsim.engines.ngpc.spec import (
-    AXES,
-    FRACTION_BITS,
-    POSITION_BITS,
-    RESULT_BITS,
-    SCALE_FRACTION,
-    WEIGHT_BITS,
-    NgpcSpec,
-)
-from archsim.graphics.encoding import Encoding, Level, offsets, parity_of
+from archsim.engines.ngpc.addresses import cells, vertices
+from archsim.engines.ngpc.jobs import NgpcJobs, Positions, mapped
+from archsim.engines.ngpc.spec import AXES, FRACTION_BITS, RESULT_BITS, WEIGHT_BITS, NgpcSpec
+from archsim.graphics.encoding import Encoding, Level
 
 
 def reference(spec: NgpcSpec, jobs: NgpcJobs, data: Data) -> list[Mapping[str, NDArray[Any]]]:
@@ -37,25 +30,6 @@ def reference(spec: NgpcSpec, jobs: NgpcJobs, data: Data) -> list[Mapping[str, N
     return results
 
 
-def scale_of(level: Level) -> int:
-    """Return a level's scale in 2^-12."""
-    return round(level.scale * (1 << SCALE_FRACTION))
-
-
-def cells(level: Level, positions: Positions) -> tuple[Ints, Ints]:
-    """Return the cells of positions, and the places in them in 2^-8: both [n, 3]."""
-    below = POSITION_BITS + SCALE_FRACTION
-    place = scale_of(level) * positions + (1 << below - 1) >> below - FRACTION_BITS
-    found = padded(place)
-    return found >> FRACTION_BITS, found & (1 << FRACTION_BITS) - 1
-
-
-def vertices(found: Ints, dims: int) -> Ints:
-    """Return the eight vertices of cells, [n, 3] to [n, 8, 3]; of a flat grid each comes twice."""
-    sides = offsets(AXES) * (np.arange(AXES) < dims)
-    return np.asarray(found[:, None, :] + sides)
-
-
 def corner_weights(places: Ints) -> Ints:
     """Return what each corner counts for, in 2^-12: [n, 3] to [n, 8], and a row adds up to one.
 
@@ -67,31 +41,6 @@ def corner_weights(places: Ints) -> Ints:
         share = weights * places[:, axis : axis + 1] >> FRACTION_BITS
         weights = np.concatenate([weights - share, share], axis=1)
     return np.asarray(weights)
-
-
-def slots(spec: NgpcSpec, level: Level, corners: Ints, dims: int) -> Ints:
-    """Return where the entries of vertices lie in the table memory: [..., 3] to [...].
-
-    It is the entry's number; where rows are padded, or banks go by parity, a level that is not
-    hashed has a place for each vertex. By parity eight lie together, one of each.
-    """
-    flat = corners[..., :dims]
-    if level.hashed or spec.bank_map in ("index", "fold"):
-        return level.indices(flat)
-    along = np.array(strides(spec, level)[:dims])
-    if spec.bank_map == "padded":
-        return np.asarray(flat @ along)
-    return np.asarray((flat >> 1) @ along << AXES | parity_of(flat))
-
-
-def banks(spec: NgpcSpec, places: Ints) -> Ints:
-    """Return the bank of each place in the table memory; the row is the place without low bits."""
-    bits = spec.banks.bit_length() - 1
-    found = places & (spec.banks - 1)
-    if spec.bank_map == "fold" and bits:
-        for at in range(bits, spec.table_log2, bits):
-            found = found ^ places >> at & (spec.banks - 1)
-    return np.asarray(found)
 
 
 def encoded(spec: NgpcSpec, encoding: Encoding, positions: Positions, table: Ints) -> Ints:

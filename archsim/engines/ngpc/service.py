@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.engines import Ints
-from archsim.engines.ngpc import reference
+from archsim.engines.ngpc import addresses
 from archsim.engines.ngpc.jobs import Positions, mapped, parallel, strides
 from archsim.engines.ngpc.spec import AXES, NgpcSpec
 from archsim.graphics.encoding import PRIMES, Encoding, Level
@@ -51,7 +51,7 @@ def service(spec: NgpcSpec, encoding: Encoding, positions: Positions) -> Service
     for first in range(0, queries, BLOCK):
         some = positions[first : first + BLOCK]
         for number, level in enumerate(table):
-            corners = corner_slots(spec, level, reference.cells(level, some)[0], encoding.dims)
+            corners = corner_slots(spec, level, addresses.cells(level, some)[0], encoding.dims)
             turns[first : first + len(some), number], distinct = lookups(spec, corners)
             reads += distinct
     by_group = turns.reshape(groups, used)
@@ -61,7 +61,7 @@ def service(spec: NgpcSpec, encoding: Encoding, positions: Positions) -> Service
 
 
 def corner_slots(spec: NgpcSpec, level: Level, cells: Ints, dims: int) -> list[Slots]:
-    """Return where the entries of each of 2^dims corners lie: `reference.slots`, axis by axis."""
+    """Return where the entries of each of 2^dims corners lie: `addresses.slots`, axis by axis."""
     terms = [_terms(spec, level, cells[:, axis], axis) for axis in range(dims)]
     by_parity = spec.bank_map == "parity"
     found = []
@@ -100,7 +100,7 @@ def lookups(spec: NgpcSpec, places: list[Slots]) -> tuple[Ints, int]:
     A corner that another one shares its place with is read by the first of them; one that leads
     takes its turn behind those that lead in its bank.
     """
-    banks = [reference.banks(spec, place) for place in places]
+    banks = [addresses.banks(spec, place) for place in places]
     turns = np.ones(len(places[0]), np.uint8)
     leads: list[NDArray[np.bool_]] = []
     reads = 0

@@ -6,6 +6,7 @@ layer by layer, and are left out of every figure; the queues are flip-flops inde
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 TOP = "ngpc"
 MEMORIES = (f"{TOP}_grid_bank", f"{TOP}_weights")
 STIMULUS = (
-    "queries on the mapped netlist, 64 sets of tables, weights and positions side by side; features "
-    f"and weights normal, full scale at {SIGMAS_OF_FULL_SCALE:g} sigma; positions along rays, and "
-    "anywhere; ports never stall; loads and a warm-up job first; results checked against NumPy; "
-    "memories of tables and weights left out"
+    "queries on the mapped netlist, 64 sets of tables and weights side by side; these are normal, "
+    f"full scale at {SIGMAS_OF_FULL_SCALE:g} sigma; positions along rays and anywhere; ports never "
+    "stall; loads and a warm-up job first; results checked against NumPy; memories of tables and "
+    "weights left out"
 )
 FIELDS = (
     "engines", "parallel", "table_log2", "features", "feature_bits", "banks", "bank_map",
@@ -181,7 +182,7 @@ def _positions(queries: int, along: bool) -> NDArray[np.int64]:
     return fixed(rng.random((queries, 3)))
 
 
-def _run(spec: NgpcSpec, simulator: GateSimulator, jobs: NgpcJobs, data: list[Data]) -> int:
+def _run(spec: NgpcSpec, simulator: GateSimulator, jobs: NgpcJobs, data: Sequence[Data]) -> int:
     """Run one job with other values in every lane, check the results, return its cycles."""
     from archsim.engines.ngpc.rtl import command_layout  # noqa: PLC0415 (needs HDL tools)
 
