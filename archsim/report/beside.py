@@ -41,6 +41,8 @@ class Reference:
         Conventions behind its figures.
     missing
         Why it lacks metrics.
+    energy_bound
+        Whether its energy is an upper bound.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Reference:
     process: str = ""
     notes: tuple[str, ...] = ()
     missing: str = ""
+    energy_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Beside:
     ----------
     table
         Its rows, as in `Study.table`, one a workload.
-    source, process, notes
+    source, process, notes, energy_bound
         See `Reference`.
     """
 
@@ -69,6 +72,7 @@ class Beside:
     source: str
     process: str
     notes: tuple[str, ...] = ()
+    energy_bound: bool = False
 
     def reference(self, study: Study) -> Reference:
         """Return it as its study sums it over the workloads, or with the reason why it cannot."""
@@ -79,8 +83,9 @@ class Beside:
             metrics = {str(name): float(x) for name, x in row if np.isfinite(float(x))}
         missing = "" if metrics else self._unanswered(study)
         return Reference(
-            self.name, MODELLED, metrics, self.source, self.process, self.notes, missing
-        )
+            self.name, MODELLED, metrics, self.source, self.process, self.notes, missing,
+            self.energy_bound,
+        )  # fmt: skip
 
     def _unanswered(self, study: Study) -> str:
         failed = self.table[self.table["status"] != OK]

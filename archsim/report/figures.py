@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archsim.report import palette
+from archsim.report.beside import MEASURED, Reference
 from archsim.report.breakdown import OTHER, components
 from archsim.report.content import Report, Scale, bar_designs, first_view, scales
+from archsim.report.normalised import PER_JOULE, PER_MM2, Normalised, normalised
 from archsim.report.pareto import COMPONENT_AREA, COMPONENT_ENERGY, Floats, non_dominated
 from archsim.report.quantities import AREA_UM2, ENERGY_PJ, Quantity
 from archsim.report.roofline import Roofline, roofline
-from archsim.report.study import Row
+from archsim.report.study import Decision, Row, Study
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +27,7 @@ FORMATS = ("pdf", "svg")
 LEGEND_ROW_INCHES = 0.16  # of a legend below or above a figure
 LEGEND_ROWS = 4  # of a legend that a breakdown has room for
 LONG_SPAN = 1500.0
+MARKS = {MEASURED: "P"}  # of what stands beside a sweep; other kinds are stars
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -60,6 +63,8 @@ def save(report: Report, folder: Path) -> tuple[Path, ...]:
     written: list[Path] = []
     with mpl.rc_context(STYLE):
         found = {"pareto": pareto(report), "breakdown": breakdown(report)}
+        if (view := normalised(report.study, report.decision, report.references)) is not None:
+            found["normalised"] = yields(report.study, report.decision, view)
         for number, detail in enumerate(report.details.values(), start=1):
             if (under := roofline(detail.shown)) is not None:
                 found[f"roofline-{number}"] = roof(under)
@@ -134,8 +139,9 @@ def pareto(report: Report) -> Figure:
     _point(axes, decision.chosen, view, "D", palette.KNEE, "knee")
     if decision.baseline is not None:
         _point(axes, decision.baseline, view, "s", palette.BASELINE, study.baseline_name)
-    for reference in report.references:
-        _point(axes, reference.metrics, view, "*", palette.REFERENCE, reference.name)
+    colours = palette.of_references(r.name for r in report.references)
+    for r in report.references:
+        _point(axes, r.metrics, view, MARKS.get(r.kind, "*"), colours[r.name], _called(r))
     axes.set(xlabel=across.label, ylabel=up.label)
     if across.log:
         _log(axes, "x", x.max() / x.min())
@@ -170,6 +176,56 @@ def _point(
     if all(s.name in row for s in view):
         x, y = (float(row[s.name]) / s.unit.size for s in view)
         axes.scatter(x, y, s=30, marker=marker, color=colour, lw=0, label=_literal(name), zorder=3)
+
+
+def yields(study: Study, decision: Decision, view: Normalised) -> Figure:
+    """Return runs a joule over runs a second and mm², with what stands beside as spans."""
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+
+    moved = view.moved
+    figure, axes = _figure(COLUMN_INCHES, 2.6 + LEGEND_ROW_INCHES * (len(moved) + 1))
+    front = decision.designs["front"].to_numpy(bool)[view.rows]
+    plain: Any = {"lw": 0, "rasterized": True}
+    x, y = view.per_mm2, view.per_joule
+    axes.scatter(x[~front], y[~front], s=4, color=palette.DOMINATED, alpha=0.5, **plain)
+    axes.scatter(x[front], y[front], s=11, color=palette.FRONT, lw=0, label="front")
+    colours = palette.of_references(one.reference.name for one in moved)
+    for one in moved:
+        colour, made = colours[one.reference.name], one.made
+        mark: Any = {"marker": MARKS.get(one.reference.kind, "*"), "s": 34, "zorder": 3}
+        at_home = one.reference.process == view.process
+        face = colour if at_home else "none"
+        axes.scatter(made.per_mm2, made.per_joule, fc=face, ec=colour, lw=0.8, **mark)
+        name = _literal(_called(one.reference))
+        if at_home or one.spans is None:
+            axes.scatter([], [], fc=face, ec=colour, label=name, **mark)
+            continue
+        (a, b) = one.spans
+        corner, size = (a.low, b.low), (a.high - a.low, b.high - b.low)
+        where = f"{name}, moved to {_literal(view.process)}"
+        axes.add_patch(
+            Rectangle(corner, *size, fc=palette.faded_rgba(colour), ec=colour, lw=0.8, label=where)
+        )
+    axes.scatter([], [], fc="none", ec=palette.FAINT, lw=0.8, s=34, marker="*", label="as made")
+    points = [("D", palette.KNEE, "knee", view.chosen)]
+    if view.baseline is not None:
+        points.append(("s", palette.BASELINE, study.baseline_name, view.baseline))
+    for marker, colour, name, at in points:
+        axes.scatter(
+            at.per_mm2, at.per_joule, s=30, marker=marker, color=colour, lw=0,
+            label=_literal(name), zorder=3,
+        )  # fmt: skip
+    (x_low, x_high), (y_low, y_high) = view.ends("per_mm2"), view.ends("per_joule")
+    _log(axes, "x", x_high / x_low)
+    _log(axes, "y", y_high / y_low)
+    axes.set(xlabel=PER_MM2.title, ylabel=PER_JOULE.title)
+    axes.set(xlim=(x_low, x_high), ylim=(y_low, y_high))
+    figure.legend(loc="outside lower center", ncols=1)
+    return figure
+
+
+def _called(reference: Reference) -> str:
+    return f"{reference.name}, {reference.kind}"
 
 
 def breakdown(report: Report) -> Figure:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,10 @@ PER_JOULE = Quantity(
     "runs_per_joule", "Runs a joule", "max", "Times that all workloads are run, by weight, a joule."
 )
 YIELDS = (PER_MM2, PER_JOULE)
+LEAST_ROOM, ROOM_SHARE = 1.25, 0.05  # around what is drawn: a factor, and of the whole span
+SMALL = 0.095  # ratios below are written as one over a number
 MORE, LESS, OPEN = "more", "less", "cannot be said"  # than the chosen design
+BOUNDED = "less, by its upper bound of energy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def yields(rows: Any) -> Floats:
 def _inverse(values: Any) -> Floats:
     found = np.asarray(np.nan if values is None else values, float)
     with np.errstate(divide="ignore"):
-        return np.where(found > 0, 1 / found, np.nan)
+        return np.where((found > 0) & np.isfinite(found), 1 / found, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,13 @@ class Moved:
             return None
         return self.per_mm2 / design.per_mm2, self.per_joule / design.per_joule
 
+    def words(self, design: Yield) -> tuple[str, str] | None:
+        """Return whether it does more than a design in that process, by area and by energy."""
+        ratios = self.over(design)
+        if ratios is None:
+            return None
+        return judged(ratios[0]), judged(ratios[1], at_least=self.reference.energy_bound)
+
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
@@ -117,6 +127,17 @@ class Normalised:
     @property
     def title(self) -> str:
         return title_of(self.process)
+
+    def ends(self, name: Literal["per_mm2", "per_joule"]) -> tuple[float, float]:
+        """Return the ends of an axis that has room for every point and span."""
+        found = [*getattr(self, name), getattr(self.chosen, name)]
+        found += [getattr(self.baseline, name)] if self.baseline is not None else []
+        for one in self.moved:
+            span = getattr(one, name)
+            found += [getattr(one.made, name), *((span.low, span.high) if span else ())]
+        low, high = min(found), max(found)
+        room = max(LEAST_ROOM, (high / low) ** ROOM_SHARE)
+        return low / room, high * room
 
     @property
     def involved(self) -> list[Process]:
@@ -178,11 +199,17 @@ def normalised(
 # ---------------------------------------------------------------------------------------- words
 
 
-def judged(ratio: Span) -> str:
-    """Return what a span of ratios to the chosen design says: `MORE`, `LESS` or `OPEN`."""
+def judged(ratio: Span, *, at_least: bool = False) -> str:
+    """Return what a span of ratios to the chosen design says.
+
+    Parameters
+    ----------
+    at_least
+        Whether it is a lower bound, as runs a joule are where energy is an upper one.
+    """
     if ratio.low > 1:
         return MORE
-    return LESS if ratio.high < 1 else OPEN
+    return (BOUNDED if at_least else LESS) if ratio.high < 1 else OPEN
 
 
 def span_text(span: Span | None, size: float = 1.0) -> str:
@@ -194,17 +221,19 @@ def span_text(span: Span | None, size: float = 1.0) -> str:
 
 
 def times_text(ratio: Span) -> str:
-    """Return a span of ratios as ``0.12 to 0.34×``."""
-    low, high = times(ratio.low), times(ratio.high)
-    return low if low == high else f"{low.removesuffix('×')} to {high}"
+    """Return a span of ratios as ``0.12× to 3.4×``; small ones as ``1/345×``."""
+    low, high = (
+        times(end) if end >= SMALL else f"1/{number(1 / end)}×" for end in (ratio.low, ratio.high)
+    )
+    return low if low == high else f"{low} to {high}"
 
 
 def sentences(view: Normalised) -> Iterator[str]:
     """Yield a sentence a reference: what is compared, where it would be made, and who does more."""
     for one in view.moved:
         who = f"{one.reference.name} ({one.reference.kind})"
-        ratios = one.over(view.chosen)
-        if ratios is None:
+        ratios, words = one.over(view.chosen), one.words(view.chosen)
+        if ratios is None or words is None:
             yield (
                 f"{who} cannot be compared by area or energy: no factors are known between its "
                 f"process and {view.title}."
@@ -214,7 +243,8 @@ def sentences(view: Normalised) -> Iterator[str]:
         same = one.reference.process == view.process
         where = f"In {made}" if same else f"Moved from {made} to {view.title}"
         area, joule = ratios
+        least = "at least " if one.reference.energy_bound else ""
         yield (
-            f"{where}, {who} does {times_text(area)} the chosen design’s runs a second on a mm² "
-            f"({judged(area)}) and {times_text(joule)} its runs on a joule ({judged(joule)})."
+            f"{where}, {who} does {times_text(area)} the chosen design’s runs a second on a mm²: "
+            f"{words[0]}; and {least}{times_text(joule)} its runs on a joule: {words[1]}."
         )

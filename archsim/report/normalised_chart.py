@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from archsim.report.normalised import (
     Moved,
     Normalised,
     Yield,
-    judged,
     span_text,
     times_text,
 )
@@ -24,7 +23,6 @@ from archsim.report.quantities import Quantity, Unit
 from archsim.report.study import Decision, Study, drawn_rows
 
 HEIGHT_PX = 500
-MARGIN = 1.25  # a factor of room around what is drawn
 SYMBOLS = {MEASURED: "hexagram-open"}  # other kinds
 MODEL_SYMBOL = "star-open"
 
@@ -46,10 +44,12 @@ def normalised_chart(study: Study, decision: Decision, view: Normalised) -> Figu
     if view.baseline is not None:
         data.append(_mark(study.baseline_name, view.baseline, "square", palette.BASELINE))
     data.append(_mark("knee", view.chosen, "diamond", palette.KNEE))
-    ends = {"xaxis": ("per_mm2", PER_MM2), "yaxis": ("per_joule", PER_JOULE)}
-    layout: Figure = {"height": HEIGHT_PX, "hovermode": "closest"}
-    for axis, (name, show) in ends.items():
-        layout[axis] = _axis(view, name, show)
+    layout: Figure = {
+        "height": HEIGHT_PX,
+        "hovermode": "closest",
+        "xaxis": _axis(view, "per_mm2", PER_MM2),
+        "yaxis": _axis(view, "per_joule", PER_JOULE),
+    }
     alt = (
         f"{PER_JOULE.title} over {PER_MM2.title.lower()} of {len(view.rows):,} designs and of "
         f"{len(view.moved)} beside them; the table below has the figures of those."
@@ -57,14 +57,9 @@ def normalised_chart(study: Study, decision: Decision, view: Normalised) -> Figu
     return {"data": [trace for trace in data if trace["x"]], "layout": layout, "alt": alt}
 
 
-def _axis(view: Normalised, name: str, show: Quantity) -> Figure:
+def _axis(view: Normalised, name: Literal["per_mm2", "per_joule"], show: Quantity) -> Figure:
     """Return a log axis that has room for every point and span."""
-    ends = [*getattr(view, name), getattr(view.chosen, name)]
-    ends += [getattr(view.baseline, name)] if view.baseline is not None else []
-    for one in view.moved:
-        span = getattr(one, name)
-        ends += [getattr(one.made, name), *((span.low, span.high) if span else ())]
-    low, high = min(ends) / MARGIN, max(ends) * MARGIN
+    low, high = view.ends(name)
     return {
         "type": "log",
         "title": {"text": f"{show.title} – more is better"},
@@ -117,11 +112,12 @@ def _moved(view: Normalised, one: Moved, colour: str) -> list[Figure]:
     if at_home or one.spans is None:
         return [mark]
     across, up = one.spans
-    ratios = one.over(view.chosen)
+    ratios, words = one.over(view.chosen), one.words(view.chosen)
     assert ratios is not None
+    assert words is not None
     lines = [
-        f"{show.title}: {span_text(span)}, {times_text(ratio)} the chosen ({judged(ratio)})"
-        for show, span, ratio in zip(YIELDS, one.spans, ratios, strict=True)
+        f"{show.title}: {span_text(span)}, {times_text(ratio)} the chosen’s: {word}"
+        for show, span, ratio, word in zip(YIELDS, one.spans, ratios, words, strict=True)
     ]
     dash = "dash" if reference.kind == MEASURED else "solid"
     band = {

@@ -17,7 +17,6 @@ from archsim.report.drawn import figures, script_data
 from archsim.report.normalised import (
     YIELDS,
     Normalised,
-    judged,
     normalised,
     sentences,
     span_text,
@@ -309,7 +308,7 @@ def _normalised(view: Normalised) -> dict[str, Any]:
     """Return the normalised view as text: a line a reference, and the factors that it rests on."""
     lines = []
     for one in view.moved:
-        ratios = one.over(view.chosen)
+        ratios, words = one.over(view.chosen), one.words(view.chosen)
         lines.append(
             {
                 "name": one.reference.name,
@@ -317,8 +316,10 @@ def _normalised(view: Normalised) -> dict[str, Any]:
                 "process": title_of(one.reference.process),
                 "made": [number(one.made.per_mm2), number(one.made.per_joule)],
                 "moved": [
-                    (span_text(span), times_text(ratio), judged(ratio))
-                    for span, ratio in zip(one.spans or (), ratios or (), strict=True)
+                    (span_text(span), times_text(ratio), word)
+                    for span, ratio, word in zip(
+                        one.spans or (), ratios or (), words or (), strict=True
+                    )
                 ],
             }
         )

@@ -97,6 +97,12 @@ def faded(colour: str, opacity: float) -> str:
     return f"rgba({','.join(channels)},{opacity:g})"
 
 
+def faded_rgba(colour: str, opacity: float = 0.14) -> tuple[float, float, float, float]:
+    """Return the same as numbers from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, opacity
+
+
 def of_states(names: Iterable[str]) -> Mapping[str, str]:
     """Return a colour by what a resource does: busy, idle, and each cause of a stall."""
     colours = dict(_STATES)

@@ -82,14 +82,17 @@ def _beside(folder: SweepFolder, planned: PlannedDesign, rows: pd.DataFrame) -> 
     design = design_from(folder.plan.tree(planned))
     process = load_tech(design.node)
     lines: list[str] = []
+    is_bound = False
     for name, spec in design.engines.items():
         engine = discover()[getattr(spec, "kind", "")]
         lines += engine.assumptions(spec)
+        is_bound |= engine.energy_bound
         if isinstance(engine.rtl, NoRtl):
             lines.append(f"{name}: model only: {engine.rtl.reason}")
-    source = f"{design.name}; float models run in {planned.dtype}"
+    words = design.description or design.name
+    source = f"{words}; float models run in {planned.dtype}"
     notes = tuple(dict.fromkeys([*lines, *process.assumptions]))
-    return Beside(planned.beside, rows, source, process.name, notes)
+    return Beside(planned.beside, rows, source, process.name, notes, is_bound)
 
 
 def _typed(folder: SweepFolder, table: pd.DataFrame) -> dict[tuple[str, Any], Any]:

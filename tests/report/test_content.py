@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from archsim.report.beside import Reference
 from archsim.report.content import bar_designs, first_view, front_numbers, scales
 from archsim.report.pareto import Objective, non_dominated
 from archsim.report.study import Study, decide
@@ -54,6 +55,16 @@ def test_bars_are_baseline_chosen_and_the_front_from_end_to_end() -> None:
     assert names[2] == "#1"
     assert names[-1] == f"#{len(numbers)}"
     assert len(names) == len(rows) == len({row["design"] for row in rows[1:]}) + 1
+
+
+def test_references_far_away_make_log_axes() -> None:
+    study = samples.study()
+    decision = decide(study)
+    far = Reference("far", "modelled", {"utilisation": 1e-5})
+    plain = {s.name: s.log for s in scales(study, decision)}
+    logs = {s.name: s.log for s in scales(study, decision, [far])}
+    assert not plain["utilisation"]
+    assert logs == plain | {"utilisation": True}
 
 
 def test_every_metric_has_one_unit_in_which_the_front_is_readable() -> None:

@@ -12,7 +12,8 @@ from archsim.report.study import decide
 from tests.report import samples
 
 STUDY = samples.study(baseline_name="_base $x$")
-GPU = Reference("A100 $", "GPU", {"area_mm2": 26.0, "energy_pj": 3e10}, "datasheet")
+FIGURES = {"time_us": 2e4, "area_mm2": 26.0, "energy_pj": 3e10}
+GPU = Reference("A100 $", "GPU", FIGURES, "datasheet", process="N7")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_each_figure_is_there_as_pdf_and_svg(files: dict[str, Path]) -> None:
-    stems = ("pareto", "breakdown", "roofline-1")
+    stems = ("pareto", "normalised", "breakdown", "roofline-1")
     assert set(files) == {f"{stem}.{kind}" for stem in stems for kind in ("pdf", "svg")}
 
 
@@ -44,6 +45,8 @@ def test_svg_keeps_its_text(files: dict[str, Path]) -> None:
     assert "Area (mm²)" in words("pareto.svg")
     assert "base $x$" in words("pareto.svg")
     assert "A100 $" in words("pareto.svg")
+    assert "A100 $, GPU, moved to freepdk45" in words("normalised.svg")
+    assert "Runs a second and mm²" in words("normalised.svg")
     assert "mxu.pe" in words("breakdown.svg")
     assert "Work rate (GMAC/s)" in words("roofline-1.svg")
 

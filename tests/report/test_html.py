@@ -156,7 +156,11 @@ def test_hostile_names_stay_text() -> None:
         weights={HOSTILE: 1.0, "bert_base": 1.0},
         provenance={HOSTILE: HOSTILE},
     )
-    references = [Reference(HOSTILE, HOSTILE, {"time_us": 1.0, "energy_pj": 1.0}, HOSTILE)]
+    figures = {"time_us": 1.0, "energy_pj": 1.0, "area_mm2": 1.0}
+    references = [
+        Reference(HOSTILE, HOSTILE, figures, HOSTILE, process, (HOSTILE,), HOSTILE)
+        for process in (HOSTILE, "N7")
+    ]
     more = {
         "references": references,
         "links": {HOSTILE: "results.csv"},
@@ -267,9 +271,24 @@ def test_second_sweep_must_run_the_same_workloads() -> None:
 
 
 def test_references_are_listed_and_never_on_the_front() -> None:
-    gpu = Reference("A100", "GPU", {"time_us": 1.0, "energy_pj": 1.0, "area_mm2": 0.1}, "datasheet")
-    page = Page(html(report(references=[gpu]), plotly_js="p.js"))
-    data = page.data("data")
+    gpu = Reference(
+        "A100", "modelled", {"time_us": 1.0, "energy_pj": 1.0, "area_mm2": 0.1}, "datasheet",
+        process="N7", notes=("what it assumes",),
+    )  # fmt: skip
+    lost = Reference("H100", "modelled", {}, "datasheet", missing="resnet50: it cannot")
+    page = Page(html(report(references=[gpu, lost]), plotly_js="p.js"))
+    data, text = page.data("data"), " ".join(page.text)
     assert data["references"][0]["values"]["time_us"] == 1.0
+    assert [r["label"] for r in data["references"]] == ["A100 (N7)", "H100"]
     assert sum(data["points"]["front"]) == 30
-    assert "Beside the sweep" in " ".join(page.text)
+    assert all(metric["log"] for metric in data["metrics"][:3])  # they stand far away
+    for words in ("Beside the sweep", "what it assumes", "no answer: resnet50: it cannot"):
+        assert words in text
+    assert "normalised" in page.data("figures")
+    assert "Moved from TSMC N7 to FreePDK45 (predictive 45 nm), A100 (modelled) does" in text
+    assert "91.2 million transistors per mm2" in text  # the sources of factors
+
+
+def test_without_references_there_is_no_such_section(page: Page) -> None:
+    ids = {attrs.get("id") for _, attrs in page.elements}
+    assert not {"beside", "normalised", "show-beside"} & ids

@@ -33,6 +33,9 @@ axes:
 objectives: {time_us: min, area_mm2: min}
 constraints: {area_mm2: {max: 100}}
 baseline: tpu_like
+beside:
+  - {design: cube_like, name: cube}
+  - a100
 """
 LAYERS = "name,M,N,K\nfirst,64,48,100\nsecond,64,10,48\n"
 MORE = "name,M,N,K\nonly,40,40,40\n"
@@ -95,6 +98,21 @@ def test_study_is_the_sweep(folder: Path) -> None:
     assert [str(c) for c in study.constraints] == ["area at most 100 mm²"]
     assert study.unfinished == 0
     assert study.provenance["sampling"] == {"kind": "grid"}
+
+
+def test_designs_beside_the_points_come_with_what_they_assume(folder: Path) -> None:
+    study = study_of(SweepFolder(folder))
+    cube, gpu = study.beside
+    assert (cube.name, cube.process, cube.energy_bound) == ("cube", "freepdk45", False)
+    assert (gpu.name, gpu.process, gpu.energy_bound) == ("a100", "N7", True)
+    assert gpu.source.startswith("A100 SXM 80 GB: 108 SMs")
+    assert any("energy is an upper bound" in line for line in gpu.notes)
+    assert gpu.reference(study).metrics["area_mm2"] == 826
+
+
+def test_what_stands_beside_is_in_the_report(folder: Path, written: Written) -> None:
+    assert [r.name for r in written.report.references] == ["cube", "a100"]
+    assert (folder / "figures" / "normalised.svg").is_file()
 
 
 def test_every_design_of_the_table_is_yaml_that_runs_as_it(folder: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@
   const all = Array.from({ length: count }, (_, i) => i);
   const at = (id) => document.getElementById(id);
   const NOTHING = "–";
+  const LABEL_PX = 18; // a row of labels in the front figure
 
   // plotly reads a few HTML tags in labels: names must not
   const escape = (text) =>
@@ -168,17 +169,20 @@
       ...references().map((r) => [r.label, r.values, "worse", colours.reference]),
     ].filter(([name, values]) => name && view.every((n) => Number.isFinite(values[n])));
     const place = spread(view, isLog);
-    const taken = named.map(([, values]) => ({ box: [...place(values), ...place(values)] }));
+    const taken = named.map(([, values]) => {
+      const [x, y] = place(values);
+      return [x - 0.008, y - 0.012, x + 0.008, y + 0.012];
+    });
     return named
       .map(([name, values, side, color]) => {
         const [x, y] = view.map((n, i) => {
           const value = values[n] / metric[n].size;
           return isLog[i] ? Math.log10(value) : value;
         });
-        const { xanchor, yanchor } = free(place(values), name, beside(view, side), taken);
+        const { xanchor, yanchor, rows } = free(place(values), name, beside(view, side), taken);
         return {
           x, y, xanchor, yanchor, showarrow: false, text: escape(name), font: { color, size: 12.5 },
-          xshift: xanchor === "left" ? 7 : -7, yshift: yanchor === "bottom" ? 5 : -5,
+          xshift: xanchor === "left" ? 7 : -7, yshift: (yanchor === "bottom" ? 1 : -1) * (5 + LABEL_PX * rows),
           bgcolor: "rgba(255,255,255,0.78)", borderpad: 1,
         };
       });
@@ -197,25 +201,27 @@
     return (values) => view.map((n, i) => ends[i](values[n]));
   }
 
-  /** The side of a point on which a label has room: the wanted one, or the first that is free. */
+  /** Where a label has room: on the wanted side of its point, on another, or some rows off. */
   function free([x, y], name, wanted, taken) {
-    const [width, height] = [0.011 * name.length, 0.045];
+    const plot = at("front-plot");
+    const [width, row] = [(7 * name.length) / plot.clientWidth, LABEL_PX / plot.clientHeight];
     const other = { left: "right", right: "left", top: "bottom", bottom: "top" };
-    const sides = [
-      wanted,
-      { ...wanted, yanchor: other[wanted.yanchor] },
-      { ...wanted, xanchor: other[wanted.xanchor] },
-      { xanchor: other[wanted.xanchor], yanchor: other[wanted.yanchor] },
-    ];
-    const boxes = sides.map((s) => {
-      const left = s.xanchor === "left" ? x + 0.01 : x - 0.01 - width;
-      const low = s.yanchor === "bottom" ? y + 0.01 : y - 0.01 - height;
-      return [left, low, left + width, low + height];
+    const sides = [0, 1, 2, 3].flatMap((rows) => [
+      { ...wanted, rows },
+      { ...wanted, yanchor: other[wanted.yanchor], rows },
+      { ...wanted, xanchor: other[wanted.xanchor], rows },
+      { xanchor: other[wanted.xanchor], yanchor: other[wanted.yanchor], rows },
+    ]);
+    const boxes = sides.map(({ xanchor, yanchor, rows }) => {
+      const left = xanchor === "left" ? x + 0.01 : x - 0.01 - width;
+      const off = 0.01 + row * rows;
+      const low = yanchor === "bottom" ? y + off : y - off - row;
+      return [left, low, left + width, low + row];
     });
     const clear = ([l, b, r, t]) => l > -0.05 && r < 1.08
-      && taken.every(({ box: [l2, b2, r2, t2] }) => r < l2 || r2 < l || t < b2 || t2 < b);
+      && taken.every(([l2, b2, r2, t2]) => r < l2 || r2 < l || t < b2 || t2 < b);
     const best = Math.max(0, boxes.findIndex(clear));
-    taken.push({ box: boxes[best] });
+    taken.push(boxes[best]);
     return sides[best];
   }
 
