@@ -99,13 +99,16 @@ def report(
     against: Annotated[
         Path | None, typer.Option(metavar="DIR2", help="Another sweep to compare with.")
     ] = None,
+    records: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Measurements of archsim gpu run.")
+    ] = None,
     output: Output = None,
     json: Json = False,
 ) -> None:
     """Write the report of a sweep: one HTML page, figures, the chosen design as YAML."""
     from archsim.report.source import report as write_report  # noqa: PLC0415
 
-    written = write_report(folder, against=against, output=output)
+    written = write_report(folder, against=against, records=records, output=output)
     if json:
         files = [str(path) for path in written.files]
         other = written.report.against

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from archsim.design import design_from
 from archsim.engines import NoRtl, discover
 from archsim.frontends.policy import native_dtype, product_formats
+from archsim.gpu.record import read_all
 from archsim.report import figures
 from archsim.report.against import against as beside
 from archsim.report.beside import Beside, Reference
 from archsim.report.content import Detail, Report
 from archsim.report.html import write
+from archsim.report.measured import measured
 from archsim.report.pareto import Objective
 from archsim.report.perfetto import perfetto
 from archsim.report.study import Constraint, Decision, Study, decide
@@ -95,6 +97,21 @@ def _beside(folder: SweepFolder, planned: PlannedDesign, rows: pd.DataFrame) -> 
     return Beside(planned.beside, rows, source, process.name, notes, is_bound)
 
 
+def _measured(
+    folder: SweepFolder, study: Study, records: Path | str | None
+) -> tuple[Reference, ...]:
+    """Return the points of a folder of measurements, if the sweep or the caller names one."""
+    if records is None:
+        records = folder.plan.records
+    if not records:
+        return ()
+    formats = dict.fromkeys(design.dtype for design in folder.plan.designs)
+    traces = {
+        w.label: [load_trace(w.model, dtype) for dtype in formats] for w in folder.plan.workloads
+    }
+    return measured(read_all(Path(records)), traces, study.weights)
+
+
 def _typed(folder: SweepFolder, table: pd.DataFrame) -> dict[tuple[str, Any], Any]:
     """Return what each axis cell of the table stands for, as the plan has it."""
     points = {design.digest: design.point for design in folder.plan.designs}
@@ -155,6 +172,7 @@ def report(
     path: Path | str,
     *,
     against: Path | str | None = None,
+    records: Path | str | None = None,
     output: Path | None = None,
     references: Sequence[Reference] = (),
     plotly_js: str | None = None,
@@ -169,6 +187,8 @@ def report(
     ----------
     against
         Folder of another sweep of the same workloads, to compare with.
+    records
+        Folder of measurements, in place of the one that the sweep names.
     output
         Folder to write to; the sweep's own unless given.
     references
@@ -194,7 +214,8 @@ def report(
     details = details_of(folder, decision)
     table = _whole_table(folder, output)
     links = _write_beside(output, table, study, decision, details if timelines else {})
-    shown = (*(one.reference(study) for one in study.beside), *references)
+    modelled = (one.reference(study) for one in study.beside)
+    shown = (*modelled, *_measured(folder, study, records), *references)
     said = write(
         study, decision, output / REPORT, details=details, against=other, references=shown,
         links=links, plotly_js=plotly_js,

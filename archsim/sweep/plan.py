@@ -18,6 +18,7 @@ from archsim.errors import InputError
 from archsim.frontends import load
 from archsim.frontends.policy import DEFAULT
 from archsim.operands import digests
+from archsim.sweep import files
 from archsim.sweep.parts import Parts, PointDesign, with_point
 from archsim.sweep.sample import MISSING, Point, Space, value_at, value_on
 from archsim.sweep.schema import Sweep, Workload
@@ -91,6 +92,8 @@ class Plan:
         Points of the grid before conditions and sampling.
     names
         Of the values of axes that name them: path to a value's text to its name.
+    records
+        Folder of measurements to show beside the points; empty for none.
     """
 
     text: str
@@ -102,6 +105,7 @@ class Plan:
     version: str
     combinations: int
     names: Names = field(default_factory=dict)
+    records: str = ""
 
     def __len__(self) -> int:
         return len(self.designs) * len(self.workloads)
@@ -179,6 +183,7 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
         version=model_version(),
         combinations=space.combinations,
         names=names,
+        records=files.records(sweep, path, document),
     )
 
 
@@ -188,7 +193,7 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
 def _base(sweep: Sweep, path: Path, document: Document) -> dict[str, Any]:
     """Return what is typed of the design that points are set on, the sweep's ``set`` included."""
     if isinstance(sweep.design, str):
-        name = _beside(sweep.design, path)
+        name = files.beside(sweep.design, path)
         design, typed = load_design(name), typed_design(name)
     else:
         design = _placed(sweep.design, f"{document.place(('design',))}: design")
@@ -242,7 +247,7 @@ def _baseline(
     if sweep.baseline is None:
         return None
     if isinstance(sweep.baseline, str):
-        design = load_design(_beside(sweep.baseline, path))
+        design = load_design(files.beside(sweep.baseline, path))
     else:
         whole = design_from(base).model_dump(mode="json")
         for key in sweep.baseline:
@@ -260,7 +265,7 @@ def _others(sweep: Sweep, path: Path, document: Document) -> list[PlannedDesign]
     found: dict[str, PlannedDesign] = {}
     for number, one in enumerate(sweep.beside):
         where = f"{document.place(('beside', number))}: beside[{number}]"
-        name = _beside(one.design, path)
+        name = files.beside(one.design, path)
         try:
             whole = load_design(name).model_dump(mode="json")
         except InputError as fault:
@@ -308,7 +313,7 @@ def _workload(
     workload: Workload, path: Path, dtypes: list[str], where: str
 ) -> tuple[PlannedWorkload, tuple[str, ...]]:
     """Return a workload as workers load it, and the digests of its traces in several formats."""
-    model = _model_beside(workload.model, path)
+    model = files.model_beside(workload.model, path)
     try:
         traces = [load_trace(model, dtype) for dtype in dtypes]
     except InputError as fault:
@@ -327,21 +332,6 @@ def load_trace(model: str, dtype: str = DEFAULT) -> Trace:
         What floats become, unless the model's own options say it.
     """
     return load(model, op_kinds(), dtype)
-
-
-def _beside(name: str, path: Path) -> str:
-    """Return the file that a sweep means, beside its own or from here; other names as they are."""
-    for file in (path.parent / name, Path(name)):
-        if file.is_file():
-            return str(file.resolve())  # reports find it from wherever they are written
-    return name
-
-
-def _model_beside(model: str, path: Path) -> str:
-    name, at, options = model.rpartition("@")
-    if not at or "=" not in options:
-        return _beside(model, path)
-    return _beside(name, path) + at + options
 
 
 # ---------------------------------------------------------------------------------------- identity

@@ -48,6 +48,7 @@ def plan_text(plan: Plan) -> str:
         "names": plan.names,
         "designs": rows,
         "trees": {d.digest: d.tree for d in plan.designs if d.tree is not None},
+        "records": plan.records,
         "beside": {d.digest: d.beside for d in plan.designs if d.beside},
     }
     return json.dumps(content, separators=(",", ":")) + "\n"
@@ -89,6 +90,7 @@ def read_plan(plan_path: Path, sweep_path: Path) -> Plan:
             version=content["version"],
             combinations=content["combinations"],
             names=content["names"],
+            records=content.get("records", ""),
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise _damaged(plan_path, f"{type(fault).__name__}: {fault}") from None

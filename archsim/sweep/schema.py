@@ -305,6 +305,8 @@ class Sweep(_Part):
     beside
         Designs to show beside the points, such as GPUs: they run on the same workloads, and are
         never part of the answer. What is added here later runs by itself.
+    records
+        Folder of measurements that ``archsim gpu run`` wrote, to show beside the points, too.
     groups
         One or two paths: figures give designs a colour by what stands at the first, and a marker
         by what stands at the second.
@@ -333,6 +335,7 @@ class Sweep(_Part):
     constraints: dict[str, Bounds] = {}
     baseline: str | dict[str, Value] | None = None
     beside: Annotated[tuple[Beside, ...], BeforeValidator(_as_list), Field(max_length=16)] = ()
+    records: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     groups: Annotated[tuple[DesignPath, ...], BeforeValidator(_as_list), Field(max_length=2)] = ()
     workers: Annotated[Count, Field(ge=1, le=1024)] | None = None
     timeout_s: Annotated[Number, Field(gt=0, le=10**6)] = 3600

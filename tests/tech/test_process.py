@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,16 @@ def test_every_factor_has_its_source_and_how_far_it_can_be_trusted() -> None:
     for process in processes().values():
         for source in process.sources.values():
             assert process.name == "asap7" or any(tag in source for tag in tags)
+
+
+def test_the_page_has_the_factors() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "technology.md").read_text("utf-8")
+    for process in processes().values():
+        spans = (process.area, process.energy, process.delay)
+        ends = ([span.low, span.high] for span in spans)
+        cells = [" to ".join(f"{end:g}" for end in dict.fromkeys(pair)) for pair in ends]
+        line = " | ".join([f"| `{process.name}`", process.title, *cells])
+        assert f"\n{line} |\n" in page
 
 
 # ---------------------------------------------------------------------------------------- sources
