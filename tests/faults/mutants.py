@@ -25,6 +25,7 @@ REPLACED = (
     "archsim.engines.hash_spgemm",
     "archsim.engines.matrix2d",
     "archsim.engines.memory_side",
+    "archsim.engines.ngpc",
     "archsim.engines.rfnn",
     "archsim.engines.systolic",
     "archsim.engines.vector",

@@ -112,19 +112,24 @@ class AddressPipe(wiring.Component):
         return values
 
     def _cells(self, m: Module, platform: Any) -> tuple[list[Value], list[Value]]:
-        """Return the cell of each axis, and the place in it."""
+        """Return the cell of each axis, and the place in it: products of halves, and their sum."""
         cells: list[Value] = []
         places: list[Value] = []
         below = POSITION_BITS + SCALE_FRACTION
+        half = POSITION_BITS // 2
         for axis in range(AXES):
-            bits = POSITION_BITS + SCALE_BITS
-            scaler = place(
-                m, platform, "scaler", f"scaler_{axis}", Product, POSITION_BITS, SCALE_BITS, bits
-            )
-            m.d.comb += [scaler.a.eq(self.position[axis]), scaler.b.eq(self.level.scale)]
-            scaled = self._held(m, 0, f"scaled_{axis}", scaler.product, bits)
+            products = []
+            for side, part in enumerate((self.position[axis][:half], self.position[axis][half:])):
+                scaler = place(
+                    m, platform, "scaler", f"scaler_{axis}_{side}", Product,
+                    half, SCALE_BITS, half + SCALE_BITS,
+                )  # fmt: skip
+                m.d.comb += [scaler.a.eq(part), scaler.b.eq(self.level.scale)]
+                name = f"scaled_{axis}_{side}"
+                products.append(self._held(m, 0, name, scaler.product, half + SCALE_BITS))
+            low, high = products
             at = Signal(CELL_BITS + FRACTION_BITS, name=f"at_{axis}")
-            m.d.comb += at.eq((scaled + (1 << below - 1)) >> below - FRACTION_BITS)
+            m.d.comb += at.eq((low + (high << half) + (1 << below - 1)) >> below - FRACTION_BITS)
             off = self.level.flat if axis == AXES - 1 else 0
             held = self._held(m, 1, f"cell_{axis}", Mux(off, 0, at), len(at))
             places.append(held[:FRACTION_BITS])

@@ -45,28 +45,23 @@ def _specs(*configurations: tuple[Any, ...]) -> tuple[NgpcSpec, ...]:
     return tuple(NgpcSpec(**dict(zip(FIELDS, c, strict=True))) for c in configurations)
 
 
-FITTED = _specs(
-    (1, 1, 6, 1, 8, 2, "index", 1, 0, "single", 4, 2, 3, 8, 1),
-    (2, 1, 8, 2, 8, 8, "index", 2, 2, "single", 4, 2, 4, 8, 2),
-    (2, 2, 10, 2, 16, 8, "padded", 2, 4, "single", 8, 2, 3, 8, 4),
-    (3, 2, 6, 2, 8, 4, "fold", 1, 8, "layered", 4, 2, 2, 8, 1),
-    (2, 2, 7, 4, 8, 4, "index", 2, 1, "single", 8, 2, 5, 16, 2),
-    (4, 4, 9, 1, 16, 8, "parity", 1, 2, "layered", 4, 3, 3, 16, 4),
-    (1, 1, 9, 2, 16, 16, "index", 2, 4, "single", 8, 3, 4, 8, 1),
-    (4, 1, 8, 2, 16, 4, "padded", 3, 6, "layered", 8, 2, 4, 8, 4),
-    (3, 1, 6, 1, 8, 8, "index", 2, 0, "single", 16, 2, 5, 8, 2),
-)  # fmt: skip
-HELD_OUT = _specs(
-    (5, 4, 9, 2, 16, 8, "index", 2, 8, "single", 16, 3, 5, 8, 4),
-    (2, 2, 8, 4, 8, 8, "padded", 1, 3, "layered", 8, 2, 3, 16, 2),
-    (3, 1, 7, 2, 8, 4, "index", 2, 5, "single", 8, 2, 4, 16, 4),
-)  # fmt: skip
 POWERED = _specs(
-    (1, 1, 6, 1, 8, 2, "index", 1, 1, "single", 4, 2, 3, 8, 1),
-    (2, 1, 6, 2, 8, 4, "index", 1, 2, "single", 4, 2, 3, 8, 2),
+    (1, 1, 6, 1, 8, 2, "index", 1, 0, "single", 4, 2, 3, 8, 1),
+    (2, 1, 7, 2, 8, 4, "index", 1, 2, "single", 4, 2, 4, 8, 2),
     (2, 2, 8, 1, 16, 4, "padded", 1, 1, "single", 8, 2, 4, 8, 2),
 )  # fmt: skip
-POWERED_HELD_OUT = _specs((3, 1, 7, 2, 8, 4, "index", 1, 2, "single", 8, 2, 4, 8, 2))
+POWERED_HELD_OUT = _specs((2, 1, 8, 2, 8, 4, "index", 1, 1, "single", 8, 2, 4, 8, 2))
+FITTED = POWERED + _specs(
+    (3, 2, 6, 2, 8, 4, "fold", 1, 6, "layered", 4, 2, 2, 8, 1),
+    (2, 2, 9, 2, 16, 8, "padded", 2, 3, "single", 8, 2, 5, 8, 4),
+    (2, 1, 6, 4, 8, 8, "index", 2, 1, "layered", 4, 3, 3, 16, 4),
+    (4, 4, 8, 1, 16, 8, "parity", 1, 2, "single", 4, 3, 3, 16, 2),
+    (1, 1, 8, 2, 16, 16, "index", 3, 4, "single", 8, 3, 4, 16, 1),
+)  # fmt: skip
+HELD_OUT = POWERED_HELD_OUT + _specs(
+    (3, 1, 7, 2, 16, 4, "padded", 2, 3, "layered", 8, 2, 3, 8, 2),
+    (5, 2, 8, 2, 8, 8, "index", 1, 4, "single", 16, 2, 5, 8, 4),
+)  # fmt: skip
 
 
 def verilog(spec: NgpcSpec) -> str:

@@ -51,7 +51,7 @@ def test_weights_add_up_to_one(place: list[int]) -> None:
     found = corner_weights(np.array([place]))
     assert 4096 == found.sum()
     assert found.min() >= 0
-    exact = weights(np.array([place], np.float32) / 256)
+    exact = weights(np.array([place], np.float32) / np.float32(256))
     assert np.abs(found / 4096 - exact).max() <= 2 / 4096
 
 
