@@ -50,6 +50,17 @@ def test_variants_are_ordered_wherever_they_are_judged(rows: dict[str, Row]) -> 
 
 
 @pytest.mark.slow
+def test_ways_to_share_tie_where_rows_are_many(rows: dict[str, Row]) -> None:
+    def of(token: str, threads: int) -> float:
+        start = f"imbalance, {token}, {threads} threads"
+        return next(row.ours or 0.0 for name, row in rows.items() if name.startswith(start))
+
+    for threads, ties in ((64, ()), (16, ("row",)), (4, ("row", "static"))):
+        tied = [t for t in ("row", "static") if of(t, threads) < 1.05 * of("nonzero", threads)]
+        assert tied == list(ties)
+
+
+@pytest.mark.slow
 def test_dram_and_threads_are_busier_from_first_to_last(rows: dict[str, Row]) -> None:
     def of(what: str) -> list[float]:
         return [rows[f"{what}, {name}"].ours or 0.0 for name in ("V1", "V2", "V3")]

@@ -25,6 +25,7 @@ from tests.sparse.matrices import KNOWN, product, squared
 THREADS = ((1, 1), (4, 1), (4, 16))  # cores, threads of each
 TINY = [name for name, known in KNOWN.items() if known.products <= 2_500]
 SMALL = [name for name, known in KNOWN.items() if 2_500 < known.products <= 20_000]
+MIDDLE = [name for name, known in KNOWN.items() if 20_000 < known.products <= 100_000]
 LARGE = [name for name, known in KNOWN.items() if known.products > 20_000]
 
 
@@ -59,6 +60,14 @@ def test_c_is_scipys_whatever_the_threads(name: str, algorithm: Algorithm) -> No
         spec = PiumaSpec(algorithm=algorithm, mtcs=cores, threads=threads, spad_bytes=1 << 16)
         found = run(spec, product_of_a)
         check(expected, found.row, found.col, found.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MIDDLE)
+def test_c_of_middling_products_is_scipys_by_64_threads(name: str) -> None:
+    a = with_values(KNOWN[name].make())
+    found = run(PiumaSpec(spad_bytes=1 << 18), squared(a))
+    check(Csr.of(a.scipy() @ a.scipy()), found.row, found.col, found.value)
 
 
 @pytest.mark.slow
