@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from archsim.gpu.kernel import Draw
@@ -18,6 +20,11 @@ RANGES = {
 SPECIAL = (np.inf, -np.inf, np.nan)
 ENDS = (0.3, 0.3, 0.2, 0.18, 0.02)  # shares of 0, 1 and the three of a range
 RARE = 0.002  # share of infinities and NaN: most results stay numbers
+
+
+def picked(rng: np.random.Generator, shape: tuple[int, ...], ends: Sequence[float]) -> Array:
+    """Return fp16 numbers of some magnitudes and either sign."""
+    return encode(rng.choice([-1.0, 1.0], shape) * rng.choice(ends, shape), "fp16")
 
 
 def drawn(rng: np.random.Generator, shape: tuple[int, ...], form: str, values: Draw) -> Array:

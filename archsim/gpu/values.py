@@ -21,7 +21,7 @@ Operands = Mapping[str, Array]
 
 STORED: Mapping[str, type[np.generic]] = {
     "fp32": np.float32, "tf32": np.float32, "fp16": np.float16, "bf16": np.uint16,
-    "e4m3": np.uint8, "uint8": np.uint8, "int8": np.int8, "int32": np.int32,
+    "e4m3": np.uint8, "uint8": np.uint8, "int8": np.int8, "int16": np.int16, "int32": np.int32,
 }  # fmt: skip
 PATTERNS: Mapping[str, str] = {"bf16": "bfloat16", "e4m3": "float8_e4m3fn"}
 """Formats held as patterns, by torch's names of them."""

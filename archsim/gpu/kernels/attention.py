@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from archsim.gpu.draws import drawn
+from archsim.gpu.draws import drawn, picked
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
 from archsim.gpu.tensor_cores import dot_instructions
 from archsim.gpu.values import Array, Expected, Operands, decode
@@ -41,8 +41,7 @@ def draw_decode(shape: Shape, rng: np.random.Generator, values: Draw) -> Operand
 def drawn_scores(rng: np.random.Generator, shape: tuple[int, ...], values: Draw) -> Array:
     """Draw queries or keys; extreme ones are small enough that a score has digits left."""
     if values == "extreme":
-        ends = np.array([0.0, 2.0**-24, 2.0**-14, 4.0])
-        return (rng.choice([-1.0, 1.0], shape) * rng.choice(ends, shape)).astype(np.float16)
+        return picked(rng, shape, (0.0, 2.0**-24, 2.0**-14, 4.0))
     return drawn(rng, shape, "fp16", values)
 
 

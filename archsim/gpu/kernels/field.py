@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from archsim.gpu.draws import drawn
+from archsim.gpu.draws import drawn, picked
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
 from archsim.gpu.kernels.gemm import product
 from archsim.gpu.tensor_cores import dot_instructions
-from archsim.gpu.values import Array, Expected, Operands, decode
+from archsim.gpu.values import Array, Expected, Operands, decode, encode
 from archsim.graphics.encoding import Encoding, corners, weights
 
 FEATURES = 2
@@ -46,16 +46,15 @@ def _moderate(rng: np.random.Generator, shape: tuple[int, ...], values: Draw) ->
     if values == "zeros":
         return drawn(rng, shape, "fp16", "zeros")
     if values in ("extreme", "special"):
-        ends = np.array([0.0, 2.0**-24, 2.0**-14, 1.0])
-        return (rng.choice([-1.0, 1.0], shape) * rng.choice(ends, shape)).astype(np.float16)
-    return (rng.standard_normal(shape) / 4).astype(np.float16)
+        return picked(rng, shape, (0.0, 2.0**-24, 2.0**-14, 1.0))
+    return encode(rng.standard_normal(shape) / 4, "fp16")
 
 
 def oracle(shape: Shape, operands: Operands, unit: float) -> dict[str, Expected]:
     """Return the field's values, and how far off they may be.
 
-    A place in a cell errs by two roundings of its coordinate; interpolation is continuous, so that
-    a feature then errs by no more along each axis than the table's range times that.
+    Places in cells are rounded as the encoding rounds them. Weights and sums of corners err by a
+    few roundings of fp32; features and neurons are rounded to fp16 on the way.
     """
     encoding = encoding_of(shape)
     w_in, w_out = (decode(operands[name], "fp16").T for name in ("w_in", "w_out"))
@@ -71,16 +70,15 @@ def oracle(shape: Shape, operands: Operands, unit: float) -> dict[str, Expected]
 
 
 def _encoded(encoding: Encoding, operands: Operands) -> tuple[Array, Array]:
-    """Return features [n, levels x 2] in float64 and how far off fp32 arithmetic may be."""
+    """Return features [n, levels x 2] in float64, and how far off fp32 arithmetic may be."""
     table = decode(operands["table"], "fp16")
     found, errors = [], []
     for level, start in zip(encoding.table, operands["starts"], strict=True):
         cells, places = level.cells(operands["positions"])
         read = table[start + level.indices(corners(cells))]  # [n, corners, features]
-        found.append(np.einsum("nc,ncf->nf", weights(places).astype(np.float64), read))
-        most = np.abs(table[start : start + level.entries]).max()
-        of_place = 2 * 2.0**-24 * (level.scale + 1)
-        errors.append(np.full_like(found[-1], most * (2 * 3 * of_place + 16 * 2.0**-24)))
+        share = weights(places).astype(np.float64)
+        found.append(np.einsum("nc,ncf->nf", share, read))
+        errors.append(16 * 2.0**-24 * np.einsum("nc,ncf->nf", share, np.abs(read)) + 2.0**-126)
     return np.concatenate(found, axis=1), np.concatenate(errors, axis=1)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from archsim.gpu.draws import drawn
+from archsim.gpu.draws import drawn, picked
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
 from archsim.gpu.kernels.gemm import product
 from archsim.gpu.tensor_cores import dot_instructions
@@ -17,17 +17,10 @@ from archsim.gpu.values import Array, Expected, Operands, decode
 
 def draw(shape: Shape, rng: np.random.Generator, values: Draw) -> Operands:
     m, p, q = shape["m"], shape["p"], shape["q"]
+    of = (("x", (m, p * q)), ("right", (q, p, p)), ("left", (p, q, q)))
     if values == "extreme":  # what lies in between stays below fp16's largest number
-        ends = np.array([0.0, 2.0**-24, 2.0**-14, 8.0])
-        return {
-            name: (rng.choice([-1.0, 1.0], extents) * rng.choice(ends, extents)).astype(np.float16)
-            for name, extents in (("x", (m, p * q)), ("right", (q, p, p)), ("left", (p, q, q)))
-        }
-    return {
-        "x": drawn(rng, (m, p * q), "fp16", values),
-        "right": drawn(rng, (q, p, p), "fp16", values),
-        "left": drawn(rng, (p, q, q), "fp16", values),
-    }
+        return {name: picked(rng, extents, (0.0, 2.0**-24, 2.0**-14, 8.0)) for name, extents in of}
+    return {name: drawn(rng, extents, "fp16", values) for name, extents in of}
 
 
 def oracle(shape: Shape, operands: Operands, unit: float) -> dict[str, Expected]:
@@ -64,7 +57,7 @@ def tile(target: str) -> Tile:
 
 def instructions(target: str, tile: Tile) -> dict[str, int]:
     """Return those of both functions: one, compiled for either's strides."""
-    blocks = tuple(tile.sizes.values())
+    blocks = tile.sizes["BM"], tile.sizes["BN"], tile.sizes["BK"]
     one = dot_instructions(target, *blocks, "fp16", tile.warps, copies=2)
     return {name: 2 * count for name, count in one.items()}
 

@@ -14,8 +14,10 @@ LOG2_E = 1.4426950408889634  # powers of two are what the hardware has
 
 
 @triton.jit
-def step(total, most, weight, queries, k, v, first, keys, d, scale, rows,
-         BN: tl.constexpr, BD: tl.constexpr, MASKED: tl.constexpr, CAUSAL: tl.constexpr):  # fmt: skip
+def step(
+    total, most, weight, queries, k, v, first, keys, d, scale, rows,
+    BN: tl.constexpr, BD: tl.constexpr, MASKED: tl.constexpr, CAUSAL: tl.constexpr,
+):  # fmt: skip
     """Take BN keys into a block's sums; ``most`` and ``weight`` are of the scores so far."""
     columns, depth = first + tl.arange(0, BN), tl.arange(0, BD)
     there = (columns[:, None] < keys) & (depth[None, :] < d)
@@ -53,11 +55,13 @@ def prefill(
     whole = whole // BN * BN  # keys of blocks that need no mask
     last = tl.minimum((block + 1) * BM, n) if CAUSAL else n
     for first in range(0, whole, BN):
-        total, most, weight = step(total, most, weight, queries, k, v, first, n, d, scale, rows,
-                                   BN, BD, False, CAUSAL)  # fmt: skip
+        total, most, weight = step(
+            total, most, weight, queries, k, v, first, n, d, scale, rows, BN, BD, False, CAUSAL
+        )
     for first in range(whole, last, BN):
-        total, most, weight = step(total, most, weight, queries, k, v, first, n, d, scale, rows,
-                                   BN, BD, True, CAUSAL)  # fmt: skip
+        total, most, weight = step(
+            total, most, weight, queries, k, v, first, n, d, scale, rows, BN, BD, True, CAUSAL
+        )
     tl.store(o + place, (total / weight[:, None]).to(tl.float16), mask=inside)
 
 
@@ -107,8 +111,9 @@ def decode(
     most = tl.full((BM,), float("-inf"), tl.float32)
     weight = tl.zeros((BM,), tl.float32)
     for first in range(split * share, end, BN):
-        total, most, weight = step(total, most, weight, queries, k, v, first, end, d, scale, rows,
-                                   BN, BD, True, False)  # fmt: skip
+        total, most, weight = step(
+            total, most, weight, queries, k, v, first, end, d, scale, rows, BN, BD, True, False
+        )
     place = (head * SPLITS + split) * group + rows
     tl.store(totals + place[:, None] * d + depth[None, :], total, mask=inside)
     tl.store(mosts + place, most, mask=rows < group)
@@ -116,9 +121,7 @@ def decode(
 
 
 @triton.jit
-def combine(
-    totals, mosts, weights, o, group, d, SPLITS: tl.constexpr, BD: tl.constexpr
-):  # fmt: skip
+def combine(totals, mosts, weights, o, group, d, SPLITS: tl.constexpr, BD: tl.constexpr):
     head, row = tl.program_id(0), tl.program_id(1)
     splits, depth = tl.arange(0, SPLITS), tl.arange(0, BD)
     place = (head * SPLITS + splits) * group + row

@@ -14,10 +14,18 @@ FEATURES = tl.constexpr(2)  # of an entry
 
 
 @triton.jit
+def place(scale, x, FUSED: tl.constexpr):
+    """Return scale x + 0.5, rounded once; the interpreter's `fma` rounds twice."""
+    if FUSED:
+        return tl.fma(scale, x, 0.5)
+    return (scale.to(tl.float64) * x.to(tl.float64) + 0.5).to(tl.float32)
+
+
+@triton.jit
 def field(
     positions, table, scales, resolutions, entries, starts, hashed, w_in, w_out, results,
     n, width, hidden, outputs,
-    BP: tl.constexpr, BF: tl.constexpr, BH: tl.constexpr, BO: tl.constexpr,
+    BP: tl.constexpr, BF: tl.constexpr, BH: tl.constexpr, BO: tl.constexpr, FUSED: tl.constexpr,
 ):  # fmt: skip
     points = tl.program_id(0) * BP + tl.arange(0, BP)
     columns = tl.arange(0, BF)  # features of all levels
@@ -31,7 +39,11 @@ def field(
     x = tl.load(positions + 3 * points, mask=points < n, other=0.0)[:, None]
     y = tl.load(positions + 3 * points + 1, mask=points < n, other=0.0)[:, None]
     z = tl.load(positions + 3 * points + 2, mask=points < n, other=0.0)[:, None]
-    place_x, place_y, place_z = tl.fma(scale, x, 0.5), tl.fma(scale, y, 0.5), tl.fma(scale, z, 0.5)
+    place_x, place_y, place_z = (
+        place(scale, x, FUSED),
+        place(scale, y, FUSED),
+        place(scale, z, FUSED),
+    )
     cell_x, cell_y, cell_z = tl.floor(place_x), tl.floor(place_y), tl.floor(place_z)
     far_x, far_y, far_z = place_x - cell_x, place_y - cell_y, place_z - cell_z
     encoded = tl.zeros((BP, BF), tl.float32)
@@ -75,6 +87,7 @@ def launch(
     }
     start(
         field, (triton.cdiv(n, tile.sizes["BP"]),), *(operands[name] for name in names),
-        w_in, w_out, results, n, width, hidden, outputs, **padded, **tile.options,
+        w_in, w_out, results, n, width, hidden, outputs, FUSED=not start.interpreted,
+        **padded, **tile.options,
     )  # fmt: skip
     return {"results": results}

@@ -1,4 +1,4 @@
-"""Products of packed 4-bit weights in Triton: with fp16, with int8 or int4, and with MXFP4 operands.
+"""Products of packed 4-bit weights in Triton: with fp16, with int8 or int4, and in MXFP4.
 
 Weights are the left operand, so that they go from registers to the tensor cores, and C is stored
 transposed. A byte holds two codes of one block of `BLOCK` along k: `j` in the low half and
@@ -30,9 +30,7 @@ def from_code(code):
 
 
 @triton.jit
-def w4a16(
-    x, w, scales, c, m, n, k, BM: tl.constexpr, BN: tl.constexpr, GROUP: tl.constexpr
-):  # fmt: skip
+def w4a16(x, w, scales, c, m, n, k, BM: tl.constexpr, BN: tl.constexpr, GROUP: tl.constexpr):
     block_n, block_m = block_of(tl.program_id(0), n, m, BN, BM, GROUP)
     rows = block_n * BN + tl.arange(0, BN)
     columns = block_m * BM + tl.arange(0, BM)
