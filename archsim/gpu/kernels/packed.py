@@ -76,13 +76,13 @@ def tile(target: str) -> Tile:
 
 
 def tile_two_of_four(target: str) -> Tile:
-    return Tile({"BM": 32, "BN": 128, "BK": 64, "GROUP": 8}, warps=4, stages=2)
+    return Tile({"BM": 32, "BN": 128, "BK": 32, "GROUP": 8}, warps=8, stages=2)
 
 
 def instructions(target: str, tile: Tile) -> dict[str, int]:
     sizes = tile.sizes
     depth = sizes.get("BK", WORD)
-    return dot_instructions(target, sizes["BN"], sizes["BM"], depth, "fp16", tile.warps)
+    return dot_instructions(target, sizes["BN"], sizes["BM"], depth, "fp16", tile.warps, copies=2)
 
 
 KERNELS = (

@@ -76,13 +76,13 @@ def two_of_four(
         across = start + depth[None, :]
         inside = (rows < n) & (across < k)
         four = across // 4
-        low = tl.load(kept + rows * (k // 2) + 2 * four, mask=inside, other=0.0)
-        high = tl.load(kept + rows * (k // 2) + 2 * four + 1, mask=inside, other=0.0)
+        pair = tl.load(kept + rows * (k // 4) + four, mask=inside, other=0).to(tl.uint32)
         field = tl.load(places + rows * (k // 16) + across // 16, mask=inside, other=0)
         both = field.to(tl.int32) >> (four % 4 * 4)  # two bits each
         at = across % 4
-        weights = tl.where(at == ((both >> 2) & 3), high, tl.zeros_like(high))
-        weights = tl.where(at == (both & 3), low, weights)
+        bits = tl.where(at == ((both >> 2) & 3), pair >> 16, 0)
+        bits = tl.where(at == (both & 3), pair & 0xFFFF, bits)
+        weights = bits.to(tl.uint16).to(tl.float16, bitcast=True)
         down = start + depth[:, None]
         right = tl.load(
             x + columns[None, :] * k + down, mask=(columns[None, :] < m) & (down < k), other=0.0
@@ -95,7 +95,7 @@ def two_of_four(
 def launch_two_of_four(
     start: Start, shape: Shape, operands: Mapping[str, torch.Tensor], tile: Tile
 ) -> dict[str, torch.Tensor]:
-    x, kept = operands["x"], operands["kept"]
+    x, kept = operands["x"], operands["kept"].view(torch.int32)  # both of four in a word
     (m, k), n = x.shape, kept.shape[0]
     c = torch.empty((m, n), dtype=torch.float16, device=x.device)
     grid = (triton.cdiv(m, tile.sizes["BM"]) * triton.cdiv(n, tile.sizes["BN"]),)
