@@ -31,7 +31,8 @@ def test_reproduce_for_people(archsim: Archsim) -> None:
 def test_reproduce_refuses_a_paper_that_it_does_not_know(archsim: Archsim) -> None:
     assert (
         archsim.refused("reproduce", "tpu")
-        == "error: paper: must be one of rfnn, smash, tpe, not 'tpu'\n"
+        == "error: paper: must be one of bipolar, flash-llm, ngpc, rfnn, smash, tensor-cores, tpe, "
+        "not 'tpu'\n"
     )
 
 

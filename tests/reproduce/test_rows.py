@@ -93,9 +93,8 @@ def test_a_file_with_a_fault(tmp_path: Path, old: str, new: str, message: str) -
 
 
 def test_papers_are_found_by_listing_the_folder() -> None:
-    assert {name: p.name for name, p in discover().items()} == {
-        n: n for n in ("rfnn", "smash", "tpe")
-    }
+    names = ("bipolar", "flash-llm", "ngpc", "rfnn", "smash", "tensor-cores", "tpe")
+    assert {name: p.name for name, p in discover().items()} == {n: n for n in names}
     assert paper("tpe") is discover()["tpe"]
 
 

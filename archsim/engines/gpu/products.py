@@ -36,6 +36,7 @@ STAGES = 4  # of a tile's loads under way, if shared memory has room for them
 STEP_BYTES = 128  # of k that a stage holds of each row
 ACCUMULATOR_BYTES = 196_608  # of an SM's 256 KiB of registers, for sums of 32 bits
 MAX_BLOCKS = 8  # of an SM
+NONE = 1e-6  # multiply-adds a cycle of tensor cores that lack a format: nothing is slower
 SM_L2_BYTES = 64  # a cycle; from memory
 INT_LANES = 64  # of an SM; from memory
 WIDEN_OPS = 1.5  # of an element: three for two, as MARLIN does
@@ -91,7 +92,7 @@ def bounds(spec: Spec, jobs: Any) -> Bounds:
         for name in Bounds.__slots__
     }
     on_lanes = _on_lanes(spec, jobs)
-    worse = np.isnan(chosen["issue"]) | (on_lanes.cycles < Bounds(**chosen).cycles)
+    worse = on_lanes.cycles < Bounds(**chosen).cycles
     return Bounds(**{n: np.where(worse, getattr(on_lanes, n), x) for n, x in chosen.items()})
 
 
@@ -108,7 +109,8 @@ def _tiled(spec: Spec, jobs: Any) -> Bounds:
     half = jobs.half[:, None]
     a_bits, b_bits, c_bits = (x[:, None] for x in (jobs.a_bits, jobs.b_bits, jobs.c_bits))
     how = native(spec, jobs.computed)
-    fma, bits, share = how.fma[:, None] * (1 + half), how.bits[:, None], how.share[:, None]
+    fma = np.maximum(how.fma[:, None], NONE) * (1 + half)
+    bits, share = how.bits[:, None], how.share[:, None]
     sms = of("sms")
 
     step = 8 * STEP_BYTES // bits
@@ -120,8 +122,8 @@ def _tiled(spec: Spec, jobs: Any) -> Bounds:
     by_smem = of("smem_bytes") // (stages * stage_bytes)
     blocks = np.clip(np.minimum(by_smem, ACCUMULATOR_BYTES // (4 * bm * bn)), 1, MAX_BLOCKS)
     each = -(-tiles // sms)
-    peak = m * n * k * groups / np.where(fma > 0, fma, np.nan) / sms
-    of_tile = bm * bn * depth / np.where(fma > 0, fma, np.nan)
+    peak = m * n * k * groups / fma / sms
+    of_tile = bm * bn * depth / fma
     tensor = each * of_tile / share
     kind = np.asarray(spec.instruction)[..., None]
     issue = _issue(kind, bm, bn, fma, bits, np.minimum(blocks, each))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class Shape:
         return GpuJobs(**arrays, first=np.array([False]))
 
 
+@cache
 def kernel_us(spec: GpuSpec, shape: Shape) -> float:
     """Return the time of a product that was launched before, operands in memory."""
     cycles = float(timing.kernels(spec, shape.job()).levels[-1, 0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -102,6 +103,7 @@ def fields_of(known: Device) -> dict[str, Any]:
     }
 
 
-def spec_of(name: str, **changed: Any) -> GpuSpec:
-    """Return the spec of a device of the tables, with what is given in place of its figures."""
-    return GpuSpec.model_validate(fields_of(device(name)) | changed)
+@cache
+def spec_of(name: str) -> GpuSpec:
+    """Return the spec of a device of the tables."""
+    return GpuSpec.model_validate(fields_of(device(name)))

@@ -20,9 +20,9 @@ LARGE = (8192, 8192, 8192)
 LAYER = (4096, 4096)  # n and k
 UNKNOWN = "for which bits and shapes is not known; the rows above span what the model says"
 PADDING = (
-    "bits moved are 6 against 8, and the model is bound by them; what is gained beyond is by filling "
-    "tiles at few tokens, which it does not charge cuBLAS for; on which GPU is not known, here an "
-    "RTX 3090"
+    "bits moved are 6 against 8, and the model is bound by them; what is gained beyond is by "
+    "filling tiles at few tokens, which it does not charge cuBLAS for; on which GPU is not known, "
+    "here an RTX 3090"
 )
 
 
@@ -53,8 +53,8 @@ def _break_even() -> Section:
         for fmt in FORMATS
     ]
     notes = (
-        "p times q at which a large product of planes takes as long; by rates alone 16, 8, 4 on A100",
-        "on GeForce FP16 products with FP32 sums run at half rate; on RTX 4090 L2 binds planes first",
+        "p times q where a large product of planes takes as long; by rates alone 16, 8, 4 on A100",
+        "GeForce runs FP16 products with FP32 sums at half rate; on RTX 4090 L2 binds planes first",
         "from Hopper on INT4 is widened to INT8, and on Blackwell so is one bit",
     )
     return Section("Where products bind: break-even", tuple(rows), notes)
