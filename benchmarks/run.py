@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "calibrate", "mapping_search", "digits", "batch_points", "event_kernel", "scalesim", "zigzag",
     "worker_memory", "sweep_scaling", "rf_meshes", "rf_networks", "spgemm",
+    "neural_graphics",
 )  # fmt: skip
 PEERS = ("scalesim", "zigzag")
 PACKAGES = ("archsim", "numpy", "simpy")
