@@ -57,7 +57,7 @@ def time(
     every query in one bank. ``counts`` of conflicts and waits are zero then.
     """
     check_ports(env, PORTS)
-    specs: Any = [spec] * len(jobs) if isinstance(spec, NgpcSpec) else spec.specs()
+    specs: Any = spec.specs() if isinstance(spec, SpecBatch) else [spec] * len(jobs)
     found = [_job(one, jobs, row, env, data) for row, one in enumerate(specs)]
     columns = {name: np.array([x[name] for x in found], np.int64) for name in found[0]}
     cycles = columns["cycles"]
