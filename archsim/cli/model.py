@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from archsim.cli.arguments import DesignName, Json, Output, Set, writing
 
 if TYPE_CHECKING:
     from archsim.design import Design
+    from archsim.report.normalised import Normalised
     from archsim.result import Result
     from archsim.trace import Trace
 
@@ -230,6 +232,14 @@ def simulate(
         Path | None,
         typer.Option(metavar="FILE", help="YAML or JSON: op name to m, n, k, order, resident."),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--beside",
+            metavar="DESIGN",
+            help="Compare by area and energy, as with h100; repeatable.",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also bounds, mappings, breakdowns and sources.")
     ] = False,
@@ -253,15 +263,38 @@ def simulate(
         mappings=read_mappings(mapping) if mapping else None,
         batches=batches,
     )
+    view = None
+    if beside:
+        others = [arguments.design(name, None) for name in beside]
+        view = _compared(
+            chosen, result, others, partial(_load, model), partial(run, batches=batches)
+        )
     if output is not None:
         with writing(output):
             _save(result, output)
     if json:
-        show.as_json(result.to_dict())
+        show.as_json(result.to_dict() | ({} if view is None else {"beside": view.to_dicts()}))
     else:
-        from archsim.report.text import simulation  # noqa: PLC0415
+        from archsim.report import text  # noqa: PLC0415
 
-        show.rich(simulation(result, explain=explain))
+        show.rich(text.simulation(result, explain=explain))
+        if view is not None:
+            show.rich(text.beside(view))
+
+
+def _compared(
+    design: Design, result: Result, others: list[Design], load: Any, run: Any
+) -> Normalised:
+    """Return a design's result beside those of other designs."""
+    from archsim.errors import InputError  # noqa: PLC0415
+    from archsim.report.beside import modelled  # noqa: PLC0415
+    from archsim.report.normalised import of_one  # noqa: PLC0415
+
+    references = [modelled(other, run(other, load(other))) for other in others]
+    view = of_one(design.name, design.node, result.metrics.to_dict(), references)
+    if view is None:
+        raise InputError("--beside", "needs designs whose time, energy and area are all known")
+    return view
 
 
 def _save(result: Result, folder: Path) -> None:

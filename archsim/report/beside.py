@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from archsim.engines import NoRtl, discover
 from archsim.sweep.columns import OK
+from archsim.tech import load
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from archsim.design import Design
     from archsim.report.study import Study
+    from archsim.result import Result
 
 REASON_CHARACTERS = 240
 MODELLED, MEASURED = "modelled", "measured"
@@ -94,3 +98,26 @@ class Beside:
             return shorten(f"{workload}: {reason}", REASON_CHARACTERS, placeholder=" …")
         left = sorted({*study.weights} - {*self.table["workload"]})
         return f"not run yet on {', '.join(left)}"
+
+
+def described(design: Design) -> tuple[tuple[str, ...], bool]:
+    """Return what a design's engines and its process assume, and whether its energy is a bound."""
+    lines: list[str] = []
+    is_bound = False
+    for name, spec in design.engines.items():
+        engine = discover()[getattr(spec, "kind", "")]
+        lines += engine.assumptions(spec)
+        is_bound |= engine.energy_bound
+        if isinstance(engine.rtl, NoRtl):
+            lines.append(f"{name}: model only: {engine.rtl.reason}")
+    return tuple(dict.fromkeys([*lines, *load(design.node).assumptions])), is_bound
+
+
+def modelled(design: Design, result: Result) -> Reference:
+    """Return a design's result as a point beside another."""
+    notes, is_bound = described(design)
+    figures = {name: x for name, x in result.metrics.to_dict().items() if name != "fidelity"}
+    node = load(design.node).name
+    return Reference(
+        design.name, MODELLED, figures, design.description, node, notes, energy_bound=is_bound
+    )

@@ -114,6 +114,8 @@ class Normalised:
         Their yields.
     rows, per_mm2, per_joule
         Of the designs of the sweep made in that process: row in `Decision.designs`, and yields.
+    subject
+        What the chosen design is called in sentences.
     """
 
     process: str
@@ -123,6 +125,7 @@ class Normalised:
     per_mm2: Floats
     per_joule: Floats
     moved: tuple[Moved, ...]
+    subject: str = "the chosen design"
 
     @property
     def title(self) -> str:
@@ -138,6 +141,28 @@ class Normalised:
         low, high = min(found), max(found)
         room = max(LEAST_ROOM, (high / low) ** ROOM_SHARE)
         return low / room, high * room
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return what is beside as plain values for JSON: as made, and moved with its ratios."""
+        found = []
+        for one in self.moved:
+            made = (one.made.per_mm2, one.made.per_joule)
+            line: dict[str, Any] = {
+                "name": one.reference.name, "kind": one.reference.kind,
+                "process": one.reference.process, "metrics": dict(one.reference.metrics),
+                "energy_is_bound": one.reference.energy_bound,
+            }  # fmt: skip
+            spans, ratios, words = one.spans, one.over(self.chosen), one.words(self.chosen)
+            for at, show in enumerate(YIELDS):
+                line[show.name] = {"made": made[at], "moved": None, "ratio": None, "than": None}
+                if spans is not None and ratios is not None and words is not None:
+                    line[show.name] |= {
+                        "moved": [spans[at].low, spans[at].high],
+                        "ratio": [ratios[at].low, ratios[at].high],
+                        "than": words[at],
+                    }
+            found.append(line)
+        return found
 
     @property
     def involved(self) -> list[Process]:
@@ -196,6 +221,18 @@ def normalised(
     )
 
 
+def of_one(
+    name: str, process: str, metrics: Mapping[str, Any], references: Sequence[Reference]
+) -> Normalised | None:
+    """Return the view of a single design; None without a yield of it or of any reference."""
+    chosen = Yield.of(metrics)
+    moved = tuple(one for r in references if (one := moved_to(process, r)) is not None)
+    if chosen is None or not moved:
+        return None
+    nothing = np.zeros(0)
+    return Normalised(process, chosen, None, nothing.astype(np.intp), nothing, nothing, moved, name)
+
+
 # ---------------------------------------------------------------------------------------- words
 
 
@@ -245,6 +282,6 @@ def sentences(view: Normalised) -> Iterator[str]:
         area, joule = ratios
         least = "at least " if one.reference.energy_bound else ""
         yield (
-            f"{where}, {who} does {times_text(area)} the chosen design’s runs a second on a mm²: "
+            f"{where}, {who} does {times_text(area)} {view.subject}’s runs a second on a mm²: "
             f"{words[0]}; and {least}{times_text(joule)} its runs on a joule: {words[1]}."
         )

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archsim.design import design_from
-from archsim.engines import NoRtl, discover
 from archsim.frontends.policy import native_dtype, product_formats
 from archsim.gpu.record import read_all
 from archsim.report import figures
 from archsim.report.against import against as beside
-from archsim.report.beside import Beside, Reference
+from archsim.report.beside import Beside, Reference, described
 from archsim.report.content import Detail, Report
 from archsim.report.html import write
 from archsim.report.measured import measured
@@ -80,21 +79,11 @@ def study_of(folder: SweepFolder) -> Study:
 
 
 def _beside(folder: SweepFolder, planned: PlannedDesign, rows: pd.DataFrame) -> Beside:
-    """Return a design beside the points, with what its engines and its process say of it."""
     design = design_from(folder.plan.tree(planned))
-    process = load_tech(design.node)
-    lines: list[str] = []
-    is_bound = False
-    for name, spec in design.engines.items():
-        engine = discover()[getattr(spec, "kind", "")]
-        lines += engine.assumptions(spec)
-        is_bound |= engine.energy_bound
-        if isinstance(engine.rtl, NoRtl):
-            lines.append(f"{name}: model only: {engine.rtl.reason}")
     words = design.description or design.name
     source = f"{words}; float models run in {planned.dtype}"
-    notes = tuple(dict.fromkeys([*lines, *process.assumptions]))
-    return Beside(planned.beside, rows, source, process.name, notes, is_bound)
+    notes, is_bound = described(design)
+    return Beside(planned.beside, rows, source, load_tech(design.node).name, notes, is_bound)
 
 
 def _measured(

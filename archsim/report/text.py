@@ -11,8 +11,9 @@ from archsim.assignment import FIRST
 from archsim.operands import KNOWN
 from archsim.report.inside import ENERGY, SIZE, TIME_PS, op_shares, resource_shares, why, worst_ops
 from archsim.report.layout import add_column, bullets, plain_table, spaced, titled
+from archsim.report.normalised import YIELDS, sentences, span_text, title_of
 from archsim.report.page import flat
-from archsim.report.quantities import NOTHING, QUANTITIES, percent, quantity, times
+from archsim.report.quantities import NOTHING, QUANTITIES, number, percent, quantity, times
 from archsim.report.roofline import own_ps
 from archsim.result import OpRow, Result
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from archsim.report.against import Comparison
     from archsim.report.content import Report
+    from archsim.report.normalised import Normalised
 
 TOP_OPS = 10
 STREAM = ("latency_us", "throughput_per_s", "energy_per_item_pj")
@@ -76,6 +78,23 @@ def comparison(of: Comparison) -> RenderableType:
         if listed.count:
             parts.append(bullets(_of(title, len(listed.labels), listed.count), listed.labels))
     return Group(*map(spaced, parts))
+
+
+def beside(view: Normalised) -> RenderableType:
+    """Return what stands beside a design: as it is made, and by area and energy in its process."""
+    table = plain_table("beside", "made in", ">time", ">energy", ">area")
+    for show in YIELDS:
+        add_column(table, f">{show.title.lower()}")
+    for one in view.moved:
+        figures = one.reference.metrics
+        table.add_row(
+            Text(one.reference.name), title_of(one.reference.process),
+            *(quantity(m).text(figures[m]) for m in ("time_us", "energy_pj", "area_mm2")),
+            *map(span_text, one.spans or (None, None)),
+        )  # fmt: skip
+    own = " and ".join(map(number, (view.chosen.per_mm2, view.chosen.per_joule)))
+    title = f"Beside {view.subject} (in {view.title}: {own})"
+    return Group(titled(title, table), bullets("By area and by energy", sentences(view)))
 
 
 def metrics(result: Result) -> RenderableType:
