@@ -121,6 +121,13 @@ def test_what_it_does_not_take() -> None:
     )
 
 
-def test_slots_are_a_power_of_two() -> None:
-    with pytest.raises(ValueError, match="slots must be a power of two, not 48"):
-        HashSpgemmSpec(slots=48)
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"slots": 48}, "slots must be a power of two, not 48"),
+        ({"slots": 16, "comparators": 4}, "slots must be at least 32, two lines a bank, not 16"),
+    ],
+)
+def test_slots_fill_lines_and_banks(fields: dict[str, int], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        HashSpgemmSpec(**fields)
