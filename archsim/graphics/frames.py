@@ -44,11 +44,14 @@ class Frame:
         return self.width * self.height
 
     def queries(self, rays: int = RAYS) -> Stream:
-        """Return the queries of at most so many of the frame's rays, as they are issued.
+        """Return the queries of at most so many of the frame's rays, as they are issued."""
+        return self.asked(runs(self.width, self.height, rays))
+
+    def asked(self, points: Floats) -> Stream:
+        """Return the queries of the rays through points of the picture, [n, 2] from 0 to 1.
 
         The scene answers them; colours, which change no query, are left out.
         """
-        points = runs(self.width, self.height, rays)
         if self.app == "gia":
             return raster(_no_colour, points, len(points), 1).stream
         scene = SCENES[self.scene]

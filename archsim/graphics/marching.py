@@ -24,7 +24,7 @@ STRIDE = 0.95  # share of a distance that it advances
 MOST_ROUNDS = 10_000
 COMPACTED = 4  # steps, at most, before rays that ended are dropped
 NORMAL_QUERIES = 6  # differences of a hit's normal
-NORMAL_STEP = 1e-3
+NORMAL_STEP = 4e-3
 ABSORBED, MOST_EVENTS = 0.99, 64  # where delta tracking ends
 
 Colours = Floats  # [n, 3], from 0 to 1
@@ -74,6 +74,8 @@ def march(
         steps = int(np.clip(QUERIES_A_LOOP * share // len(alive), 1, MOST_STEPS))
         marching = alive
         for _ in range(steps):
+            if not marching.size:
+                break
             places, directions = rays.at(marching, distance[marching]), rays.directions[marching]
             dt = np.full(len(marching), STEP)
             recorder.add(marching, places, dt, directions)

@@ -99,12 +99,16 @@ class Scene:
 
     def colour(self, at: Floats) -> Floats:
         """Return colours of the nearest surfaces, lit from above: [n, 3] to [n, 3] from 0 to 1."""
+        return self.lit(at, self.normal(at))
+
+    def lit(self, at: Floats, normals: Floats) -> Floats:
+        """Return colours of the nearest surfaces under the light that normals make."""
         nearest = np.argmin([part.solid(at) for part in self.parts], axis=0)
         sizes = np.array([part.check for part in self.parts])[nearest]
         odd = np.floor(at / sizes[:, None] + 1e-4).sum(axis=1).astype(np.int64) & 1
         colours = np.array([(part.light, part.dark) for part in self.parts])
-        lit = AMBIENT + (1 - AMBIENT) * np.clip(self.normal(at) @ LIGHT, 0, 1)
-        return np.asarray(colours[nearest, odd] * lit[:, None])
+        shade = AMBIENT + (1 - AMBIENT) * np.clip(normals @ LIGHT, 0, 1)
+        return np.asarray(colours[nearest, odd] * shade[:, None])
 
     def normal(self, at: Floats) -> Floats:
         """Return directions away from the nearest surfaces, by differences: [n, 3] to [n, 3]."""
