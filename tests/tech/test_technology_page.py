@@ -41,6 +41,8 @@ def tables() -> Iterator[tuple[str, tuple[str, ...]]]:
         if hasattr(cost, "PRICING"):
             names = dict.fromkeys(its.table for its in cost.PRICING.structures.values())
             yield from ((name, cost.PRICING.extents) for name in names)
+        elif hasattr(cost, "EXTENTS"):
+            yield cost.TABLE, cost.EXTENTS
 
 
 def largest(table: Table, extents: tuple[str, ...], *, fitted: bool) -> str:

@@ -31,10 +31,12 @@ def ports(spec: HashSpgemmSpec) -> Mapping[str, MemoryPort]:
     them; `span_log2` is the logarithm of that, rounded up.
 
     To `c_at` the engine writes how many entries of C there are, and how many rows the window took:
-    as many as fit, and at least one. The next window begins with the row behind these. A row of
-    more products than fit is alone, and is cut into windows by columns if there are more of these,
-    too. Behind that word come the entries, in any order: row and column as a tag, and value. The column, from
-    `left` on, is the tag's lowest bits, as many as `col_bits` says; the row counts from the first.
+    as many as have no more than `slots / slots_per_product` products together, and at least one.
+    The next window begins with the row behind these. A row of more products is alone; if there are
+    more columns than that, too, it has to be cut into windows by columns, each no wider than the
+    table. Behind that word come the entries, in any order: row and column as a tag, and value. The
+    column, from `left` on, is the tag's lowest bits, as many as `col_bits` says; the row counts
+    from the window's first.
     """
     return {"mem": MemoryPort(ADDRESS_BITS, WORD_BITS)}
 

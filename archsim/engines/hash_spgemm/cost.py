@@ -23,7 +23,7 @@ from archsim.tech.sram import SramCost
 if TYPE_CHECKING:
     from archsim.tech import Tech
 
-TABLE = "hash_spgemm"
+TABLE, EXTENTS = "hash_spgemm", ("lanes", "banks")
 SLOT_BITS = 1 + TAG_BITS + VALUE_BITS
 PORTS = 2  # single-port SRAMs that stand for one of a bank
 PJ_PER_PS_OF_UW = 1e-6
