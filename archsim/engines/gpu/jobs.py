@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from archsim.engines import Ints, Jobs, Reason, SpecBatch
 from archsim.engines.gpu.numbers import computed_in
 from archsim.engines.gpu.spec import GpuSpec
+from archsim.gpu.devices import device
+from archsim.graphics.field import KIND, TABLES, Field
 from archsim.trace import DTYPE_BITS, INDEX_BITS, VECTOR_PASSES, Op, as_gemm
 
 DENSE = ("gemm", "conv")
 SPARSE = ("spgemm", "spmm")
-KINDS = (*DENSE, *SPARSE, "vector", "move")
+KINDS = (*DENSE, *SPARSE, KIND, "vector", "move")
+SECTOR_BYTES = 32  # the least that is read of memory or L2
+CORNERS = 8  # of a cell, about
+HASH_OPS = 10  # of lanes for an entry's address and weight; assumed
+COMPARED = device("rtx3090")  # on which frames of neural fields are known
 SPECIAL = frozenset(
     "celu elu erf exp gelu hard_swish l2_norm layer_norm log log_softmax masked_softmax mish pow "
     "quick_gelu reciprocal reduce_log_sum reduce_log_sum_exp rms_norm selu sigmoid silu softmax "
@@ -41,8 +47,9 @@ class GpuJobs(Jobs):
         Two of every four weights are stored, as tensor cores take them.
     placed
         Weights that are stored with their places, and put there in shared memory.
-    lane_ops, special_ops
-        Operations on lanes beside the product, and those of special functions.
+    lane_ops, special_ops, fused_macs
+        Operations on lanes beside the product, those of special functions, and multiply-adds in
+        FP16 on tensor cores of a kernel that is no product.
     read_bytes, write_bytes
         That pass L2 once.
     gathered_bytes, gathered_of_bytes
@@ -68,6 +75,7 @@ class GpuJobs(Jobs):
     placed: Ints
     lane_ops: Ints
     special_ops: Ints
+    fused_macs: Ints
     read_bytes: Ints
     write_bytes: Ints
     gathered_bytes: Ints
@@ -99,6 +107,8 @@ def lower(spec: GpuSpec | SpecBatch, op: Op, slices: Any, data: object = None) -
         whole |= _dense(op, slices, inputs)
     elif op.kind in SPARSE:
         whole |= _sparse(op, slices, inputs)
+    elif op.kind == KIND:
+        whole |= _field(op, slices)
     elif op.kind == "vector":
         function = str(op.attrs["function"])
         elements = max(slices.all_results, max(slices.operands, default=0))
@@ -124,6 +134,26 @@ def _dense(op: Op, slices: Any, inputs: tuple[str, ...]) -> dict[str, int]:
         "computed": computed_in(*inputs[:2]), "half": int(half),
         "placed": packed.kept if packed is not None and not half else 0,
         "lane_ops": product.m * product.n * product.groups * passes,
+    }  # fmt: skip
+
+
+def _field(op: Op, slices: Any) -> dict[str, int]:
+    """Return the queries of a frame in one kernel, and what else the frame takes, as lane work.
+
+    Each entry that a query reads is a sector of L2, or of memory where a level's table does not
+    fit: queries go level by level, a cell's corners in each. The rest of the frame is known as a
+    time on an RTX 3090: it counts as what that GPU's lanes do meanwhile.
+    """
+    frame = Field.of(op)
+    levels = max(count for count, _ in frame.reads) // CORNERS
+    reads = frame.queries * sum(count for count, _ in frame.reads)
+    rest_us = frame.gpu_us * frame.rest_share
+    per_us = COMPARED["lanes"] * COMPARED["sms"] * COMPARED["clock_mhz"]
+    return {
+        "lane_ops": HASH_OPS * reads + round(rest_us * per_us),
+        "fused_macs": frame.queries * frame.macs,
+        "gathered_bytes": SECTOR_BYTES * reads,
+        "gathered_of_bytes": slices.operand_bytes[TABLES] // max(levels, 1),
     }  # fmt: skip
 
 

@@ -85,9 +85,10 @@ def _kernels(spec: Spec, jobs: GpuJobs) -> Kernels:
     fetched = of("fetched_bytes", jobs.gathered_bytes * (1 - kept))
     latency = np.asarray(spec.memory_latency_ns) * np.asarray(spec.mhz) * 1e-3
     fill = latency + np.asarray(spec.l2_latency_cycles, float)
-    busy = of("peak", lanes)
+    fused = jobs.fused_macs / np.maximum(np.asarray(spec.fma_fp16), 1) / sms
+    busy = of("peak", np.maximum(lanes, fused))
     steps = [
-        busy, of("sustained"), of("tiles"), of("issue"),
+        busy, of("sustained", fused / np.asarray(spec.tensor_share)), of("tiles"), of("issue"),
         of("smem", jobs.atomics / ATOMIC_LANES / sms),
         of("l2", moved / np.asarray(spec.l2_bytes_per_cycle)),
         of("memory", fetched / per_cycle), np.maximum(of("lanes") + lanes * dense, special),
