@@ -144,6 +144,8 @@ def _extents(texts: list[str] | None) -> dict[str, int]:
         name, _, extent = text.partition("=")
         if not name or not extent.isascii() or not extent.isdigit() or len(extent) > 9:
             raise InputError("--shape", "must be NAME=EXTENT with a positive integer", text)
+        if name in extents:
+            raise InputError("--shape", "must name a dimension once", name)
         extents[name] = int(extent)
     return extents
 
@@ -156,23 +158,24 @@ def _print_record(record: Record, file: Path | None, json: bool) -> None:
         show.as_json({**record.model_dump(mode="json"), **model.to_dict()})
         return
     low, high = record.spread_us
-    figures: dict[str, Any] = {
+    alone = f"{record.median_us:.4g} us, quartiles {low:.4g} and {high:.4g} us"
+    figures = {
         "GPU": f"{record.gpu.name} ({record.gpu.target}, {record.gpu.sms} SMs)",
-        "median time (us)": record.median_us,
-        "quartiles (us)": f"{low:.4g} to {high:.4g} of {len(record.times_us)} launches",
-        "back to back (us)": record.sustained_us,
-        "10^12 operations/s": record.tera_operations_per_s,
-        "GB/s": record.gb_per_s,
-        "modelled time (us)": model.time_us,
-        "measured / modelled": None if model.time_us is None else record.median_us / model.time_us,
+        "time": f"{alone}, {len(record.times_us)} launches",
+        "back to back": f"{record.sustained_us:.4g} us",
+        "rate": f"{record.tera_operations_per_s:.4g} x 10^12 operations/s, "
+        f"{record.gb_per_s:.4g} GB/s",
     }
-    if (state := record.state) is not None:
+    if model.time_us is not None:
+        ratio = record.median_us / model.time_us
+        figures["modelled"] = f"{model.time_us:.4g} us, measured / modelled {ratio:.3g}"
+    if (state := record.state) is not None and record.energy_pj is not None:
         figures |= {
-            "SM clock (MHz)": state.sm_mhz, "memory clock (MHz)": state.memory_mhz,
-            "power (W)": f"{state.power_w:.4g} of {state.power_limit_w:.4g}",
-            "energy (pJ)": record.energy_pj,
-        }  # fmt: skip
-    show.table(("figure", record.kernel), [row for row in figures.items() if row[1] is not None])
+            "clocks": f"SM {state.sm_mhz:.4g} MHz, memory {state.memory_mhz:.4g} MHz",
+            "power": f"{state.power_w:.4g} W of {state.power_limit_w:.4g} W",
+            "energy": f"{record.energy_pj * 1e-9:.4g} mJ a launch, the whole board",
+        }
+    show.table(("figure", record.kernel), list(figures.items()))
     notes = [text for text in (record.state_missing, model.why) if text]
     agreed = record.disagreements or ("results are what the oracle allows",)
     show.lines("notes", [*agreed, *notes, *([f"recorded in {file}"] if file else [])])

@@ -35,6 +35,7 @@ from archsim.gpu.values import Operands
 EXTRA = "gpu"
 LAST_LINES = 12
 MOST_INTERPRETED = 1 << 31
+MOST_SECONDS = 1800  # that a process works
 
 
 class KernelError(ArchsimError):
@@ -215,12 +216,18 @@ def _work(what: Literal["interpret", "compile"], folder: Path, jobs: list[dict[s
         if find_spec(package) is None:
             raise MissingExtra(package, EXTRA)
     (folder / "jobs.json").write_text(json.dumps(jobs), "utf-8")
-    child = subprocess.run(
-        [sys.executable, "-m", "archsim.gpu.worker", what, str(folder)],
-        env=_environment(what, folder), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "archsim.gpu.worker", what, str(folder)]
+    try:
+        child = subprocess.run(
+            command, env=_environment(what, folder), capture_output=True, text=True, check=False,
+            timeout=MOST_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        names = ", ".join(dict.fromkeys(job["kernel"] for job in jobs))
+        took = f"took more than {MOST_SECONDS:,} s to {what}; take a smaller --shape"
+        raise KernelError(f"{names}: {took}") from None
     if child.returncode:
-        begun = json.loads(child.stdout.splitlines()[-1]) if child.stdout else {"kernel": "Triton"}
+        begun = json.loads(child.stdout.splitlines()[-1]) if child.stdout else jobs[0]
         log = "\n".join(child.stderr.splitlines()[-LAST_LINES:])
         raise KernelError(f"{begun['kernel']}: failed to {what}:\n{log}")
 

@@ -19,9 +19,10 @@ from tests.cli.conftest import Archsim
 
 COMMANDS = {
     (): {"trace", "simulate", "sweep", "report", "rtl", "synth", "compare", "engines", "designs",
-         "schema", "reproduce"},
+         "schema", "reproduce", "gpu"},
     ("sweep",): {"run", "status"},
     ("rtl",): {"build", "check"},
+    ("gpu",): {"list", "run", "compile"},
     ("compare",): {"scalesim", "stonne", "onnxim", "explain"},
 }  # fmt: skip
 

@@ -14,12 +14,12 @@ from archsim.cli import app
 from archsim.errors import ArchsimError
 from archsim.trace_io import read_operands
 from tests.docs.pages import matches
-from tests.hostile import designs, matrices, models, options, sweeps, tables, traces
+from tests.hostile import designs, kernels, matrices, models, options, sweeps, tables, traces
 from tests.hostile.case import Case
 
 CASES = [
     *designs.CASES, *options.CASES, *tables.CASES, *models.CASES, *traces.CASES, *sweeps.CASES,
-    *matrices.CASES,
+    *matrices.CASES, *kernels.CASES,
 ]  # fmt: skip
 REFUSALS = Path(__file__).with_name("refusals.yaml")
 MAX_SECONDS = 20.0  # on a busy machine
