@@ -234,11 +234,7 @@ def simulate(
     ] = None,
     beside: Annotated[
         list[str] | None,
-        typer.Option(
-            "--beside",
-            metavar="DESIGN",
-            help="Compare by area and energy, as with h100; repeatable.",
-        ),
+        typer.Option("--beside", metavar="DESIGN", help="Compare by area and energy; repeatable."),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also bounds, mappings, breakdowns and sources.")
@@ -266,9 +262,9 @@ def simulate(
     view = None
     if beside:
         others = [arguments.design(name, None) for name in beside]
-        view = _compared(
-            chosen, result, others, partial(_load, model), partial(run, batches=batches)
-        )
+        asked: dict[str, Any] = {"fidelity": fidelity, "objective": objective, "batches": batches}
+        again = partial(run, **asked)
+        view = _compared(chosen, result, others, partial(_load, model), again)
     if output is not None:
         with writing(output):
             _save(result, output)

@@ -76,6 +76,27 @@ def test_a_float_model_takes_the_numbers_of_the_array(
     assert note.startswith(f"float weights and activations become {dtype}")
 
 
+def test_another_design_stands_beside_by_area_and_energy(archsim: Archsim, model: str) -> None:
+    command = ("simulate", "tpu_like", model, "--beside", "a100", "--beside", "cube_like")
+    a100, cube = archsim(*command, "--json").json["beside"]
+    assert (a100["name"], a100["process"], a100["energy_is_bound"]) == ("a100", "N7", True)
+    assert a100["metrics"]["area_mm2"] == 826
+    low, high = a100["runs_per_s_mm2"]["ratio"]
+    assert low < high
+    for yielded in ("runs_per_s_mm2", "runs_per_joule"):
+        assert cube[yielded]["moved"] == [cube[yielded]["made"]] * 2
+    plain = archsim(*command).out
+    assert "Beside tpu_like (in FreePDK45 (predictive 45 nm): " in plain
+    assert "- Moved from TSMC N7 to FreePDK45 (predictive 45 nm), a100 (modelled) does " in plain
+    assert "- In FreePDK45 (predictive 45 nm), cube_like (modelled) does " in plain
+
+
+def test_what_stands_beside_must_be_a_design(archsim: Archsim, model: str) -> None:
+    done = archsim("simulate", "tpu_like", model, "--beside", "a101")
+    assert done.status == 2
+    assert "design: must be a YAML file or one of " in done.err
+
+
 def test_a_format_that_the_array_lacks_is_refused(archsim: Archsim, model: Path) -> None:
     settings = ["--set", "engines.mxu.numbers=bf16"]
     done = archsim("simulate", "tpu_like", f"{model}@dtype=int8", *settings)
