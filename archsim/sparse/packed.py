@@ -2,10 +2,12 @@
 
 - **2:4**: two of every four numbers of a row stay, in order, and two bits each say which: eight
   stay in 16 bits of places, the first lowest.
-- **Tiles** (load as sparse, compute as dense; Flash-LLM): the matrix is cut into tiles, and a word
-  of 32 bits is a 16-bit number and, in its high half, its place in the tile, row by row. Words of a
-  tile are dealt out so that consecutive ones fall on different banks of shared memory as far as
-  there are such, and filled up with zeros to a multiple of four words.
+- **Tiles** (load as sparse, compute as dense; the format of Flash-LLM, read in its repository): the
+  matrix is cut into tiles of 128 x 64, and a word of 32 bits is a 16-bit number and, in its high
+  half, its place in the tile as shared memory has it: row by row, columns swizzled by row, so that
+  the words of eight rows that a tensor instruction reads together lie on different banks. Words of
+  a tile are dealt out so that consecutive ones are written to different banks as far as there are
+  such, and filled up with zeros to a multiple of four.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ GROUP, KEPT = 4, 2
 FIELD = 16  # numbers of a row whose places are in one field of 16 bits
 BANKS, BANK_NUMBERS = 32, 2  # of shared memory, and 16-bit numbers in a bank's word
 WORDS_TOGETHER = 4  # are loaded at a time
+TILE_ROWS, TILE_COLUMNS = 128, 64
+PLACES = TILE_ROWS * TILE_COLUMNS
+SWIZZLED = 8  # rows, after which swizzling begins anew
 
 
 def prune_two_of_four(matrix: Any) -> Array:
@@ -94,37 +99,36 @@ class Tiles:
     offsets: NDArray[np.int32]
 
 
-def pack_tiles(matrix: NDArray[np.uint16], rows: int, columns: int) -> Tiles:
-    """Return a matrix of 16-bit patterns in tiles of that many rows and columns; 0 does not stay.
-
-    Raises
-    ------
-    ValueError
-        If a place in a tile does not fit 16 bits.
-    """
-    if rows * columns > 1 << 16:
-        raise ValueError(f"a tile has at most {1 << 16} places, not {rows} x {columns}")
+def pack_tiles(matrix: NDArray[np.uint16]) -> Tiles:
+    """Return a matrix of 16-bit patterns in tiles; patterns of zero do not stay."""
     m, k = matrix.shape
-    padded = np.pad(matrix, [(0, -m % rows), (0, -k % columns)])
-    down, across = padded.shape[0] // rows, padded.shape[1] // columns
-    cut = padded.reshape(down, rows, across, columns).swapaxes(1, 2).reshape(down * across, -1)
-    parts = [_dealt(tile) for tile in cut]
-    lengths = [len(part) for part in parts]
+    padded = np.pad(matrix, [(0, -m % TILE_ROWS), (0, -k % TILE_COLUMNS)])
+    cut = padded.reshape(-1, TILE_ROWS, padded.shape[1] // TILE_COLUMNS, TILE_COLUMNS)
+    swizzled = np.zeros((cut.shape[0] * cut.shape[2], PLACES), np.uint16)
+    swizzled[:, _places()] = cut.swapaxes(1, 2).reshape(-1, PLACES)
+    parts = [_dealt(tile) for tile in swizzled]
     words = np.concatenate([*parts, np.zeros(0, np.uint32)]).astype(np.uint32)
-    return Tiles(words, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    offsets = np.cumsum([0, *(len(part) for part in parts)])
+    return Tiles(words, offsets.astype(np.int32))
 
 
-def unpack_tiles(packed: Tiles, shape: tuple[int, int], rows: int, columns: int) -> Array:
+def unpack_tiles(packed: Tiles, shape: tuple[int, int]) -> Array:
     """Return the matrix [m, k] that `pack_tiles` packed."""
     m, k = shape
-    down, across = -(-m // rows), -(-k // columns)
+    down, across = -(-m // TILE_ROWS), -(-k // TILE_COLUMNS)
     tile = np.repeat(np.arange(down * across), np.diff(packed.offsets))
-    cut = np.zeros((down * across, rows * columns), np.uint16)
-    real = packed.words & 0xFFFF != 0
-    place = packed.words >> 16
-    cut[tile[real], place[real]] = packed.words[real] & 0xFFFF
-    whole = cut.reshape(down, across, rows, columns).swapaxes(1, 2)
-    return whole.reshape(down * rows, across * columns)[:m, :k]
+    number, place = packed.words & 0xFFFF, packed.words >> 16
+    cut = np.zeros((down * across, PLACES), np.uint16)
+    cut[tile[number != 0], place[number != 0]] = number[number != 0]
+    whole = cut[:, _places()].reshape(down, across, TILE_ROWS, TILE_COLUMNS).swapaxes(1, 2)
+    return whole.reshape(down * TILE_ROWS, across * TILE_COLUMNS)[:m, :k]
+
+
+def _places() -> NDArray[np.int64]:
+    """Return where the numbers of a tile, row by row, lie in shared memory."""
+    row, column = np.divmod(np.arange(PLACES), TILE_COLUMNS)
+    found: NDArray[np.int64] = row * TILE_COLUMNS + (column ^ row % SWIZZLED << 3)
+    return found
 
 
 def _dealt(tile: NDArray[np.uint16]) -> Words:

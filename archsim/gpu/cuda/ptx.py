@@ -19,17 +19,19 @@ from archsim.errors import InputError
 
 FOLDER = Path(__file__).parent
 LEAST = "80"
-FUNCTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
+FUNCTIONS: Mapping[str, tuple[str, str, int]] = MappingProxyType(
     {
-        "binary_gemm_xor": ("binary_gemm", "b1_xor"),
-        "binary_gemm_and": ("binary_gemm", "b1_and"),
-        "int4_gemm": ("int4_gemm", "int4"),
-        "sparse_gemm": ("sparse_gemm", "fp16_2:4"),
+        "binary_gemm_xor": ("binary_gemm", "b1_xor", 1),
+        "binary_gemm_and": ("binary_gemm", "b1_and", 1),
+        "int4_gemm": ("int4_gemm", "int4", 1),
+        "sparse_gemm": ("sparse_gemm", "fp16_2:4", 1),
+        "tiles_spmm": ("tiles_spmm", "fp16", 8),
     }
 )
-"""By name: the file that a function is in, and its instruction (`archsim.gpu.native`)."""
+"""By name: the file that a function is in, its instruction (`archsim.gpu.native`), and how often it
+has it."""
 
-FILES = sorted({file for file, _ in FUNCTIONS.values()})
+FILES = sorted({file for file, _, _ in FUNCTIONS.values()})
 
 
 def kept(file: str) -> str:

@@ -5,6 +5,7 @@
 #include "binary_gemm.cu"
 #include "int4_gemm.cu"
 #include "sparse_gemm.cu"
+#include "tiles_spmm.cu"
 
 static void tiles(int m, int n, std::function<void()> function)
 {
@@ -32,4 +33,10 @@ extern "C" void run_sparse(const uint32_t* values, const uint16_t* places, const
                            float* c, int m, int n, int k)
 {
     tiles(m, n, [=] { sparse_gemm(values, places, b, c, m, n, k); });
+}
+
+extern "C" void run_tiles(const uint32_t* packed, const int32_t* offsets, const uint32_t* b,
+                          float* c, int m, int n, int k)
+{
+    launch((n + 7) / 8, (m + 127) / 128, [=] { tiles_spmm(packed, offsets, b, c, m, n, k); });
 }

@@ -11,6 +11,7 @@
 
 #define __device__
 #define __global__
+#define __shared__ static  // one warp is at work at a time
 static struct { int x, y; } threadIdx, blockIdx;
 
 constexpr int LANES = 32, STACK = 1 << 16;
@@ -115,9 +116,25 @@ static void mma_int4(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b
     }, d, a, b, 0);
 }
 
+static void mma_fp16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
+{
+    meet([] {
+        each_sum<float>([](float sum, int row, int column) {
+            for (int k = 0; k < 16; ++k) sum += half(a_bits(row, k, 16)) * half(b_bits(k, column, 16));
+            return sum;
+        });
+    }, d, a, b, 0);
+}
+
 static void mma_sparse(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t e)
 {
     meet(add_sparse, d, a, b, e);
+}
+
+static void __syncwarp()
+{
+    product = nullptr;
+    swapcontext(&waiting[threadIdx.x], &scheduler);
 }
 
 static void lane_main() { work(); ++done; }
