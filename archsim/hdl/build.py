@@ -65,6 +65,7 @@ _FAMILIES = (
         "README_vector.md.jinja",
     ),
 )  # fmt: skip
+_OF_STREAMS = _Family((), ("jobs",), "test_engine", "README_streams.md.jinja")
 _WITH_MEMORY = _Family((), ("jobs", "stored"), "test_memory", "README_memory.md.jinja")
 _WITH_PINS = _Family((), (), None, "README_pins.md.jinja")
 
@@ -182,6 +183,10 @@ def _family(ports: Mapping[str, Port | MemoryPort], name: str, kind: str) -> _Fa
     for family in _FAMILIES:
         if set(ports) == set(family.ports):
             return family
+    if [name for name, port in ports.items() if getattr(port, "direction", "") == "out"] == [
+        "result"
+    ]:
+        return _OF_STREAMS
     known = " or ".join([*(", ".join(family.ports) for family in _FAMILIES), "to memory alone"])
     raise InputError(
         f"engines.{name}",

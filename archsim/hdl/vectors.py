@@ -22,7 +22,8 @@ def vectors(engine: Engine, rtl: Rtl, spec: Any) -> list[dict[str, Any]]:
     """Return jobs: ``command`` by field, ``beats`` by input port, ``results`` with masks.
 
     Beats are hexadecimal, lane 0 lowest; a mask has ones where a lane of a result means something.
-    Jobs are as the engine's generator draws them, but for those that are too long to write down.
+    Jobs are as the engine's generator draws them; a case ends before one that is too long to write
+    down.
     """
     assert engine.cases is not None
     found: list[dict[str, Any]] = []
@@ -32,9 +33,10 @@ def vectors(engine: Engine, rtl: Rtl, spec: Any) -> list[dict[str, Any]]:
         for row, wanted in enumerate(references):
             job = _job(engine, rtl, spec, case.jobs, row, case.data, wanted)
             digits = sum(map(len, _texts(job)))
-            if digits <= left or not found:
-                found.append({"name": f"{case.name}.{row}", **job})
-                left -= digits
+            if digits > left and found:
+                break  # jobs may need what those before them left
+            found.append({"name": f"{case.name}.{row}", **job})
+            left -= digits
             if len(found) == MOST_JOBS:
                 return found
     return found

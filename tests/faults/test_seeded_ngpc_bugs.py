@@ -157,7 +157,7 @@ RTL = {
         "self.levels = [_choice(which, [i for n in splits])", "", "",
     ),
     "groups never short": (
-        "rtl", "self.present[i].eq(slot >= i)", "self.present[i].eq(1)", "", "",
+        "rtl", "slot >= i if i else 1", "1", "", "",
     ),
     "positions of a group exchanged": (
         "rtl", "Mux(slot == i, self.x.p, held)", "Mux(slot != i, self.x.p, held)", "", "result",

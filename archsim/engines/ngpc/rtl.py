@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from archsim.engines.ngpc.address_rtl import LANE_BITS, LEVEL_LANES, AddressPipe, level_layout
-from archsim.engines.ngpc.level_rtl import EncodingEngine, entry_layout
+from archsim.engines.ngpc.level_rtl import EncodingEngine
 from archsim.engines.ngpc.mlp_rtl import Mlp, result_layout, vector_layout
 from archsim.engines.ngpc.spec import (
     ADDRESS_STAGES,
@@ -51,13 +51,16 @@ class NeuralFieldsProcessor(wiring.Component):
 
     def __init__(self, spec: NgpcSpec) -> None:
         self.spec = spec
+        lanes = spec.banks * spec.features
         super().__init__(
             {
                 "cmd": In(stream.Signature(command_layout(spec))),
-                "level": In(stream.Signature(data.ArrayLayout(LANE_BITS, len(LEVEL_LANES)))),
-                "table": In(stream.Signature(data.ArrayLayout(entry_layout(spec), spec.banks))),
+                "level": In(
+                    stream.Signature(data.ArrayLayout(unsigned(LANE_BITS), len(LEVEL_LANES)))
+                ),
+                "table": In(stream.Signature(data.ArrayLayout(signed(spec.feature_bits), lanes))),
                 "weight": In(stream.Signature(vector_layout(spec))),
-                "x": In(stream.Signature(data.ArrayLayout(POSITION_BITS, AXES))),
+                "x": In(stream.Signature(data.ArrayLayout(unsigned(POSITION_BITS), AXES))),
                 "result": Out(stream.Signature(result_layout(spec))),
                 "counters": Out(counters_signature((*SPLIT, *COUNTS))),
             }
@@ -148,7 +151,7 @@ class NeuralFieldsProcessor(wiring.Component):
                 m.d.sync += Cat(about.hashed, about.flat).eq(given["flags"])
             m.d.comb += [
                 *(engine.write.eq(takes["table"] & mine), engine.write_row.eq(row)),
-                engine.write_data.eq(self.table.p),
+                engine.write_data.as_value().eq(self.table.p),
             ]
         with m.If(takes["level"] | (takes["table"] & ends_level)):
             m.d.sync += level.eq(Mux(last_level, 0, level + 1))
@@ -226,7 +229,7 @@ class NeuralFieldsProcessor(wiring.Component):
                 m.d.sync += held.eq(self.x.p)
             with m.If(takes & ends):
                 m.d.sync += position.eq(Mux(slot == i, self.x.p, held))
-                m.d.sync += self.present[i].eq(slot >= i)
+                m.d.sync += self.present[i].eq(slot >= i if i else 1)
         with m.If(self.start):
             m.d.sync += [left.eq(self.cmd.p.queries), slot.eq(0)]
         with m.Elif(takes):

@@ -1,4 +1,4 @@
-"""The engine itself: products through its own streams, with and without waits on every one."""
+"""The engine itself: jobs through its own streams, with and without waits on every one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def run(dut: Any, gaps: bool) -> None:
             stream.valid.value, stream.data.value = 0, 0
     await start(dut, "clk", "rst", active=1)
 
-    for name in ("a", "b", "c"):
+    for name in (name for name, port in PORTS.items() if port["direction"] == "in"):
         beats = [beat for job in todo for beat in job.beats(name)]
         cocotb.start_soon(streams[name].send(beats, stalls(random.Random(f"{SEED}{name}"), gaps)))
     cocotb.start_soon(streams["cmd"].send([job.command() for job in todo], stalls(rng, gaps)))
@@ -38,10 +38,10 @@ async def run(dut: Any, gaps: bool) -> None:
 
 
 @cocotb.test()
-async def products_at_full_rate(dut: Any) -> None:
+async def jobs_at_full_rate(dut: Any) -> None:
     await run(dut, gaps=False)
 
 
 @cocotb.test()
-async def products_with_every_stream_stalling(dut: Any) -> None:
+async def jobs_with_every_stream_stalling(dut: Any) -> None:
     await run(dut, gaps=True)
