@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archsim.gpu.assemble import ARCHITECTURES, assembled
+from archsim.gpu.devices import devices
 from archsim.gpu.native import INSTRUCTIONS, Native, measure, native
 
 MEASURED = native()
@@ -44,6 +45,14 @@ def test_what_is_not_is_spelled_out_or_refused() -> None:
     assert binary.tensor == {"IMMA.16832.U8.U8": 8}
     assert MEASURED["e4m3", "sm_80"] is None
     assert MEASURED["mxfp4", "sm_100"] is None, "tcgen05 has it, mma has not"
+
+
+def test_devices_are_credited_with_what_is_native() -> None:
+    """With INT4 and one-bit products, that is: FP8 of Hopper and FP4 of Blackwell are not mma's."""
+    for device in devices().values():
+        target = f"sm_{device['capability']:.0f}"
+        for figure, name in (("fma_int4", "int4"), ("fma_b1", "b1_and")):
+            assert (device[figure] > 0) == (target in targets_with(name)), (device.name, figure)
 
 
 def test_what_is_no_ptx_is_refused() -> None:
