@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from archsim.errors import InputError
 from archsim.frontends import Frontend
@@ -13,6 +13,13 @@ from archsim.graphics.apps import APPS, REST_BASIS, REST_SHARE, App, gpu_us
 from archsim.graphics.encoding import MAX_FEATURES, MAX_LEVELS, MAX_LOG2_TABLE, Encoding
 from archsim.graphics.field import KIND, Field
 from archsim.graphics.frames import Frame
+from archsim.graphics.representations import (
+    BANDS,
+    DENSITY_RANKS,
+    MOST_RANKS,
+    REPRESENTATIONS,
+    query_of,
+)
 from archsim.graphics.scenes import DENSITIES, SCENES
 from archsim.graphics.stream import BLOCK, ORDERS
 from archsim.trace import Op, OpKind, Sampled, Tensor, Trace
@@ -31,8 +38,7 @@ def _load(model: str, options: Options, kinds: Mapping[str, OpKind]) -> Trace:
     frame = _frame(app, options)
     order = options.choice("order", ORDERS, "step")
     most = options.count("samples", 1 << 16, least=BLOCK, most=1 << 20)
-    grid = options.choice("encoding", GRIDS, "hash")
-    encoding = _encoding(app.encoding(grid), options)
+    asked = _asked(app, options)
     options.done()
 
     stream = frame.queries()
@@ -44,30 +50,31 @@ def _load(model: str, options: Options, kinds: Mapping[str, OpKind]) -> Trace:
         app=app.name,
         scene=frame.scene,
         order=order,
-        encoding=encoding.text,
+        encoding=asked.text,
         queries=queries,
         pixels=frame.pixels,
         in_bytes=4 * app.record,
         out_bytes=2 * app.outputs,
-        reads=((encoding.corners * encoding.levels, encoding.features),),
-        layers=app.layers(encoding.outputs),
-        macs=sum(a * b for a, b in app.layers(encoding.outputs)),
-        gpu_us=gpu_us(app, grid, frame.pixels),
-        rest_share=REST_SHARE[grid],
-        basis=f"time: {app.basis}; share of the rest: {REST_BASIS}",
+        reads=asked.reads,
+        layers=asked.layers,
+        macs=asked.macs,
+        gpu_us=gpu_us(app, asked.timed_as, frame.pixels),
+        rest_share=REST_SHARE[asked.timed_as],
+        basis=f"time: {app.basis}{asked.beyond}; share of the rest: {REST_BASIS}",
     )
     known = Sampled("samples", queries / len(sample))
+    weights = sum(rows * columns for rows, columns in asked.layers)
     tensors = (
         Tensor("samples", (queries, app.record), "fp32", "input", known),
-        Tensor("tables", (encoding.entries, encoding.features), "fp16", "weight"),
-        Tensor("networks", (field.macs,), "fp16", "weight"),
+        Tensor("tables", asked.tables, "fp16", "weight"),
+        Tensor("networks", (weights,), "fp16", "weight"),
         Tensor("answers", (queries, app.outputs), "fp16", "output"),
     )  # fmt: skip
     source = f"{model}@" + ",".join(f"{key}={value}" for key, value in options.taken.items())
     op = Op(
         "frame", KIND, ("samples", "tables", "networks"), ("answers",), field.attrs(), source=source
     )
-    notes = _notes(app, field, stream.pixels, len(sample))
+    notes = _notes(app, field, app.basis + asked.beyond, stream.pixels, len(sample))
     named = {tensor.name: tensor for tensor in tensors}
     return Trace(model, named, (op,), notes, {}, source, {"samples": sample})
 
@@ -100,6 +107,50 @@ def _resolution(options: Options) -> tuple[int, int]:
     return width, height
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one query takes: see `Field`.
+
+    Parameters
+    ----------
+    tables
+        Their shape.
+    timed_as
+        The grid whose time on the GPU is known, and ``beyond``, a word on it if it is not the same.
+    """
+
+    text: str
+    reads: tuple[tuple[int, int], ...]
+    layers: tuple[tuple[int, int], ...]
+    macs: int
+    tables: tuple[int, int]
+    timed_as: str
+    beyond: str = ""
+
+
+def _asked(app: App, options: Options) -> Asked:
+    """Return what a query of the representation takes that options ask for."""
+    others = tuple(REPRESENTATIONS) if app.name == "nerf" else ()
+    name = options.choice("encoding", (*GRIDS, *others), "hash")
+    if name in GRIDS:
+        encoding = _encoding(app.encoding(name), options)
+        layers = app.layers(encoding.outputs)
+        reads = ((encoding.corners * encoding.levels, encoding.features),)
+        tables = (encoding.entries, encoding.features)
+        macs = sum(rows * columns for rows, columns in layers)
+        return Asked(encoding.text, reads, layers, macs, tables, name)
+    ranks = DENSITY_RANKS
+    if name == "tensorf":
+        ranks = options.count("ranks", ranks, most=MOST_RANKS)
+    query = query_of(name, ranks)
+    text = f"{name} ranks={ranks}" if name == "tensorf" else name
+    # a field without tables has the octaves of its sines at least
+    tables = (query.values or BANDS, 1)
+    return Asked(
+        text, query.reads, query.layers, query.macs, tables, "hash", ", of a hash grid"
+    )  # fmt: skip
+
+
 def _encoding(encoding: Encoding, options: Options) -> Encoding:
     """Return a grid with the numbers that options change."""
     levels = options.count("levels", encoding.levels, most=MAX_LEVELS)
@@ -113,11 +164,11 @@ def _encoding(encoding: Encoding, options: Options) -> Encoding:
     return replace(changed, log2_table=log2_table, parity=parity)
 
 
-def _notes(app: App, field: Field, looked_at: int, sample: int) -> tuple[str, ...]:
+def _notes(app: App, field: Field, trust: str, looked_at: int, sample: int) -> tuple[str, ...]:
     return (
         f"queries: {app.query}; {field.queries:,}, counted on {looked_at:,} pixels",
         f"samples: {sample:,} queries in blocks of {BLOCK}, evenly over those that were counted",
-        f"GPU: {field.gpu_us / 1000:,.4g} ms a frame on an RTX 3090 ({app.basis})",
+        f"GPU: {field.gpu_us / 1000:,.4g} ms a frame on an RTX 3090 ({trust})",
         f"GPU: {100 * field.rest_share:.2f} % of it beside encoding and MLP: {REST_BASIS}",
     )
 

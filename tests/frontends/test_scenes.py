@@ -84,6 +84,22 @@ def test_grids_can_be_changed() -> None:
     assert dense.layers[0] == (16, 64) and dense.rest_share == pytest.approx(0.4)
 
 
+def test_other_representations_read_and_multiply_other_things() -> None:
+    def asked(options: str) -> Field:
+        return field(load(f"nerf@res=32x18,encoding={options}"))
+
+    whole, cut = asked("tensorf"), asked("tensorf,ranks=4")
+    assert whole.encoding == "tensorf ranks=16"
+    assert sum(n * values for n, values in whole.reads) == 1152
+    assert sum(n * values for n, values in cut.reads) == 288
+    mlp = load("nerf@res=32x18,encoding=pvd_mlp")
+    assert field(mlp).reads == () and mlp.tensors["networks"].elements == field(mlp).macs
+    assert "of a hash grid" in field(mlp).basis
+    plenoxel = load("nerf@res=32x18,encoding=pvd_plenoxel")
+    assert field(plenoxel).reads == ((8, 28),)
+    assert plenoxel.tensors["tables"].elements == 28 * 128**3
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -98,6 +114,8 @@ def test_grids_can_be_changed() -> None:
         ("nvr@majorant=nan", "nvr: majorant: must be a number from 1 to 1000, not 'nan'"),
         ("nsdf@samples=1e9", "nsdf: samples: must be a whole number from 256 to 1,048,576"),
         ("nsdf@encoding=tree", "nsdf: encoding: must be one of hash, dense, lowres, not 'tree'"),
+        ("nerf@encoding=pvd_mlp,ranks=4", "nerf: options: must be of scene, res, seed, density, "),
+        ("nerf@encoding=tensorf,ranks=17", "nerf: ranks: must be a whole number from 1 to 16"),
         ("nsdf@levels=40", "nsdf: levels: must be a whole number from 1 to 32, not '40'"),
         (
             "nerf@levels=32",
