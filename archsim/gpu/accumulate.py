@@ -284,16 +284,9 @@ def _summed(a: _Terms, b: _Terms, how: Rule, c: Singles, products: range) -> Sin
 
 def _dot_add(a: _Terms, b: _Terms, c: Doubles, how: Rule) -> Doubles:
     """Return c [m, n] plus the products of one step, kept as the rule has it."""
-    with np.errstate(invalid="ignore"):
-        plain = a.values @ b.values + c
-        finite = np.isfinite(plain)
-        if not finite.all():  # such outputs are plain's; what makes them so must not stop others
-            a, b = (
-                _Terms(np.where(np.isfinite(x.values), x.values, 0), x.exponents) for x in (a, b)
-            )
-            c = np.where(np.isfinite(c), c, 0)
-    kept = _KEPT[how.output]
-    largest = _exponents(c, kept)
+    if not all(np.isfinite(x).all() for x in (a.values, b.values, c)):
+        return _beyond(a, b, c, how)
+    largest = _exponents(c, _KEPT[how.output])
     for t in range(len(b.exponents)):
         np.maximum(largest, a.exponents[:, t, None] + b.exponents[t], out=largest)
     unit = np.ldexp(1.0, how.fraction_bits - largest)
@@ -303,7 +296,16 @@ def _dot_add(a: _Terms, b: _Terms, c: Doubles, how: Rule) -> Doubles:
         term = a.values[:, part] @ b.values[part]
         term *= unit
         total += np.trunc(term, out=term)
-    return np.where(finite, _kept(total / unit, how.output), plain)
+    return _kept(total / unit, how.output)
+
+
+def _beyond(a: _Terms, b: _Terms, c: Doubles, how: Rule) -> Doubles:
+    """Return the same where NaN and infinities are: they decide their outputs, and no others."""
+    with np.errstate(invalid="ignore"):
+        plain = a.values @ b.values + c
+    a, b = (_Terms(np.where(np.isfinite(x.values), x.values, 0), x.exponents) for x in (a, b))
+    found = _dot_add(a, b, np.where(np.isfinite(c), c, 0), how)
+    return np.where(np.isfinite(plain), found, plain)
 
 
 _KEPT = {"fp32": FP32, "e8m13": MiniFloat("e8m13", 8, 13, 127, "ieee"), "fp16": FP16}
