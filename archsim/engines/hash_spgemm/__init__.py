@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archsim.engines import Engine, Rtl
-from archsim.engines.hash_spgemm import beats, cost, timing, windows
+from archsim.engines.hash_spgemm import beats, cost, timing, views, windows
 from archsim.engines.hash_spgemm.cases import cases
 from archsim.engines.hash_spgemm.reference import reference
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec
@@ -46,5 +46,7 @@ ENGINE = Engine(
     cases=cases,
     peak_macs=lambda spec: 1,  # a product wants a word of B, and one a cycle passes the port
     windows=windows.windows,
+    metrics=(views.PROBES,),
+    panels=(views.TABLE,),
     assumptions=assumptions,
 )

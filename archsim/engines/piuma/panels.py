@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archsim.engines.piuma.timing import MOST
+from archsim.engines.probed import NO_COLLISIONS, probes_per_product, rows_of
 from archsim.metric import Metric, Names, Panel, Series
-from archsim.result import OpRow, Result
+from archsim.result import Result
 
 KINDS = ("make", "product", "probe", "insert", "token", "scan", "emit", "sort", "dma")
 BINS = tuple(f"windows.{edge:g}" for edge in (0.0, *MOST))
@@ -14,16 +15,6 @@ LABELS = ("to 1.1", "to 1.5", "to 2", "to 4", "to 8", "above 8")
 STEP_FIGURES = ("imbalance", "thread_occupancy", "scratchpad_utilisation")
 STRETCHES = 64  # that a run is divided into, for what goes on over time
 MOST_POINTS = 256  # of a line by window
-
-
-def rows_of(result: Result, names: Names) -> list[OpRow]:
-    return [row for row in result.per_op if row.engine in names and row.counts.get("products")]
-
-
-def probes_per_product(result: Result, names: Names) -> float:
-    rows = rows_of(result, names)
-    products = sum(row.counts["products"] for row in rows)
-    return sum(row.counts["probes"] for row in rows) / products if products else 0.0
 
 
 def imbalance(result: Result, names: Names) -> float:
@@ -126,7 +117,7 @@ def imbalance_by_window(result: Result, names: Names) -> Sequence[Series]:
 METRICS = (
     Metric(
         "piuma_probes_per_product", "Slots looked at for a product", value=probes_per_product,
-        meaning="1 where no two entries ask for one slot.",
+        meaning=NO_COLLISIONS,
     ),
     Metric(
         "piuma_imbalance", "Work of the busiest thread over the mean", value=imbalance,

@@ -10,6 +10,7 @@ import scipy.io
 from scipy import sparse
 
 from archsim.design import load_design
+from archsim.engines.hash_spgemm.views import SHOWN, table
 from archsim.errors import ArchsimError
 from archsim.frontends import load
 from archsim.result import Result
@@ -40,6 +41,17 @@ def test_a_small_product_is_tied_to_rtl_and_a_large_one_estimated(graph: str) ->
     (row,) = exact.per_op
     assert row.counts["products"] == row.macs
     assert row.counts["inserts"] == (GRAPH.scipy().astype(int) @ GRAPH.scipy().astype(int)).nnz
+
+
+def test_views_are_of_the_table(graph: str) -> None:
+    result = run(graph, atomics="cas_add", write_back="scan")
+    (row,) = result.per_op
+    each = {count: row.counts[count] / row.counts["products"] for count in SHOWN}
+    assert result.metrics.extra["hash_spgemm_probes_per_product"] == each["probes"]
+    found = table(result, ("spgemm",))
+    assert [series.y for series in found] == [(value,) for value in each.values() if value]
+    assert each["operations"] == each["probes"] + each["adds"] == each["probes"] + 1
+    assert table(result, ("other",)) == []
 
 
 def test_ops_that_are_no_sparse_products_are_refused() -> None:
