@@ -193,8 +193,16 @@ def _print_build(build: Build) -> None:
             for function in build.functions
         ],
     )  # fmt: skip
-    verdict = "as expected" if build.tensor == build.expected else "NOT as expected"
-    typer.echo(f"{build.kernel.name} for {build.target}: {verdict}: {_counts(build.expected)}")
+    faults = []
+    if build.tensor != build.expected:
+        faults.append(f"{_counts(build.tensor)}, not {_counts(build.expected)}")
+    if build.spills:
+        faults.append(f"{build.spills} spill{'s' * (build.spills != 1)}")
+    named = f"{build.kernel.name} for {build.target}"
+    if faults:
+        typer.echo(f"{named}: NOT as expected: {'; '.join(faults)}")
+    else:
+        typer.echo(f"{named}: as expected: {_counts(build.expected)}")
 
 
 def _counts(counts: Any) -> str:

@@ -93,13 +93,20 @@ def test_builds_are_taken_apart_and_kept(archsim: Archsim, tmp_path: Path) -> No
     assert (tmp_path / "out" / "gemm.cubin").read_bytes().startswith(b"\x7fELF")
 
 
-@pytest.mark.parametrize("spills", [0, 3])
+@pytest.mark.parametrize(
+    ("count", "spills", "text"),
+    [
+        (63, 0, "63 mma.sync, not 64 mma.sync"),
+        (64, 3, "3 spills"),
+        (0, 1, "none, not 64 mma.sync; 1 spill"),
+    ],
+)
 def test_builds_that_are_not_as_expected_fail(
-    archsim: Archsim, monkeypatch: pytest.MonkeyPatch, spills: int
+    archsim: Archsim, monkeypatch: pytest.MonkeyPatch, count: int, spills: int, text: str
 ) -> None:
     kernel = kernels()["gemm_fp16"]
     function = {
-        "function": "gemm", "target": "sm_80", "tensor_ptx": {"mma.sync": 64 - (spills == 0)},
+        "function": "gemm", "target": "sm_80", "tensor_ptx": {"mma.sync": count} if count else {},
         "tensor_sass": {}, "registers": 255, "spills": spills, "shared_bytes": 0, "sass": {},
     }  # fmt: skip
     expected = kernel.instructions("sm_80", kernel.tile("sm_80"))
@@ -107,8 +114,7 @@ def test_builds_that_are_not_as_expected_fail(
     monkeypatch.setattr(without, "compile_for", lambda wanted: [build])
     outcome = archsim("gpu", "compile", "gemm_fp16", "--target", "sm_80")
     assert outcome.status == 1
-    verdict = "as expected" if spills else "NOT as expected"
-    assert outcome.out.splitlines()[-1].startswith(f"gemm_fp16 for sm_80: {verdict}: 64 mma.sync")
+    assert outcome.out.splitlines()[-1] == f"gemm_fp16 for sm_80: NOT as expected: {text}"
     in_json = archsim("gpu", "compile", "gemm_fp16", "--target", "sm_80", "--json")
     assert (in_json.json["spills"], in_json.status) == (spills, 1)
 
