@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import resources
+from pathlib import Path
+
 import pytest
 
 from archsim.gpu.assemble import ARCHITECTURES, assembled
 from archsim.gpu.devices import devices
-from archsim.gpu.native import INSTRUCTIONS, Native, measure, native
+from archsim.gpu.native import INSTRUCTIONS, Native, measure, native, write
 
 MEASURED = native()
 
@@ -63,3 +66,15 @@ def test_what_is_no_ptx_is_refused() -> None:
 @pytest.mark.parametrize("target", ARCHITECTURES)
 def test_the_assembler_does_so_still(target: str) -> None:
     assert measure(target) == {name: MEASURED[name, target] for name in INSTRUCTIONS}
+
+
+def test_what_was_measured_is_written_as_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def known(target: str) -> dict[str, Native | None]:
+        return {name: MEASURED[name, target] for name in INSTRUCTIONS}
+
+    kept = resources.files("archsim.gpu") / "native.yaml"
+    monkeypatch.setattr("archsim.gpu.native.measure", known)
+    write(tmp_path / "native.yaml")
+    assert (tmp_path / "native.yaml").read_text("utf-8") == kept.read_text("utf-8")
