@@ -19,7 +19,6 @@ from amaranth.lib import wiring
 
 import archsim
 from archsim.design import Design
-from archsim.engines import MemoryPort, Port
 from archsim.errors import ArchsimError, InputError
 from archsim.hdl.build_axi import modelled_only, system_of
 from archsim.hdl.choose import chosen_engine, no_rtl, rtl_of
@@ -30,7 +29,7 @@ from archsim.hdl.system_geometry import engine_of, geometry_of
 from archsim.hdl.vectors import vectors
 
 if TYPE_CHECKING:
-    from archsim.engines import Engine
+    from archsim.engines import Engine, Rtl
 
 TOPS = ("engine", "stream", "axi")
 _TAKEAWAY = resources.files("archsim.hdl") / "takeaway"
@@ -116,7 +115,7 @@ def build(
     name = engine_of(design, engine) if top == "axi" else chosen_engine(design, engines, engine)
     spec: Any = design.engines[name]
     rtl = rtl_of(engines, spec)
-    family = _WITH_PINS if rtl.bench else _family(rtl.ports(spec), name, spec.kind)
+    family = _family(rtl, spec, name)
     if top not in family.tops:
         tops = " or ".join(family.tops)
         raise InputError("--top", f"must be {tops} for an engine of kind {spec.kind}", top)
@@ -177,8 +176,11 @@ def _module(design: Design, name: str) -> str:
     return module if module[0].isalpha() else f"engine_{module}"
 
 
-def _family(ports: Mapping[str, Port | MemoryPort], name: str, kind: str) -> _Family:
-    if all(isinstance(port, MemoryPort) for port in ports.values()):
+def _family(rtl: Rtl, spec: Any, name: str) -> _Family:
+    ports: Mapping[str, Any] = rtl.ports(spec)
+    if rtl.bench:
+        return _WITH_PINS
+    if rtl.writes:
         return _WITH_MEMORY
     for family in _FAMILIES:
         if set(ports) == set(family.ports):
@@ -192,7 +194,7 @@ def _family(ports: Mapping[str, Port | MemoryPort], name: str, kind: str) -> _Fa
         f"engines.{name}",
         f"must have the ports {known}: for other engines no bench is written",
         ", ".join(ports),
-        fix=f"`archsim rtl check {kind}` simulates its RTL beside the model",
+        fix=f"`archsim rtl check {spec.kind}` simulates its RTL beside the model",
     )
 
 
@@ -291,7 +293,7 @@ def _interface(
     memories = {
         name: {"address_bits": port.address_bits, "bits": port.bits}
         for name, port in ports.items()
-        if isinstance(port, MemoryPort)
+        if name not in streams
     }
     return {
         "command": [{"name": n, "bits": field.width} for n, field in command_layout(component)],
