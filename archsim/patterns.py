@@ -15,7 +15,7 @@ from archsim.sparse import Csr, read_csr
 from archsim.sparse.product import SparseProduct, check_products
 from archsim.trace import DTYPE_BITS, Op, Sampled, Sparse, Tensor, Trace
 
-MAX_FOUND = 64
+MAX_FOUND = 512
 T = TypeVar("T")
 
 
@@ -58,19 +58,41 @@ class Patterns:
     _known: dict[tuple[str, ...], Known] = field(default_factory=dict)
 
     def values(self, op: Op, ports: Sequence[str]) -> Known:
-        """Return what is known of the values of an op's inputs, by what those are called."""
+        """Return what is known of the values of an op's inputs, by what those are called.
+
+        Raises
+        ------
+        InputError
+            If an array is missing, has another shape than its tensor, or numbers that are not
+            finite.
+        """
         if op.inputs not in self._known:
             arrays, scales, digest = {}, {}, hashlib.sha256()
             for port, name in zip(ports, op.inputs, strict=False):
                 data = self.trace.tensors[name].data
-                ref = data.ref if isinstance(data, Sampled) else data
-                if isinstance(ref, str):
-                    found = arrays[port] = np.ascontiguousarray(self.trace.values[ref])
+                if isinstance(data, str | Sampled):
+                    found = arrays[port] = self._array(self.trace.tensors[name], data)
                     scales[port] = data.scale if isinstance(data, Sampled) else 1.0
                     digest.update(f"{port} {found.dtype} {found.shape} {data}".encode())
                     digest.update(found.tobytes())
             self._known[op.inputs] = Known(digest.hexdigest(), arrays, scales)
         return self._known[op.inputs]
+
+    def _array(self, tensor: Tensor, data: str | Sampled) -> NDArray[Any]:
+        """Return all values of a tensor, or some of its rows if they are a sample."""
+        where = f"trace {self.trace.name!r}: values of {tensor.name!r}"
+        sampled = isinstance(data, Sampled)
+        ref = data.ref if isinstance(data, Sampled) else data
+        if ref not in self.trace.values:
+            raise InputError(where, f"must be in the side file, under the name {ref!r}")
+        found = np.ascontiguousarray(self.trace.values[ref])
+        rows, least = tensor.shape[0], 1 if sampled else tensor.shape[0]
+        if found.shape[1:] != tensor.shape[1:] or not least <= len(found) <= rows:
+            words = f"must be {'at most ' if sampled else ''}{list(tensor.shape)}"
+            raise InputError(where, words, list(found.shape))
+        if found.dtype.kind not in "fiu" or not np.isfinite(found).all():
+            raise InputError(where, "must be finite numbers")
+        return found
 
     def product(self, op: Op) -> SparseProduct:
         """Return the product of an op that is cut by patterns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from archsim.frontends import load
 from archsim.graphics.apps import APPS, FHD_PIXELS
 from archsim.graphics.encoding import Encoding, checked_positions
 from archsim.graphics.field import Field
+from archsim.patterns import Patterns
 from archsim.trace import Sampled, Trace
 from archsim.trace_io import read_trace, write_trace
 
@@ -98,6 +100,26 @@ def test_other_representations_read_and_multiply_other_things() -> None:
     plenoxel = load("nerf@res=32x18,encoding=pvd_plenoxel")
     assert field(plenoxel).reads == ((8, 28),)
     assert plenoxel.tensors["tables"].elements == 28 * 128**3
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"),
+    [
+        (None, "must be in the side file, under the name 'samples'"),
+        (np.zeros((9, 3)), "must be at most [2304, 2], not [9, 3]"),
+        (np.zeros((0, 2)), "must be at most [2304, 2], not [0, 2]"),
+        (np.full((9, 2), np.nan), "must be finite numbers"),
+        (np.full((9, 2), "x"), "must be finite numbers"),
+    ],
+)
+def test_samples_of_another_shape_or_not_finite_are_refused(
+    sample: np.ndarray | None, words: str
+) -> None:
+    values = {} if sample is None else {"samples": sample}
+    trace = replace(load(f"gia@{SMALL}"), values=values)
+    with pytest.raises(InputError) as caught:
+        Patterns(trace).values(trace.ops[0], ("samples", "tables", "networks"))
+    assert str(caught.value) == f"trace 'gia': values of 'samples': {words}"
 
 
 @pytest.mark.parametrize(
