@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,11 +12,11 @@ from archsim.errors import InputError, MissingExtra
 from archsim.gpu.kernel import TARGETS, Kernel, Shape, Tile
 from archsim.gpu.measure import Launch
 from archsim.gpu.record import About, State
-from archsim.gpu.tensors import from_torch, to_torch
 from archsim.gpu.values import Array, Operands
+from archsim.gpu.without import KernelError
 
 FLUSHED = 2  # times the L2 cache's size is overwritten to empty it
-LEAST_FLUSHED_BYTES = 256 << 20
+LEAST_FLUSHED_BYTES = 1 << 30  # takes so long that the next launch is under way before it ends
 
 
 class Launched:
@@ -50,14 +51,20 @@ class Cuda:
         self._other_data = torch.empty(size, dtype=torch.int8, device=self._device)
 
     def put(self, kernel: Kernel, operands: Operands) -> Mapping[str, Any]:
-        return to_torch(kernel, operands, self._device)
+        from archsim.gpu.tensors import to_torch  # noqa: PLC0415
+
+        with self._named(kernel):
+            return to_torch(kernel, operands, self._device)
 
     def launch(
         self, kernel: Kernel, shape: Shape, tensors: Mapping[str, Any], tile: Tile
     ) -> Mapping[str, Any]:
-        return kernel.launch(Launched(), shape, tensors, tile)
+        with self._named(kernel):
+            return kernel.launch(Launched(), shape, tensors, tile)
 
     def get(self, results: Mapping[str, Any]) -> dict[str, Array]:
+        from archsim.gpu.tensors import from_torch  # noqa: PLC0415
+
         return from_torch(results)
 
     def times_us(self, launch: Launch, count: int) -> list[float]:
@@ -81,6 +88,17 @@ class Cuda:
 
     def state(self) -> State | str:
         return self._state.now()
+
+    @contextmanager
+    def _named(self, kernel: Kernel) -> Iterator[None]:
+        """Give faults of CUDA and Triton (memory, shared memory, compilers) a kernel's name."""
+        from triton.errors import TritonError  # noqa: PLC0415
+
+        try:
+            yield
+        except (RuntimeError, TritonError) as fault:
+            lines = str(fault).strip().splitlines() or [type(fault).__name__]
+            raise KernelError(f"{kernel.name} on {self.about.name}: {lines[0]}") from None
 
     def _event(self) -> Any:
         return self._torch.cuda.Event(enable_timing=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pynvml
 import pytest
 import torch
+from triton.runtime.errors import OutOfResources
 
 from archsim.design import shipped
 from archsim.errors import InfeasibleError, InputError
@@ -21,7 +22,9 @@ from archsim.gpu.kernel import Kernel, Shape, Tile
 from archsim.gpu.kernels import kernel
 from archsim.gpu.measure import measure
 from archsim.gpu.record import About, Record, State, read, read_all, write
+from archsim.gpu.source import gemm
 from archsim.gpu.values import Array, Operands, encode
+from archsim.gpu.without import KernelError
 from archsim.measured import beside_model, design_of
 
 SHAPE = {"m": 20, "n": 9, "k": 33}
@@ -252,6 +255,27 @@ def test_operands_go_there_and_back(cuda: nvidia.Cuda) -> None:
     assert tensors["a"].dtype == torch.bfloat16
     back = cuda.get(tensors)
     assert all(np.array_equal(back[name], operands[name]) for name in operands)
+
+
+def test_faults_of_cuda_and_triton_have_a_kernels_name(
+    cuda: nvidia.Cuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def launch(fault: Exception) -> Callable[..., None]:
+        def fail(*_: object) -> None:
+            raise fault
+
+        return fail
+
+    chosen = kernel("gemm_fp16")
+    faults = {
+        torch.OutOfMemoryError("CUDA out of memory.\nTried"): "CUDA out of memory.",
+        OutOfResources(300_000, 232_448, "shared memory"): "out of resource: shared memory, ",
+    }
+    for fault, text in faults.items():
+        monkeypatch.setattr(gemm, "launch", launch(fault))
+        with pytest.raises(KernelError) as named:
+            cuda.launch(chosen, SHAPE, {}, chosen.tile("sm_90"))
+        assert str(named.value).startswith(f"gemm_fp16 on NVIDIA H100 80GB HBM3: {text}")
 
 
 def test_nvml_may_fail(cuda: nvidia.Cuda, monkeypatch: pytest.MonkeyPatch) -> None:
