@@ -43,19 +43,20 @@ def frame(
         ((encoding.levels * encoding.corners, encoding.features),), layers, macs,
         gpu_us(made, grid, pixels), REST_SHARE[grid], "a test",
     )  # fmt: skip
-    positions = along_rays(made.dims) if sample is None else sample
+    positions = (along_rays(made.dims) if sample is None else sample)[:queries]
+    records = np.pad(positions, ((0, 0), (0, made.record - made.dims)))
     tensors = {
         t.name: t
         for t in (
             Tensor("queries", (queries, made.record), "fp32", "input",
-                   Sampled("queries", queries / len(positions))),
+                   Sampled("queries", queries / len(records))),
             Tensor("tables", (encoding.entries, encoding.features), "fp16", "weight"),
             Tensor("networks", (macs,), "fp16", "weight"),
             Tensor("answers", (queries, made.outputs), "fp16", "output"),
         )
     }  # fmt: skip
     op = Op(app, "field", ("queries", "tables", "networks"), ("answers",), field.attrs())
-    return Trace(app, tensors, (op,), values={"queries": positions})
+    return Trace(app, tensors, (op,), values={"queries": records})
 
 
 def design(**fields: Any) -> Design:
