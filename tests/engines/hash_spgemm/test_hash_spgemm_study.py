@@ -56,7 +56,7 @@ def test_what_more_hardware_costs(tech: Tech) -> None:
 
 
 def test_a_table_slows_the_clock_by_its_sram(tech: Tech) -> None:
-    small, large = HashSpgemmSpec(slots=256), HashSpgemmSpec(slots=65536)
+    small, large = (HashSpgemmSpec(slots=n, banks=1, lanes=1) for n in (256, 65536))
     clocks = [cost.fmax_mhz(spec, tech) for spec in (small, large)]
     assert clocks[0].mhz > clocks[1].mhz
     assert "11 syntheses of up to 4 lanes" in clocks[0].source
