@@ -20,6 +20,7 @@ from archsim.engines import Case, Engine, Rtl, Timing, discover
 from archsim.engines.adder_tree.spec import AdderTreeSpec
 from archsim.engines.bitslice.spec import BitsliceSpec
 from archsim.engines.cube.spec import CubeSpec
+from archsim.engines.gpu.spec import spec_of
 from archsim.engines.hash_spgemm.spec import HashSpgemmSpec
 from archsim.engines.matrix2d.spec import Matrix2dSpec
 from archsim.engines.ngpc.spec import NgpcSpec
@@ -207,13 +208,17 @@ def test_every_printed_assumption_is_explained() -> None:
         others |= set(discover()["bitslice"].assumptions(spec))
     for spec in (PiumaSpec(), PiumaSpec(detail="operation", eviction="rolling")):
         others |= set(discover()["piuma"].assumptions(spec))
+    for name in ("a100", "h100"):
+        others |= set(discover()["gpu"].assumptions(spec_of(name)))
     for write_back in ("dense", "scan"):
         table = HashSpgemmSpec(write_back=write_back)
         others |= set(discover()["hash_spgemm"].assumptions(table))
     for mesh in MESHES:
         others |= set(discover()["rfnn"].assumptions(mesh))
-    for fields in (NgpcSpec(), NgpcSpec(ray_groups=1, tables="spilled")):
-        others |= set(discover()["ngpc"].assumptions(fields))
+    for tables in ("resident", "spilled", "cut"):
+        for groups in (1, 2):
+            processors = NgpcSpec(ray_groups=groups, tables=tables)
+            others |= set(discover()["ngpc"].assumptions(processors))
     assert quoted == printed | others | {STREAM, PIPELINE, PACKED}
 
 

@@ -12,20 +12,20 @@ ALWAYS = (
     "gpu: an op is a kernel with its epilogue, launched when the one before has ended",
     "gpu: kernels stream their operands past L2; results that fit its other part stay there",
     "gpu: tiles are the best of a stated list for the model's own time, not a library's choice",
+    "gpu: attention runs as its products; scores pass L2, and memory where they do not fit",
     "gpu: what kernels fetch again from memory takes time, and is not among DRAM bytes",
+    "gpu: sparse products and neural fields gather rows; nothing of them was measured",
     "gpu: energy is an upper bound, the board's power limit while kernels run or wait for memory",
     "gpu: area is the published die with all its memories; buffer and DRAM are not priced again",
 )
+WIDENED = {
+    "fma_int4": "gpu: INT4 is not native, and widened to INT8",
+    "fma_fp8": "gpu: FP8 is not native, and widened to FP16",
+}
 
 
 def assumptions(spec: GpuSpec) -> tuple[str, ...]:
-    widened = [
-        f"{narrow} as {wide}"
-        for narrow, wide, rate in (("INT4", "INT8", spec.fma_int4), ("FP8", "FP16", spec.fma_fp8))
-        if not rate
-    ]
-    emulated = (f"gpu: not native, so widened: {', '.join(widened)}",) if widened else ()
-    return (*ALWAYS, *emulated)
+    return (*ALWAYS, *(line for name, line in WIDENED.items() if not getattr(spec, name)))
 
 
 ENGINE = Engine(

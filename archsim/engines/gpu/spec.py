@@ -69,7 +69,7 @@ class GpuSpec(EngineSpec):
     l2_bytes_per_cycle: Count = _figure("l2_bytes_per_cycle", "from L2 to all SMs")
     l2_latency_cycles: Count = _figure("l2_latency_cycles", "of L2")
     memory_gb_per_s: Annotated[float, Field(gt=0)] = Field(
-        default=device(DEFAULT)["memory_gb_per_s"] * device(DEFAULT)["memory_share"],
+        default=round(device(DEFAULT)["memory_gb_per_s"] * device(DEFAULT)["memory_share"], 3),
         description="of what kernels fetch more than once; that of the design's DRAM",
     )
     memory_latency_ns: Annotated[float, Field(ge=0)] = _figure(

@@ -100,8 +100,8 @@ def test_more_of_everything_is_never_slower() -> None:
 def test_what_is_not_native_is_widened_and_said() -> None:
     int4 = trace("gpt2_prefill@dtype=int4")
     a100, h100 = run("a100", int4), run("h100", int4)
-    assert "gpu: not native, so widened: FP8 as FP16" in a100.assumptions
-    assert "gpu: not native, so widened: INT4 as INT8" in h100.assumptions
+    assert "gpu: FP8 is not native, and widened to FP16" in a100.assumptions
+    assert "gpu: INT4 is not native, and widened to INT8" in h100.assumptions
     native = run("h100", int4, fma_int4=8192).metrics.time_us
     assert native < h100.metrics.time_us
 
