@@ -53,9 +53,9 @@ TIMING = {
         "recurrence", "leaves.append(now - 1)",
         "leaves.append(now - min(size, self.queries - query + size))", "", "",
     ),
-    "a short group waits for no level": (
+    "queries that are not there meet in banks": (
         "service", "turns = np.ones((groups * group, len(table)), np.int64)",
-        "turns = np.full((groups * group, len(table)), 2)", "", "cycles",
+        "turns = np.full((groups * group, len(table)), 2)", "", "counter conflicts",
     ),
     "refused results taken for drain": (
         "timing", '"drain": cycles - end - held,', '"drain": cycles - end,', "", "counter drain",
@@ -104,7 +104,8 @@ RTL = {
         "result",
     ),
     "flat grids read above": (
-        "address_rtl", "Mux(off, 0, at)", "at", "", "",
+        "address_rtl", "flat = level.flat if axis == AXES - 1 else Const(0)", "flat = Const(0)", "",
+        "counter reads",
     ),
     "carry between halves lost": (
         "address_rtl", "(low + (high << half) + (1 << below - 1))",

@@ -15,7 +15,8 @@ from archsim.engines.ngpc.spec import MOST_LAYERS, POSITION_BITS, NgpcSpec
 from archsim.engines.ngpc.timing import PORTS
 from archsim.graphics.encoding import Encoding, Grid
 
-MOST_JOBS, MOST_QUERIES, ATTEMPTS = 3, 40, 200
+MOST_JOBS, MOST_QUERIES, ATTEMPTS = 3, 30, 200
+MOST_LANES = 32  # of a row of banks: they take long to simulate
 
 # what every run has, of the choices that hardware differs by; the rest is drawn
 COVERED: tuple[Mapping[str, Any], ...] = (
@@ -24,7 +25,18 @@ COVERED: tuple[Mapping[str, Any], ...] = (
     {"bank_map": "fold", "mlp_mode": "single", "fifo_depth": 8},
     {"bank_map": "parity", "mlp_mode": "single", "fifo_depth": 2},
     {"bank_map": "padded", "mlp_mode": "layered", "fifo_depth": 1},
-    {"bank_map": "padded", "mlp_mode": "single", "fifo_depth": 5, "parallel": 8, "engines": 8},
+    {
+        "bank_map": "padded",
+        "mlp_mode": "single",
+        "fifo_depth": 5,
+        "parallel": 8,
+        "engines": 8,
+        "features": 1,
+        "feature_bits": 8,
+        "mlp_width": 4,
+        "mlp_stages": 3,
+        "outputs": 2,
+    },
 )
 KINDS = environments.kinds(
     PORTS,
@@ -47,21 +59,21 @@ def cases(rng: Rng, spec: NgpcSpec | None = None, count: int = 24) -> list[Case]
 
 def drawn_spec(rng: Rng, fixed: Mapping[str, Any]) -> NgpcSpec:
     """Return a small processor with some fields fixed."""
-    engines = int(fixed.get("engines", rng.integers(2, 6)))
-    width = int(rng.choice([4, 8, 16], p=[0.3, 0.5, 0.2]))
-    banks = 8 if fixed["bank_map"] == "parity" else int(rng.choice([1, 2, 4, 8, 16, 32]))
+    engines = int(fixed.get("engines", rng.integers(1, 5)))
+    width = int(fixed.get("mlp_width", rng.choice([4, 8, 16], p=[0.5, 0.4, 0.1])))
+    banks = 8 if fixed["bank_map"] == "parity" else int(rng.choice([1, 2, 4, 8, 16]))
     most = 1 << engines.bit_length() - 1
-    features = int(rng.choice([f for f in (1, 2, 4, 8) if f <= width]))
+    features = int(rng.choice([f for f in (1, 2, 4, 8) if f <= width and f * banks <= MOST_LANES]))
     drawn = {
         "engines": engines,
         "parallel": int(rng.choice([p for p in (1, 2, 4, 8) if p <= most])),
-        "table_log2": int(rng.integers(max(6, banks.bit_length()), 10)),
+        "table_log2": int(rng.integers(6, 9)),
         "features": features,
         "feature_bits": int(rng.choice([8, 16])),
         "banks": banks,
         "sram_cycles": int(rng.integers(1, 5)),
         "mlp_width": width,
-        "mlp_layers": int(rng.integers(1, 4)),
+        "mlp_layers": int(rng.integers(1, 4)) if width < 16 else 2,
         "mlp_stages": int(rng.integers(2, width.bit_length() + 2)),
         "act_bits": int(rng.choice([8, 16])),
         "outputs": upto(rng, min(width, 4)),
