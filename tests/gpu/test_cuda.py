@@ -25,6 +25,7 @@ from archsim.gpu.assemble import ARCHITECTURES, assembled
 from archsim.gpu.cuda.ptx import FILES, FOLDER, FUNCTIONS, compiled, heading, kept
 from archsim.gpu.native import native
 from archsim.sparse.packed import pack_tiles, pack_two_of_four, prune_two_of_four
+from archsim.verify.verilator import compiler
 
 WARPS = Path(__file__).parent / "warps"
 FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,8 +37,10 @@ def warps(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     place = tmp_path_factory.mktemp("warps")
     for path in [*FOLDER.glob("*.cu"), *FOLDER.glob("*.cuh"), *WARPS.iterdir()]:
         shutil.copy(path, place)  # the header of warps takes the place of mma.cuh
-    command = ["c++", "-std=c++17", "-O1", "-shared", "-fPIC", "-Wno-unknown-pragmas"]
-    subprocess.run([*command, "launch.cpp", "-o", "warps.so"], cwd=place, check=True)
+    command = compiler()
+    assert command, "these tests need a C++ compiler"
+    options = ["-std=c++17", "-O1", "-shared", "-fPIC", "-Wno-unknown-pragmas"]
+    subprocess.run([*command, *options, "launch.cpp", "-o", "warps.so"], cwd=place, check=True)
     return ctypes.CDLL(str(place / "warps.so"))
 
 
