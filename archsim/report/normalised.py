@@ -258,9 +258,11 @@ def span_text(span: Span | None, size: float = 1.0) -> str:
 
 
 def times_text(ratio: Span) -> str:
-    """Return a span of ratios as ``0.12× to 3.4×``; small ones as ``1/345×``."""
+    """Return a span of ratios as ``0.12× to 3.4×``; where one is small, as ``1/345× to 1/2.1×``."""
+    small = ratio.low < SMALL
     low, high = (
-        times(end) if end >= SMALL else f"1/{number(1 / end)}×" for end in (ratio.low, ratio.high)
+        f"1/{number(1 / end)}×" if small and end < 1 else times(end)
+        for end in (ratio.low, ratio.high)
     )
     return low if low == high else f"{low} to {high}"
 

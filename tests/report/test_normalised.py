@@ -132,6 +132,8 @@ def test_spans_and_ratios_as_text() -> None:
     assert span_text(Span(0.123456, 7)) == "0.123 to 7.00"
     assert span_text(Span(2, 2)) == "2.00"
     assert times_text(Span(1 / 8765, 1.5)) == "1/8,765× to 1.50×"
+    assert times_text(Span(0.01, 0.5)) == "1/100× to 1/2.00×"
+    assert times_text(Span(0.1, 0.5)) == "0.10× to 0.50×"
     assert times_text(Span(3, 3)) == "3.00×"
 
 

@@ -34,7 +34,9 @@ def is_good(row: dict[str, str]) -> bool:
 
 
 def test_magnitudes_are_asked_of_only_where_they_may_end_a_layer(plan: Plan) -> None:
-    specs = [design_from(plan.tree(design)).engines["rf"] for design in plan.designs]
+    specs = [
+        design_from(plan.tree(design)).engines["rf"] for design in plan.designs if not design.beside
+    ]
     of_magnitudes = {(s.form, s.modes) for s in specs if s.readout == "mag"}  # type: ignore[attr-defined]
     assert of_magnitudes == {("full", 64)}
     assert {s.form for s in specs} == {"full", "tt3", "ttm"}  # type: ignore[attr-defined]
