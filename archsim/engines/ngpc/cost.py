@@ -21,7 +21,7 @@ from archsim.tech.sram import SramCost
 if TYPE_CHECKING:
     from archsim.tech import Tech
 
-TABLE = "ngpc"
+TABLE, EXTENTS = "ngpc", ("engines", "mlp_width")
 ADDRESS_LANES = 5  # multipliers from a position to entries: three scales, two of the hash
 ADDRESS_BITS, WEIGHT_LANES = 32, 8  # of those; corners' weights, which are 16 bits wide
 CONTROL = "control_cycle"  # a cycle of a processor, busy or waiting
@@ -86,8 +86,12 @@ def energy_pj(spec: Spec, tech: Tech) -> Mapping[str, Any]:
 
 
 def fmax_mhz(spec: Spec, tech: Tech) -> Fmax:
-    """Return the clock of the longest path, in whole MHz; a read of a bank has `sram_cycles`."""
-    in_bank = table_bank(spec, tech).cycle_ps / np.asarray(spec.sram_cycles)
+    """Return the clock of the longest path, in whole MHz.
+
+    A read of a bank has `sram_cycles`; in the only one, or after weights are read, a path goes on.
+    """
+    cycles = np.asarray(spec.sram_cycles)
+    in_bank = table_bank(spec, tech).cycle_ps / cycles
     if not tech.has_table(TABLE):
         lane = tech.lane(ADDRESS_BITS)
         worst = np.maximum(1e6 / lane.fmax_mhz, in_bank)
@@ -95,15 +99,18 @@ def fmax_mhz(spec: Spec, tech: Tech) -> Fmax:
         return Fmax(_plain(np.floor(1e6 / worst)), source)
     table = tech.table(TABLE)
     fit = table.fit("delay_ps")
-    paths = [np.asarray(path, float) for path in fit.evaluate(COST.delay, spec).values()]
-    worst = np.maximum.reduce([*paths, np.asarray(in_bank, float)])
+    paths = fit.evaluate(COST.delay, spec)
+    paths["encoder"] = paths["encoder"] + in_bank * (cycles == 1)
+    paths["mlp"] = paths["mlp"] + weight_bank(spec, tech).cycle_ps * (1 - is_layered(spec))
+    worst = np.maximum.reduce([np.asarray(path, float) for path in (*paths.values(), in_bank)])
     most = max(row["spec"]["mlp_width"] for row in table.rows)
     return Fmax(
         _plain(np.floor(1e6 / worst)),
         f"fit through {len(table.rows)} syntheses of arrays of up to {most} wide in "
         f"{table.made['library']} ({table.made['yosys']}), error at most "
-        f"{fit.max_error_percent:g} % on held-out ones, or a cycle of the tables' SRAM; no wires, "
-        "no clock tree, typical corner",
+        f"{fit.max_error_percent:g} % on held-out ones, or a cycle of the tables' SRAM; weights of "
+        "several layers are read in the first cycle of a product; no wires, no clock tree, typical "
+        "corner",
     )
 
 
