@@ -15,6 +15,7 @@ from archsim.engines.ngpc import batches, beats, cluster, cost, terms, timing
 from archsim.engines.ngpc.batches import BatchJobs
 from archsim.engines.ngpc.cases import cases
 from archsim.engines.ngpc.jobs import NgpcJobs
+from archsim.engines.ngpc.quality import quality
 from archsim.engines.ngpc.reference import reference
 from archsim.engines.ngpc.spec import NgpcSpec
 from archsim.engines.ngpc.views import METRICS, PANELS
@@ -52,6 +53,7 @@ def peak_macs(spec: NgpcSpec) -> int:
 def assumptions(spec: NgpcSpec) -> tuple[str, ...]:
     tables = {
         "resident": "ngpc: tables lie in the engines, as is published, whether they fit or not",
+        "cut": "ngpc: fields are fitted anew, with no more entries of a table than fit",
         "spilled": "ngpc: what does not fit of tables is read from DRAM; only its bytes take time",
     }
     hidden = {
@@ -85,6 +87,7 @@ ENGINE = Engine(
     rtl=Rtl(build, beats.ports, beats.pack, beats.unpack),
     cases=cases,
     process=cluster.process,
+    quality=quality,
     peak_macs=peak_macs,
     reads_clock=True,
     figures=cluster.figures,

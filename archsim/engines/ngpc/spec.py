@@ -98,10 +98,11 @@ class NgpcSpec(EngineSpec):
     rest_speedup: Annotated[
         float, Field(ge=1, le=100, description="of the GPU's remaining kernels, fused, over before")
     ] = 9.94
-    tables: Literal["resident", "spilled"] = Field(
+    tables: Literal["resident", "spilled", "cut"] = Field(
         "resident",
         description="resident: taken to lie in the engines, even if they do not fit; spilled: what "
-        "does not fit is read from DRAM, query by query",
+        "does not fit is read from DRAM, query by query; cut: hashed levels have no more entries "
+        "than an engine's memory, for which the field is fitted anew",
     )
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ a cycle; and an array that layers take in turn has a pace of its own.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archsim.engines import NO_STALLS
 from archsim.engines.ngpc.jobs import fixed, mapped
@@ -21,10 +21,9 @@ from archsim.patterns import Known
 
 MOST_LOG2 = 24  # entries of a table, as log2
 SAMPLE_PORT = "samples"  # what `OpKind.ports` calls the queries
-OF_A_PROCESSOR = (
-    "engines", "parallel", "table_log2", "features", "feature_bits", "banks", "bank_map",
-    "sram_cycles", "fifo_depth", "mlp_mode", "mlp_width", "mlp_layers", "mlp_stages", "act_bits",
-    "outputs",
+CYCLES_FOLLOW_FROM = (
+    "engines", "parallel", "banks", "bank_map", "sram_cycles", "fifo_depth", "mlp_mode",
+    "mlp_layers", "mlp_stages",
 )  # fmt: skip
 
 
@@ -73,13 +72,16 @@ def is_grid(field: Field) -> bool:
 
 def grid_of(spec: NgpcSpec, field: Field) -> Encoding:
     """Return the grid that queries are encoded by, as the engine reads it."""
-    return mapped(spec, Encoding.parse(field.encoding))
+    grid = mapped(spec, Encoding.parse(field.encoding))
+    if spec.tables == "cut" and grid.grid == "hash":
+        return replace(grid, log2_table=min(grid.log2_table, spec.table_log2))
+    return grid
 
 
 def steady(spec: NgpcSpec, field: Field, known: Known) -> Steady:
     """Return what queries of a frame take; it is found once for all designs of such processors."""
     grid = grid_of(spec, field)
-    own: Hashable = tuple(getattr(spec, name) for name in OF_A_PROCESSOR)
+    own: Hashable = tuple(getattr(spec, name) for name in CYCLES_FOLLOW_FROM)
     return known.once(
         ("steady", own, grid.text, len(field.layers)),
         lambda: _steady(spec, grid, len(field.layers), known),

@@ -44,7 +44,7 @@ def frame(
         gpu_us(made, grid, pixels), REST_SHARE[grid], "a test",
     )  # fmt: skip
     positions = (along_rays(made.dims) if sample is None else sample)[:queries]
-    records = np.pad(positions, ((0, 0), (0, made.record - made.dims)))
+    records = np.pad(positions, ((0, 0), (0, made.record - made.dims)))[:queries]
     tensors = {
         t.name: t
         for t in (
