@@ -16,9 +16,12 @@ from archsim.engines.hash_spgemm.windows import window_jobs
 from .products import square
 
 SPECS = [
-    HashSpgemmSpec(lanes=n, banks=b, slots=s, write_back=w)
-    for n, b, s, w in ((1, 1, 1024, "scan"), (4, 4, 4096, "dense"), (3, 2, 512, "dense"))
-]
+    HashSpgemmSpec(lanes=n, banks=b, slots=s, write_back=w, comparators=c, token=t)
+    for n, b, s, w, c, t in (
+        (1, 1, 1024, "scan", 1, "nonzero"), (4, 4, 4096, "dense", 4, "row"),
+        (3, 2, 512, "dense", 2, "static"),
+    )
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("node", tech.names())
