@@ -47,12 +47,15 @@ def design_of(about: About) -> str:
 
 
 def beside_model(record: Record) -> Beside:
-    """Return what the model says of a record's problem on the record's GPU."""
+    """Return what the model says of a record's problem on the record's GPU.
+
+    Events stand right before and behind a kernel, so nothing of its launch is measured.
+    """
     design = design_of(record.gpu)
     if not design:
         return Beside("", None, f"no shipped design is a {record.gpu.name}, so nothing is modelled")
     trace = kernel(record.kernel).trace if record.kernel in kernels() else None
     if trace is None:
         return Beside(design, None, f"{record.kernel} is no op of traces, so nothing is modelled")
-    result = simulate(load_design(design), trace(record.shape))
+    result = simulate(load_design(design, {"engines.gpu.launch_ns": 0}), trace(record.shape))
     return Beside(design, result.metrics.time_us, "")
