@@ -154,6 +154,10 @@ def make_plan(path: Path | str, subset: int | None = None) -> Plan:
             where = f"{document.place(('groups', number))}: groups[{number}]"
             raise InputError(where, "path must lead to a value of some design", group)
     baseline = _baseline(sweep, base, path, document)
+    if baseline is not None:
+        _check_process(
+            baseline, whole, designs.values(), f"{document.place(('baseline',))}: baseline"
+        )
     dtypes = {d.dtype for d in (*designs.values(), *([baseline] if baseline else ()))}
     others = _others(sweep, path, document)
     if subset is not None and subset < len(designs):
@@ -258,6 +262,21 @@ def _baseline(
         found.digest, found.values, found.dtype, swept=False, baseline=True,
         tree=design.model_dump(mode="json"),
     )  # fmt: skip
+
+
+def _check_process(
+    baseline: PlannedDesign, base: Mapping[str, Any], designs: Iterable[PlannedDesign], where: str
+) -> None:
+    """Refuse a baseline of a process that no point is made in: ratios to it would say nothing."""
+    node = (baseline.tree or base)["node"]
+    if node == base["node"]:
+        return
+    nodes = {str(value_on(base, design.point, "node")) for design in designs}
+    if node not in nodes:
+        raise InputError(
+            where, f"must be made in the process of some point, {' or '.join(sorted(nodes))}", node,
+            fix="say it as a point, or name the design under `beside`",
+        )  # fmt: skip
 
 
 def _others(sweep: Sweep, path: Path, document: Document) -> list[PlannedDesign]:

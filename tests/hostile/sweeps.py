@@ -84,6 +84,7 @@ CASES = [
     sweep("workers of none", HEAD + AXES + "workers: 0\n"),
     sweep("a million workers", HEAD + AXES + "workers: 1000000\n"),
     sweep("a baseline that is nothing", FINE + "baseline: nobody\n"),
+    sweep("a baseline of another process", FINE + "baseline: a100\n"),
     sweep("nobody beside it", FINE + "beside: [nobody]\n"),
     sweep("a number beside it", FINE + "beside: 7\n"),
     sweep("nothing beside it", FINE + "beside: [null]\n"),

@@ -170,6 +170,14 @@ def test_a_baseline_is_run_beside_the_points(tmp_path: Path, baseline: str) -> N
     assert plan.designs[-1].point == {"engines.mxu.rows": 32, "engines.mxu.cols": 32}
 
 
+def test_a_baseline_may_be_of_any_process_that_points_are_made_in(tmp_path: Path) -> None:
+    both = asked(
+        tmp_path,
+        ("axes:", "set: {node: asap7}\nbaseline: tpu_like\naxes:\n  node: [asap7, freepdk45]"),
+    )
+    assert [d.baseline for d in make_plan(both).designs].count(True) == 1
+
+
 def test_a_baseline_that_is_a_point_is_both(tmp_path: Path) -> None:
     point = "{engines.mxu.rows: 2, engines.mxu.cols: 8}"
     plan = make_plan(asked(tmp_path, ("axes:", f"baseline: {point}\naxes:")))
@@ -316,6 +324,13 @@ def test_the_version_names_the_models_source() -> None:
         (
             ("axes:", "baseline: {engines.mxu.rows: 0}\naxes:"),
             "{}:6: baseline: must make a design: design: engines.mxu.rows: input should be greater",
+        ),
+        (
+            ("axes:", "baseline: a100\naxes:"),
+            (
+                "{}:6: baseline: must be made in the process of some point, freepdk45, not 'N7'; "
+                "say it as a point, or name the design under `beside`"
+            ),
         ),
         (
             ("axes:", "beside: [cube_like, cube_lick]\naxes:"),
