@@ -176,7 +176,11 @@ def _print_record(record: Record, file: Path | None, json: bool) -> None:
             "energy": f"{record.energy_pj * 1e-9:.4g} mJ a launch, the whole board",
         }
     show.table(("figure", record.kernel), list(figures.items()))
-    notes = [text for text in (record.state_missing, model.why) if text]
+    bits = [
+        f"{share:.4g} of the first results {name} are to the bit those of the tensor-core model"
+        for name, share in record.same_bits.items()
+    ]
+    notes = [text for text in (*bits, record.state_missing, model.why) if text]
     agreed = record.disagreements or ("results are what the oracle allows",)
     show.lines("notes", [*agreed, *notes, *([f"recorded in {file}"] if file else [])])
 

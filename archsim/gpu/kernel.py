@@ -129,6 +129,9 @@ class Kernel:
         (target, tile) -> how many tensor instructions its functions hold together.
     trace
         A shape as designs run it; None if it is no op of traces.
+    to_the_bit
+        (operands, target) -> what the model of tensor cores (`archsim.gpu.accumulate`) gives for
+        the first rows and columns of results; nothing for a target that it does not cover.
     refused
         Targets that it cannot be compiled for, with the reason.
     """
@@ -144,6 +147,7 @@ class Kernel:
     tile: Callable[[str], Tile]
     instructions: Callable[[str, Tile], Instructions]
     trace: Callable[[Shape], Trace] | None = None
+    to_the_bit: Callable[[Operands, str], Operands] | None = None
     refused: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property

@@ -94,6 +94,7 @@ def measure(
         sustained_us=sustained, state=state if isinstance(state, State) else None,
         state_missing="" if isinstance(state, State) else state,
         operations=work.operations, bytes=work.bytes, disagreements=tuple(wrong),
+        same_bits=same_bits(kernel, results, operands, gpu.about.target),
         versions=versions(), command=command,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
@@ -115,6 +116,19 @@ def differences(
                 f"{result[at]}, not {expected[name].value[at]}"
             )
     return found
+
+
+def same_bits(
+    kernel: Kernel, results: Mapping[str, Array], operands: Operands, target: str
+) -> dict[str, float]:
+    """Return what share of results the model of tensor cores gives to the bit."""
+    given = {} if kernel.to_the_bit is None else kernel.to_the_bit(operands, target)
+    shares = {}
+    for name, array in given.items():
+        part = results[name][tuple(slice(extent) for extent in array.shape)]
+        nan = array.dtype.kind == "f" and np.isnan(array) & np.isnan(part)
+        shares[name] = float(np.mean((part == array) | nan))
+    return shares
 
 
 def versions() -> dict[str, str]:

@@ -65,6 +65,9 @@ class Record(_Written):
         What the problem is at least; a multiply-add is two operations.
     disagreements
         Results that the oracle does not allow; empty if all agree.
+    same_bits
+        Share of results that are to the bit what the model of tensor cores gives, of those that
+        it was asked for; none where it has no rule.
     """
 
     schema_version: Literal[1] = 1
@@ -82,6 +85,7 @@ class Record(_Written):
     operations: Annotated[int, Field(ge=0)]
     bytes: Annotated[int, Field(ge=0)]
     disagreements: tuple[Text, ...]
+    same_bits: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}
     versions: dict[str, Text]
     command: Text
     when: Text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -140,11 +141,14 @@ def test_measurements_are_printed_and_recorded(
         "",
         "notes",
     ]
-    assert lines[10:12] == [
+    assert re.fullmatch(
+        r"  \S+ of the first results c are to the bit those of the tensor-core model", lines[11]
+    )
+    assert [lines[10], lines[12]] == [
         "  results are what the oracle allows",
         "  no shipped design is a GPU X, so nothing is modelled",
     ]
-    assert lines[12].startswith("  recorded in ")
+    assert lines[13].startswith("  recorded in ")
     (record,) = read_all(tmp_path / "r")
     assert (record.seed, record.gpu.name) == (3, "GPU X")
     in_json = archsim(*asked, "--json").json

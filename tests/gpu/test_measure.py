@@ -18,7 +18,7 @@ from triton.runtime.errors import OutOfResources
 from archsim.design import shipped
 from archsim.errors import InfeasibleError, InputError
 from archsim.gpu import nvidia
-from archsim.gpu.kernel import Kernel, Shape, Tile
+from archsim.gpu.kernel import Draw, Kernel, Shape, Tile
 from archsim.gpu.kernels import kernel
 from archsim.gpu.measure import measure
 from archsim.gpu.record import About, Record, State, read, read_all, write
@@ -111,6 +111,39 @@ def test_what_a_gpu_cannot_run_is_refused() -> None:
         "gemm_fp16 on NVIDIA H100 80GB HBM3 needs 2,274 bytes, and there are 800; "
         "take a smaller --shape"
     )
+
+
+class ToTheBit(Fake):
+    """A GPU that sums as the model of its tensor cores does."""
+
+    def launch(
+        self, kernel: Kernel, shape: Shape, tensors: Mapping[str, Any], tile: Tile
+    ) -> Mapping[str, Any]:
+        assert kernel.to_the_bit is not None
+        return kernel.to_the_bit(tensors, self.about.target)
+
+
+@pytest.mark.parametrize("target", ["sm_80", "sm_86", "sm_89", "sm_90", "sm_100"])
+@pytest.mark.parametrize("form", ["fp16", "bf16", "tf32", "e4m3", "int8"])
+@pytest.mark.parametrize("values", ["normal", "extreme"])
+def test_what_tensor_cores_give_is_what_oracles_allow(form: str, target: str, values: Draw) -> None:
+    """The bounds that results on GPUs are held to have room for the sums of their tensor cores."""
+    chosen = kernel(f"gemm_{form}")
+    if target in chosen.refused:
+        return
+    gpu = ToTheBit(ABOUT.model_copy(update={"target": target}))
+    found = measure(chosen, {"m": 12, "n": 9, "k": 300}, gpu, values=values)
+    assert found.disagreements == ()
+    assert found.same_bits == {"c": 1.0}
+
+
+def test_other_bits_are_counted() -> None:
+    shape = {"m": 20, "n": 9, "k": 3000}
+    found = measure(kernel("gemm_fp16"), shape, Fake())
+    assert found.disagreements == ()
+    assert 0 < found.same_bits["c"] < 1, "sums are not exact"
+    later = ABOUT.model_copy(update={"target": "sm_120"})
+    assert measure(kernel("gemm_tf32"), shape, Fake(later)).same_bits == {}
 
 
 # ---------------------------------------------------------------------------------------- records

@@ -6,10 +6,11 @@ from functools import partial
 
 import numpy as np
 
+from archsim.gpu.accumulate import RULES, Architecture, tensor_core_matmul
 from archsim.gpu.draws import drawn
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
 from archsim.gpu.tensor_cores import dot_instructions, instruction_of
-from archsim.gpu.values import Array, Expected, Operands, decode, size_bytes
+from archsim.gpu.values import Array, Expected, Operands, decode, encode, size_bytes
 from archsim.trace import Op, Tensor, Trace
 
 EXTENTS = {
@@ -17,6 +18,10 @@ EXTENTS = {
     "n": Extent(4096, 256, (1, 200)),
     "k": Extent(4096, 512, (1, 300)),
 }
+COMPARED = 64  # rows and columns of results that are compared to the bit
+ARCHITECTURES: dict[str, Architecture] = {
+    "sm_80": "ampere", "sm_86": "ampere", "sm_89": "ada", "sm_90": "hopper", "sm_100": "blackwell",
+}  # fmt: skip
 DTYPES = {"tf32": "fp32", "e4m3": "fp8"}  # of traces, where they are called otherwise
 RESULTS = {"fp16": "fp16", "bf16": "bf16", "tf32": "fp32", "e4m3": "bf16", "int8": "int32"}
 
@@ -42,6 +47,17 @@ def product(a: Array, b: Array, unit: float) -> Expected:
         terms = np.abs(a) @ np.abs(b)
         steps = a.shape[-1] + 2
         return Expected(a @ b, steps * (unit * terms + 2.0**-149))
+
+
+def to_the_bit(form: str, operands: Operands, target: str) -> Operands:
+    """Return the first results as tensor cores sum them, those of fp8 on sm_90 128 at a time."""
+    architecture = ARCHITECTURES.get(target)
+    if architecture is None or (form != "int8" and (architecture, form) not in RULES):
+        return {}
+    a, b = (decode(operands[name][:COMPARED], form) for name in ("a", "b"))
+    every = 128 if (form, target) == ("e4m3", "sm_90") else None
+    sums = tensor_core_matmul(a, b.T, architecture, form, promote_every=every)
+    return {"c": encode(sums, RESULTS[form])}
 
 
 def work(form: str, shape: Shape) -> Work:
@@ -97,6 +113,7 @@ def _kernel(form: str, computes: str, **more: dict[str, str]) -> Kernel:
         tile=partial(tile, form),
         instructions=partial(instructions, form),
         trace=partial(trace, form),
+        to_the_bit=partial(to_the_bit, form),
         **more,
     )
 
