@@ -73,14 +73,22 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture with its name; pixels are bytes [height, width, 3]."""
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
-    """A chart that a report draws of a simulated design that has the engine.
+    """A chart, or pictures, that a report shows of a simulated design that has the engine.
 
     Parameters
     ----------
     draw
-        ``(result, names) -> series``; none where there is nothing to show. ``names`` are the
-        design's engines of the kind that declares the panel.
+        ``(result, names) -> series``, or pictures in a panel of those; none where there is nothing
+        to show. ``names`` are the design's engines of the kind that declares the panel.
     meaning
         A caption: what to see in it.
     """
@@ -88,8 +96,8 @@ class Panel:
     title: str
     x_title: str
     y_title: str
-    draw: Callable[[Result, Names], Sequence[Series]]
-    kind: Literal["bars", "lines"] = "bars"
+    draw: Callable[[Result, Names], Sequence[Series] | Sequence[Picture]]
+    kind: Literal["bars", "lines", "pictures"] = "bars"
     meaning: str = ""
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archsim.engines import discover
 from archsim.errors import InputError
-from archsim.metric import Panel, Series
+from archsim.metric import Panel, Picture, Series
 from archsim.report import palette
 from archsim.report.charts import Figure, escape
 from archsim.result import Result
@@ -25,7 +29,7 @@ class Drawn:
     """A panel with what it shows of one result."""
 
     panel: Panel
-    series: Sequence[Series]
+    series: Sequence[Series] | Sequence[Picture]
 
 
 def panels_of(result: Result) -> list[Drawn]:
@@ -42,7 +46,8 @@ def panels_of(result: Result) -> list[Drawn]:
         for panel in discover()[kind].panels:
             series = panel.draw(result, names)
             for one in series:
-                _check(f"panel {panel.title!r} of engine {kind!r}", one)
+                if isinstance(one, Series):
+                    _check(f"panel {panel.title!r} of engine {kind!r}", one)
             if series:
                 found.append(Drawn(panel, series))
     return found
@@ -69,9 +74,12 @@ def figures(workloads: Sequence[Sequence[Drawn]]) -> dict[str, Figure]:
 
 def figure(drawn: Drawn) -> Figure:
     """Return a panel as plotly draws it."""
-    panel, text = drawn.panel, any(isinstance(x, str) for s in drawn.series for x in s.x)
+    panel, lines = drawn.panel, [s for s in drawn.series if isinstance(s, Series)]
+    if panel.kind == "pictures":
+        return _pictures(panel, [p for p in drawn.series if isinstance(p, Picture)])
+    text = any(isinstance(x, str) for s in lines for x in s.x)
     data = []
-    for number, series in enumerate(drawn.series):
+    for number, series in enumerate(lines):
         colour = COLOURS[number % len(COLOURS)]
         line = {"type": "bar", "marker": {"color": colour}}
         if panel.kind == "lines":
@@ -82,7 +90,7 @@ def figure(drawn: Drawn) -> Figure:
                 "name": escape(series.name),
                 "x": [escape(x) if isinstance(x, str) else x for x in series.x],
                 "y": list(series.y),
-                "showlegend": len(drawn.series) > 1,
+                "showlegend": len(lines) > 1,
             }
         )
     layout: Figure = {
@@ -94,5 +102,51 @@ def figure(drawn: Drawn) -> Figure:
         },
         "yaxis": {"title": {"text": escape(panel.y_title)}, "rangemode": "tozero"},
     }  # fmt: skip
-    names = ", ".join(series.name for series in drawn.series)
-    return {"data": data, "layout": layout, "alt": f"{panel.title}: {names}. {panel.meaning}"}
+    return {"data": data, "layout": layout, "alt": _alt(panel, [series.name for series in lines])}
+
+
+def _alt(panel: Panel, names: Sequence[str]) -> str:
+    return f"{panel.title}: {', '.join(names)}. {panel.meaning}"
+
+
+def _pictures(panel: Panel, pictures: Sequence[Picture]) -> Figure:
+    """Return pictures side by side, each under its name."""
+    data: list[Figure] = []
+    layout: Figure = {"height": HEIGHT_PX, "annotations": [], "margin": {"t": 40, "b": 10}}
+    each = 1 / max(len(pictures), 1)
+    for number, picture in enumerate(pictures):
+        axis = str(number + 1) if number else ""
+        data.append({"type": "image", "source": png(picture.pixels), "hoverinfo": "skip",
+                     "xaxis": f"x{axis}", "yaxis": f"y{axis}"})  # fmt: skip
+        left = number * each
+        layout[f"xaxis{axis}"] = {
+            "domain": [left, left + 0.96 * each], "visible": False, "anchor": f"y{axis}",
+        }  # fmt: skip
+        layout[f"yaxis{axis}"] = {
+            "autorange": "reversed", "scaleanchor": f"x{axis}", "visible": False,
+            "anchor": f"x{axis}",
+        }  # fmt: skip
+        layout["annotations"].append(
+            {"text": escape(picture.name), "showarrow": False, "x": left + 0.48 * each, "y": 1.02,
+             "xref": "paper", "yref": "paper", "yanchor": "bottom"}
+        )  # fmt: skip
+    return {"data": data, "layout": layout, "alt": _alt(panel, [p.name for p in pictures])}
+
+
+def png(pixels: NDArray[np.uint8]) -> str:
+    """Return pixels [height, width, 3] as a PNG in a data URI."""
+    height, width, _ = pixels.shape
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
+
+    rows = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0)))  # each behind its filter, none
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        (
+            chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+            chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
+            chunk(b"IEND", b""),
+        )
+    )
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

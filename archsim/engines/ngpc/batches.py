@@ -47,8 +47,8 @@ class BatchJobs(Jobs):
         Cycles of the GPU's remaining kernels during the batch, and after it.
     levels, lookups, conflicts
         Of a query: levels, entries that it reads, turns that its corners wait for one another.
-    layers
-        Matrices that a query goes through.
+    layers, entries
+        Matrices that a query goes through; entries of all tables.
     in_bytes, out_bytes
         Of a query's record and of its answer.
     marched
@@ -71,6 +71,7 @@ class BatchJobs(Jobs):
     lookups: Floats
     conflicts: Floats
     layers: Ints
+    entries: Ints
     in_bytes: Ints
     out_bytes: Ints
     marched: Ints
@@ -157,7 +158,7 @@ def lower(spec: NgpcSpec, op: Op, cut: Windows, known: Known) -> BatchJobs:
     frame = cut.first == 0
     return BatchJobs(
         queries=queries, beside=beside, after=after,
-        layers=ones * len(field.layers),
+        layers=ones * len(field.layers), entries=ones * grid_of(spec, field).entries,
         in_bytes=ones * field.in_bytes, out_bytes=ones * field.out_bytes,
         marched=ones * marched, gpu_ps=np.where(frame, round(field.gpu_us * 1e6), 0),
         pixels=np.where(frame, field.pixels, 0),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from archsim.engines import IDEAL, NO_STALLS, Data, Env, Floats, Ints, Port, Rate, SpecBatch, Timing
+from archsim.engines import IDEAL, NO_STALLS, Data, Env, Ints, Port, Rate, SpecBatch, Timing
 from archsim.engines.ngpc.batches import BLOCK_QUERIES, BatchJobs
 from archsim.engines.ngpc.spec import NgpcSpec
 from archsim.engines.offers import check_ports
@@ -111,10 +111,11 @@ def _counts(spec: Spec, jobs: BatchJobs) -> dict[str, Ints]:
     }  # fmt: skip
 
 
-def figures(spec: Spec, jobs: BatchJobs) -> dict[str, Floats]:
-    """Return what tables show of a batch: what a query takes on one processor."""
+def figures(spec: Spec, jobs: BatchJobs) -> dict[str, Any]:
+    """Return what tables show of a batch: what a query takes on one processor, and its grid."""
     return {
         "cycles_per_query": jobs.cycles / jobs.sampled,
+        "table_entries": jobs.entries,
         **{f"{name}_cycles": np.asarray(getattr(jobs, name)) for name in ("once", *WAITS)},
     }
 

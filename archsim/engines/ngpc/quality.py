@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+
 from archsim.engines.ngpc.spec import NgpcSpec
 from archsim.engines.ngpc.steady import grid_of, is_grid
-from archsim.engines.ngpc.views import PSNR
 from archsim.graphics.apps import APPS
 from archsim.graphics.field import KIND, Field
+from archsim.metric import Picture
 from archsim.trace import Trace
 
+PSNR = "ngpc_psnr_db"  # the metric
 FILE, PICTURES = "psnr.csv", "psnr.npz"
 
 
@@ -74,3 +77,21 @@ def shipped() -> tuple[Quality, ...]:
             )
             for row in csv.DictReader(file)
         )  # fmt: skip
+
+
+def pictures(app: str, scene: str, entries: int) -> list[Picture]:
+    """Return a scene's picture and that of the field whose tables have so many entries, if known.
+
+    The field's has features of 8 bits, as small as they were measured.
+    """
+    name = f"{app} {scene}"
+    with (files(__package__) / PICTURES).open("rb") as file, np.load(file) as found:
+        if f"{name} {entries}" not in found:
+            return []
+        row = known()[app, scene, entries, False, 8]
+        return [
+            Picture("the scene", found[name]),
+            Picture(
+                f"tables of 2^{row.log2_table}: {row.psnr_db:.1f} dB", found[f"{name} {entries}"]
+            ),
+        ]

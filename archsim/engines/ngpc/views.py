@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from archsim.engines.ngpc.cluster import WAITS
-from archsim.metric import Metric, Names, Panel, Series
+from archsim.engines.ngpc.quality import PSNR, pictures
+from archsim.metric import Metric, Names, Panel, Picture, Series
 from archsim.result import OpRow, Result
 
 PS_PER_US, PS_PER_MS = 10**6, 10**9
@@ -180,7 +181,16 @@ def by_pixels(result: Result, names: Names) -> Sequence[Series]:
     ]  # fmt: skip
 
 
-PSNR = "ngpc_psnr_db"
+def picture(result: Result, names: Names) -> Sequence[Picture]:
+    """Return the scene's picture beside that of tables as the engine has them, if it is known."""
+    rows = rows_of(result, names)
+    app, _, options = result.provenance["trace_source"].partition("@")
+    scenes = [text.removeprefix("scene=") for text in options.split(",") if "scene=" in text]
+    if len(rows) != 1 or len(scenes) != 1:
+        return []
+    return pictures(app, scenes[0], round(rows[0].figures["table_entries"]))
+
+
 METRICS = (
     Metric(
         "ngpc_frame_ms", "Frame time", value=frame_ms, units=(("ms", 1.0), ("s", 1e3)),
@@ -202,6 +212,11 @@ METRICS = (
     ),
 )  # fmt: skip
 PANELS = (
+    Panel(
+        "The picture", "", "", picture, "pictures",
+        "A small picture of the scene, by the application's rules, and of a field that was fitted "
+        "to it, whose tables have as many entries as here.",
+    ),
     Panel(
         "Where a frame's time goes", "frame", "% of the frame", where_it_goes,
         meaning="Processors work, wait inside, wait for the GPU, or for DRAM.",

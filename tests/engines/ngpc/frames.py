@@ -23,7 +23,8 @@ def along_rays(dims: int, count: int = SAMPLE, seed: int = 0) -> NDArray[np.floa
     start, way = rng.random((2, count // 64, 1, dims))
     way = (way - 0.5) / np.linalg.norm(way - 0.5, axis=2, keepdims=True)
     steps = STEP * np.arange(64)[:, None]
-    return np.clip(start + way * steps, 0, 0.9999).reshape(-1, dims).astype(np.float32)
+    found = np.clip(start + way * steps, 0, 0.9999).reshape(-1, dims)
+    return np.asarray(found, np.float32)
 
 
 def frame(

@@ -164,7 +164,7 @@ def test_specs_together_are_specs_one_by_one(frames: dict[str, Trace]) -> None:
     jobs = [batches.lower(s, op, batches.windows(s, op, known, 1 << 30), known) for s in specs]
     rows = np.zeros(1, np.int64)
     first = [job.take(rows) for job in jobs]
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate([getattr(job, name) for job in first])
         for name in batches.BatchJobs.__dataclass_fields__
         if name != "refs"
