@@ -98,64 +98,123 @@ def bounds(spec: Spec, jobs: Any) -> Bounds:
 
 def _tiled(spec: Spec, jobs: Any) -> Bounds:
     """Return what every tile of the list takes with every split: [n, tiles x splits]."""
-
-    def of(name: str) -> Any:
-        return np.asarray(getattr(spec, name), float)[..., None]
-
-    bm, bn = np.repeat(TILES, len(SPLITS), axis=0).T
-    split = np.tile(SPLITS, len(TILES))
-    extents = (np.maximum(x, 1)[:, None] for x in (jobs.m, jobs.n, jobs.k, jobs.groups))
-    m, n, k, groups = extents  # rows that are no products count as one, and are left out later
-    half = jobs.half[:, None]
-    a_bits, b_bits, c_bits = (x[:, None] for x in (jobs.a_bits, jobs.b_bits, jobs.c_bits))
-    how = native(spec, jobs.computed)
-    fma = np.maximum(how.fma[:, None], NONE) * (1 + half)
-    bits, share = how.bits[:, None], how.share[:, None]
-    sms = of("sms")
-
-    step = 8 * STEP_BYTES // bits
-    depth = -(-k // (split * step)) * step  # a part of k, in whole steps
-    grid_m, grid_n = -(-m // bm), -(-n // bn)
-    tiles = grid_m * grid_n * groups * split
-    stage_bytes = (bm + bn) * STEP_BYTES
-    stages = np.clip(of("smem_bytes") // stage_bytes, 1, STAGES)
-    by_smem = of("smem_bytes") // (stages * stage_bytes)
-    blocks = np.clip(np.minimum(by_smem, ACCUMULATOR_BYTES // (4 * bm * bn)), 1, MAX_BLOCKS)
-    each = -(-tiles // sms)
-    peak = m * n * k * groups / fma / sms
-    of_tile = bm * bn * depth / fma
-    tensor = each * of_tile / share
-    kind = np.asarray(spec.instruction)[..., None]
-    issue = _issue(kind, bm, bn, fma, bits, np.minimum(blocks, each))
-    smem = _smem_bytes(kind, bm, bn, a_bits, b_bits) / of("smem_bytes_per_cycle")
-
-    b_packed = 8 * jobs.b_bytes[:, None] / (k * n * groups)  # bits of an element in memory
-    stored = np.maximum(bm * a_bits + bn * b_packed, 1)
-    widened = bm * (a_bits < bits) + bn * (b_bits < bits)
-    placed = jobs.placed[:, None] * grid_m  # each row of tiles puts its weights in place
-    lanes = each * widened * depth * WIDEN_OPS / INT_LANES + PLACE_OPS * placed / INT_LANES / sms
-    smem = smem + (placed > 0) * bn * b_bits / 8 / of("smem_bytes_per_cycle")  # zeros before them
-    shared = np.where(kind == "mma", 1.0, 0.5)
-    partial = np.where(split > 1, 2 * 4 * split, c_bits / 8)  # FP32 sums are written and read
-    larger, smaller = np.maximum(bm * a_bits, bn * b_packed), np.minimum(bm * a_bits, bn * b_packed)
-    moved = tiles * (larger * shared + smaller) * depth / 8
-    moved = moved + m * n * groups * partial
-    l2 = np.maximum(moved / of("l2_bytes_per_cycle"), moved / tiles * each / SM_L2_BYTES)
-
-    per_cycle = of("memory_gb_per_s") * 1e3 / of("mhz")  # bytes
-    whole = (m * a_bits + n * b_packed) * k / 8
-    fetched = groups * _fetched(sms * blocks, bm, bn, grid_m, grid_n, a_bits, b_packed) * k / 8
-    fetched = np.where(whole > of("l2_bytes") / 2, np.maximum(fetched, groups * whole), 0.0)
-    flying = np.minimum(tiles, sms * blocks) * stages * stored * step / 8
-    latency = of("memory_latency_ns") * of("mhz") * 1e-3
-    memory = np.maximum(fetched / per_cycle, groups * whole * latency / flying)
-    full = np.broadcast_shapes(tensor.shape, moved.shape)
-    return Bounds(
-        *(np.broadcast_to(x, full) for x in (
-            peak, peak / share, tensor, tensor * issue, each * depth * smem,
-            l2, memory, lanes, moved, np.maximum(fetched - groups * whole, 0),
-        ))
+    x = _Tiled(spec, jobs)
+    peak, tensor, moved, fetched = x.peak(), x.tensor(), x.moved_bytes(), x.fetched_bytes()
+    found = (
+        peak, peak / x.share, tensor, tensor * x.issue(), x.smem(), x.l2(moved),
+        x.memory(fetched), x.lanes(), moved, np.maximum(fetched - x.once_bytes, 0),
     )  # fmt: skip
+    return Bounds(*np.broadcast_arrays(*found))
+
+
+class _Tiled:
+    """Products on every tile of the list with every split; arrays broadcast to [n, candidates].
+
+    Attributes
+    ----------
+    bits, fma, share
+        See `archsim.engines.gpu.numbers.Native`.
+    b_stored
+        Bits of an element of B in memory, packed or not.
+    depth
+        Of a tile along k, in whole steps.
+    tiles, each
+        Of the product, and of the fullest SM.
+    stages, blocks
+        Of a tile's loads under way; tiles that an SM works on at a time.
+    once_bytes
+        Of both operands.
+    """
+
+    def __init__(self, spec: Spec, jobs: Any) -> None:
+        self.spec, self.kind = spec, np.asarray(spec.instruction)[..., None]
+        self.bm, self.bn = np.repeat(TILES, len(SPLITS), axis=0).T
+        self.split = np.tile(SPLITS, len(TILES))
+        # rows that are no products count as one, and are left out later
+        extents = (np.maximum(x, 1)[:, None] for x in (jobs.m, jobs.n, jobs.k, jobs.groups))
+        self.m, self.n, self.k, self.groups = extents
+        operands = (jobs.a_bits, jobs.b_bits, jobs.c_bits, jobs.placed)
+        self.a_bits, self.b_bits, self.c_bits, self.placed = (x[:, None] for x in operands)
+        self.b_stored = 8 * jobs.b_bytes[:, None] / (self.k * self.n * self.groups)
+        how = native(spec, jobs.computed)
+        self.bits, self.share = how.bits[:, None], how.share[:, None]
+        self.fma = np.maximum(how.fma[:, None], NONE) * (1 + jobs.half[:, None])
+
+        self.step = 8 * STEP_BYTES // self.bits
+        self.depth = -(-self.k // (self.split * self.step)) * self.step
+        self.grid_m, self.grid_n = -(-self.m // self.bm), -(-self.n // self.bn)
+        self.tiles = self.grid_m * self.grid_n * self.groups * self.split
+        self.each = -(-self.tiles // self.of("sms"))
+        stage_bytes, smem_bytes = (self.bm + self.bn) * STEP_BYTES, self.of("smem_bytes")
+        self.stages = np.clip(smem_bytes // stage_bytes, 1, STAGES)
+        by_smem = smem_bytes // (self.stages * stage_bytes)
+        by_registers = ACCUMULATOR_BYTES // (4 * self.bm * self.bn)
+        self.blocks = np.clip(np.minimum(by_smem, by_registers), 1, MAX_BLOCKS)
+        once_bits = (self.m * self.a_bits + self.n * self.b_stored) * self.k
+        self.once_bytes = self.groups * once_bits / 8
+
+    def of(self, name: str) -> Any:
+        """Return a figure of the spec as a column."""
+        return np.asarray(getattr(self.spec, name), float)[..., None]
+
+    def peak(self) -> Any:
+        return self.m * self.n * self.k * self.groups / self.fma / self.of("sms")
+
+    def tensor(self) -> Any:
+        """Return the time of padded tiles on the fullest SM."""
+        return self.each * self.bm * self.bn * self.depth / self.fma / self.share
+
+    def issue(self) -> Any:
+        """Return what issue from registers makes tensor cores take longer by, as a factor."""
+        resident = np.minimum(self.blocks, self.each)
+        flying = self.bm * self.bn / 128 * resident / SUB_CORES  # sums of 16 x 8 on a sub-core
+        interval = MMA_FMA * 16 / self.bits * SUB_CORES / self.fma
+        longer = np.maximum(PACE, (MMA_LATENCY + LOOP_CYCLES) / (flying * interval))
+        return np.where(self.kind == "mma", longer, 1.0)
+
+    def smem(self) -> Any:
+        moved = _smem_bytes(self.kind, self.bm, self.bn, self.a_bits, self.b_bits)
+        zeros = (self.placed > 0) * self.bn * self.b_bits / 8  # before weights are put in place
+        return self.each * self.depth * (moved + zeros) / self.of("smem_bytes_per_cycle")
+
+    def lanes(self) -> Any:
+        """Return the time of widening, and of putting packed weights in place for each row."""
+        narrow = self.bm * (self.a_bits < self.bits) + self.bn * (self.b_bits < self.bits)
+        widening = self.each * narrow * self.depth * WIDEN_OPS
+        placing = self.placed * self.grid_m * PLACE_OPS / self.of("sms")
+        return (widening + placing) / INT_LANES
+
+    def moved_bytes(self) -> Any:
+        """Return what passes L2: operands of tiles, FP32 sums of splits, results."""
+        a, b = self.bm * self.a_bits, self.bn * self.b_stored
+        shared = np.where(self.kind == "mma", 1.0, 0.5)  # by the two SMs of a cluster
+        operands = (np.maximum(a, b) * shared + np.minimum(a, b)) * self.depth / 8
+        result = np.where(self.split > 1, 2 * 4 * self.split, self.c_bits / 8)
+        return self.tiles * operands + self.m * self.n * self.groups * result
+
+    def l2(self, moved: Any) -> Any:
+        of_sm = moved / self.tiles * self.each / SM_L2_BYTES
+        return np.maximum(moved / self.of("l2_bytes_per_cycle"), of_sm)
+
+    def fetched_bytes(self) -> Any:
+        """Return what waves fetch, each as square as tiles allow, if L2 cannot keep operands."""
+        slots = self.of("sms") * self.blocks
+        tall = np.clip(np.floor(np.sqrt(slots * self.bn / self.bm)), 1, self.grid_m)
+        wide = np.clip(np.floor(slots / tall), 1, self.grid_n)
+        waves = np.ceil(self.grid_m / tall) * np.ceil(self.grid_n / wide)
+        of_wave = (tall * self.bm * self.a_bits + wide * self.bn * self.b_stored) * self.k / 8
+        fetched = np.maximum(self.groups * waves * of_wave, self.once_bytes)
+        return np.where(self.once_bytes / self.groups > self.of("l2_bytes") / 2, fetched, 0.0)
+
+    def memory(self, fetched: Any) -> Any:
+        """Return the time of that, or of what can be on its way at a time (Little's law)."""
+        mhz = self.of("mhz")
+        tile_bits = np.maximum(self.bm * self.a_bits + self.bn * self.b_stored, 1) * self.step
+        running = np.minimum(self.tiles, self.of("sms") * self.blocks)
+        flying_bytes = running * self.stages * tile_bits / 8
+        latency = self.of("memory_latency_ns") * mhz * 1e-3
+        paced = fetched * mhz / self.of("memory_gb_per_s") * 1e-3
+        return np.maximum(paced, self.once_bytes * latency / flying_bytes)
 
 
 def _warps(bm: int, bn: int) -> tuple[int, int]:
@@ -188,24 +247,6 @@ def _smem_bytes(kind: Any, bm: Ints, bn: Ints, a_bits: Any, b_bits: Any) -> Any:
     whole = bm * a_bits + bn * b_bits
     read = np.select([kind == "mma", kind == "wgmma"], [by_warps, by_rows], in_pairs)
     return (read + np.where(kind == "tcgen05", in_pairs, whole)) / 8
-
-
-def _issue(kind: Any, bm: Ints, bn: Ints, fma: Any, bits: Any, resident: Any) -> Any:
-    """Return what issue from registers makes tensor cores take longer by, as a factor."""
-    flying = bm * bn / 128 * resident / SUB_CORES  # sums of 16 x 8 on a sub-core
-    interval = MMA_FMA * 16 / bits * SUB_CORES / fma
-    longer = np.maximum(PACE, (MMA_LATENCY + LOOP_CYCLES) / (flying * interval))
-    return np.where(kind == "mma", longer, 1.0)
-
-
-def _fetched(
-    slots: Any, bm: Any, bn: Any, grid_m: Any, grid_n: Any, a_bits: Any, b_bits: Any
-) -> Any:
-    """Return the bits of k that all waves of a product fetch, if L2 keeps nothing between them."""
-    tall = np.clip(np.floor(np.sqrt(slots * bn / bm)), 1, grid_m)
-    wide = np.clip(np.floor(slots / tall), 1, grid_n)
-    waves = np.ceil(grid_m / tall) * np.ceil(grid_n / wide)
-    return waves * (tall * bm * a_bits + wide * bn * b_bits)
 
 
 def _on_lanes(spec: Spec, jobs: Any) -> Bounds:

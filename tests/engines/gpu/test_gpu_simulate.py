@@ -18,6 +18,7 @@ from archsim.frontends.products import multiplied
 from archsim.frontends.pruned import pruned
 from archsim.frontends.zoo import models
 from archsim.gpu.devices import device
+from archsim.graphics.field import Field
 from archsim.hdl.choose import chosen_engine
 from archsim.memory import DramTiming
 from archsim.result import Fidelity, Result
@@ -132,6 +133,17 @@ def test_sparse_products_run(columns: int) -> None:
     assert result.per_op == run("h100", found, "event").per_op
 
 
+@pytest.mark.parametrize("app", ["gia", "nsdf"])
+def test_frames_of_neural_fields_run(app: str) -> None:
+    """Queries are the model's, the rest of a frame is known of the GPU that was compared with."""
+    found = trace(f"{app}@res=320x180")
+    frame = Field.of(found.ops[0])
+    took = {name: run(name, found).metrics.time_us for name in ("rtx3090", "rtx4090", "b200")}
+    assert took["b200"] < took["rtx4090"] < took["rtx3090"]
+    assert frame.rest_share * frame.gpu_us < took["rtx3090"] < 2 * frame.gpu_us
+    assert run("h100", found).per_op == run("h100", found, "event").per_op
+
+
 def test_designs_go_together() -> None:
     model = trace("digits_64_64_10")
     fields: list[dict[str, Any]] = [
@@ -149,7 +161,7 @@ def test_what_it_has_no_kernel_for_is_refused() -> None:
     op = trace("resnet50").ops[0]
     verdict = engine.accepts(GpuSpec(), replace(op, kind="unsupported"))
     assert getattr(verdict, "text", "") == (
-        "runs gemm, conv, spgemm, spmm, vector, move ops, not unsupported"
+        "runs gemm, conv, spgemm, spmm, field, vector, move ops, not unsupported"
     )
 
 
