@@ -94,6 +94,8 @@ class Comparison:
         Designs of the two fronts: on both, entered it here, left it here.
     joint
         Designs of the front that both fronts together have: from here, from there, from both.
+    processes
+        That the two chosen designs are made in.
     """
 
     here: str
@@ -109,6 +111,7 @@ class Comparison:
     moved: tuple[Moved, ...]
     front: Mapping[str, Listed]
     joint: Mapping[str, int]
+    processes: tuple[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -135,6 +138,12 @@ class Comparison:
                 said.append(f"{_designs(alone.count)} more are in {name} only.")
             if answered.count:
                 said.append(f"{answered.count:,} in common have an answer in {name} only.")
+        if self.processes[0] != self.processes[1]:
+            ours, theirs = self.processes
+            said.append(
+                f"{self.here} is made in {ours} and {self.there} in {theirs}: ratios are of "
+                "designs as made, and what the process does to them is in each."
+            )
         return said
 
     def of_fronts(self) -> list[str]:
@@ -247,6 +256,7 @@ def compare(study: Study, decision: Decision, other: Study, theirs: Decision) ->
             "left": there.listed(there.front - here.front),
         },
         joint=_joint(here, there, {m: goals[m] for m in shared if m in goals}),
+        processes=(study.process(decision.chosen), other.process(theirs.chosen)),
     )  # fmt: skip
 
 

@@ -119,3 +119,14 @@ def test_other_workloads_are_refused() -> None:
     other = samples.study(name="other", weights={"resnet50": 1.0, "bert_base": 2.0})
     with pytest.raises(InputError, match="other: must run the workloads of edge-inference"):
         beside(samples.study(), other)
+
+
+def test_sweeps_of_two_processes_are_told_apart() -> None:
+    here, there = samples.study(), samples.study(name="other", base={"node": "asap7"})
+    said = compare(here, decide(here), there, decide(there)).in_common()
+    assert said[-1] == (
+        "edge-inference is made in freepdk45 and other in asap7: ratios are of designs as made, "
+        "and what the process does to them is in each."
+    )
+    same = compare(here, decide(here), here, decide(here)).in_common()
+    assert not any("made in" in line for line in same)
