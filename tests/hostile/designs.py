@@ -55,6 +55,25 @@ MESHES = {
     "whose clock is without end": "clock_mhz: .inf",
     "whose assumed clock is without end": "clock_mhz: {mhz: .inf, assumed: a dream}",
 }
+PROCESSORS = {
+    "without engines": "engines: 0",
+    "with three queries at once": "parallel: 3",
+    "with more queries than engines": "engines: 2, parallel: 8",
+    "with three banks": "banks: 3",
+    "with more banks than entries": "banks: 64, table_log2: 6",
+    "by parity in four banks": "bank_map: parity, banks: 4",
+    "by luck": "bank_map: luck",
+    "with a table beyond all": "table_log2: 25",
+    "with half a feature": "features: 0.5",
+    "with a queue of less than nothing": "fifo_depth: -1",
+    "whose array has more stages than sums": "mlp_width: 4, mlp_stages: 9, outputs: 2",
+    "with more outputs than the array": "mlp_width: 4, mlp_stages: 3, outputs: 5",
+    "of 12 bits": "act_bits: 12",
+}
+
+
+def processor(name: str, fields: str) -> Case:
+    return design(f"a processor {name}", f"engines: {{it: {{kind: ngpc, {fields}}}}}\n")
 
 
 def mesh(name: str, fields: str) -> Case:
@@ -130,6 +149,7 @@ CASES = [
         exit_code=1,
     ),
     *(mesh(name, fields) for name, fields in MESHES.items()),
+    *(processor(name, fields) for name, fields in PROCESSORS.items()),
     design("a buffer of none", BUFFER % "capacity_bytes: 0"),
     design("a buffer of an exabyte", BUFFER % "capacity_bytes: 1152921504606846976"),
     design("a buffer of a date", BUFFER % "capacity_bytes: 2001-01-01"),
