@@ -15,17 +15,18 @@ import pytest
 import torch
 from triton.runtime.errors import OutOfResources
 
-from archsim.design import shipped
+from archsim.design import load_design, shipped
 from archsim.errors import InfeasibleError, InputError
 from archsim.gpu import nvidia
 from archsim.gpu.kernel import Draw, Kernel, Shape, Tile
-from archsim.gpu.kernels import kernel
+from archsim.gpu.kernels import kernel, kernels
 from archsim.gpu.measure import measure
 from archsim.gpu.record import About, Record, State, read, read_all, write
 from archsim.gpu.source import gemm
 from archsim.gpu.values import Array, Operands, encode
 from archsim.gpu.without import KernelError
 from archsim.measured import beside_model, design_of
+from archsim.simulate import simulate
 
 SHAPE = {"m": 20, "n": 9, "k": 33}
 ABOUT = About(
@@ -222,6 +223,16 @@ def test_measurements_stand_beside_the_model() -> None:
     assert model.time_us is not None
     assert model.time_us > 0
     assert model.to_dict()["model"]["time_us"] == model.time_us
+
+
+@pytest.mark.parametrize("name", [name for name, k in kernels().items() if k.trace is not None])
+def test_traces_are_the_kernels_problems(name: str) -> None:
+    chosen = kernel(name)
+    assert chosen.trace is not None
+    trace = chosen.trace(chosen.default_shape)
+    result = simulate(load_design("h100"), trace)
+    assert 2 * result.metrics.macs == chosen.work(chosen.default_shape).operations
+    assert result.metrics.time_us > 0
 
 
 # ------------------------------------------------------------------------- the layer above CUDA

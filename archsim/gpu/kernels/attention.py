@@ -7,6 +7,7 @@ program each, and combines them in a second function; caches have lengths of the
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from archsim.gpu.draws import drawn, picked
 from archsim.gpu.kernel import Draw, Extent, Kernel, Shape, Tile, Work
 from archsim.gpu.tensor_cores import dot_instructions
 from archsim.gpu.values import Array, Expected, Operands, decode
+from archsim.trace import VECTOR_PASSES, Op, Role, Tensor, Trace
 
 SPLITS = 16
 
@@ -98,6 +100,40 @@ def work_decode(shape: Shape) -> Work:
     return Work(4 * heads * group * length * d, 2 * heads * d * (2 * length + 2 * group))
 
 
+def trace_prefill(shape: Shape) -> Trace:
+    kv_heads, group, n, d = (shape[name] for name in ("kv_heads", "group", "n", "d"))
+    return attention_trace(group * n, n, d, kv_heads)
+
+
+def trace_decode(shape: Shape) -> Trace:
+    """Return decode with every cache as long as it may be."""
+    heads = shape["batch"] * shape["kv_heads"]
+    return attention_trace(shape["group"], shape["length"], shape["d"], heads)
+
+
+def attention_trace(rows: int, keys: int, d: int, heads: int) -> Trace:
+    """Return attention as traces have it: two products for each key head, a softmax in between."""
+    shapes = {
+        "q": (rows, d, "input"), "k": (d, keys, "input"), "scores": (rows, keys, "activation"),
+        "shares": (rows, keys, "activation"), "v": (keys, d, "input"), "o": (rows, d, "output"),
+    }  # fmt: skip
+    tensors = {
+        name: Tensor(name, (across, heads * down), "fp16", cast("Role", role))
+        for name, (across, down, role) in shapes.items()
+    }
+    work = VECTOR_PASSES["softmax"] * rows * keys * heads
+    ops = (
+        Op("scores", "gemm", ("q", "k"), ("scores",), _product(rows, keys, d, heads), ("scale",)),
+        Op("softmax", "vector", ("scores",), ("shares",), {"function": "softmax", "work": work}),
+        Op("context", "gemm", ("shares", "v"), ("o",), _product(rows, d, keys, heads)),
+    )
+    return Trace("attention", tensors, ops)
+
+
+def _product(m: int, n: int, k: int, groups: int) -> dict[str, int]:
+    return {"m": m, "n": n, "k": k, "groups": groups}
+
+
 def tile_prefill(target: str) -> Tile:
     keys = 64 if target in ("sm_90", "sm_100") else 32  # where sums lie in registers of warps
     return Tile({"BM": 128, "BN": keys}, warps=8, stages=1 if target == "sm_120" else 2)
@@ -137,6 +173,7 @@ def _prefill(name: str, what: str, causal: bool) -> Kernel:
         work=partial(work_prefill, causal),
         source=f"archsim.gpu.source.attention:launch_{'causal' if causal else 'whole'}",
         tile=tile_prefill, instructions=instructions_prefill,
+        trace=None if causal else trace_prefill,  # traces leave no product of a mask out
     )  # fmt: skip
 
 
@@ -153,6 +190,6 @@ KERNELS = (
         },
         draw=draw_decode, oracle=oracle_decode, work=work_decode,
         source="archsim.gpu.source.attention:launch_decode",
-        tile=tile_decode, instructions=instructions_decode,
+        tile=tile_decode, instructions=instructions_decode, trace=trace_decode,
     ),
 )  # fmt: skip
