@@ -62,6 +62,7 @@ def assumptions(spec: NgpcSpec) -> tuple[str, ...]:
     }
     return (
         "ngpc: cycles of a query are those of a sample of the frame's on one processor, exactly",
+        "ngpc: what a processor computes is in fixed point; its networks are one chain of layers",
         "ngpc: batches go to processors in turn by 256 queries; all but the last are as long",
         "ngpc: tables and weights are loaded once a scene, which no frame is charged for",
         f"ngpc: the GPU's other kernels, fused, are {spec.rest_speedup:g} times as fast as before",
