@@ -179,24 +179,102 @@ def test_hopper_has_one_bit_more_than_ampere() -> None:
     assert dot(halves, FP16, rule("volta", "fp16"), 1.0) == 1.0
 
 
-@pytest.mark.parametrize(
-    ("architecture", "operands", "step"),
-    [
-        ("volta", "fp16", 4), ("turing", "fp16", 8), ("ampere", "fp16", 8), ("ampere", "bf16", 8),
-        ("ampere", "tf32", 4), ("ada", "fp16", 8), ("ada", "tf32", 4), ("ada", "e4m3", 16),
-        ("hopper", "fp16", 16), ("hopper", "tf32", 8), ("hopper", "e5m2", 32),
-        ("blackwell", "bf16", 16), ("blackwell", "e4m3", 32),
-    ],
-)  # fmt: skip
-def test_steps_follow_one_another(architecture: Any, operands: str, step: int) -> None:
-    """A small product is lost beside large ones that cancel, and kept in the next step."""
-    how, f = rule(architecture, operands), FORMATS[operands]
-    large, small, none = (2.0**8, 2.0**7), (2.0**-7, 2.0**-7), (0.0, 0.0)
-    cancelled = [large, (-large[0], large[1])]
-    beside = [*cancelled, *[none] * (step - 3), small]
-    after = [*cancelled, *[none] * (step - 2), small]
-    assert dot(beside, f, how) == 0.0
-    assert dot(after, f, how) == 2.0**-14
+PUBLISHED = {  # bits of a term, products of a step, and bits after the point beside 2.25
+    "volta": {"fp16": (23, 4, 22)},
+    "turing": {"fp16": (24, 8, 22)},
+    "ampere": {"fp16": (24, 8, 22), "bf16": (24, 8, 22), "tf32": (24, 4, 22)},
+    "ada": {
+        "fp16": (24, 8, 22), "bf16": (24, 8, 22), "tf32": (24, 4, 22),
+        "e4m3": (13, 16, 12), "e5m2": (13, 16, 12),
+    },
+    "hopper": {
+        "fp16": (25, 16, 22), "bf16": (25, 16, 22), "tf32": (25, 8, 22),
+        "e4m3": (13, 32, 12), "e5m2": (13, 32, 12),
+    },
+    "blackwell": {
+        "fp16": (25, 16, 22), "bf16": (25, 16, 22), "tf32": (25, 8, 22),
+        "e4m3": (25, 32, 22), "e5m2": (25, 32, 22),
+        "mxfp8_e4m3": (25, 32, 22), "mxfp8_e5m2": (25, 32, 22),
+    },
+}  # fmt: skip
+RULED = [(arch, name) for arch, of in PUBLISHED.items() for name in of]
+
+
+def probed(pairs: Any, operands: str, how: Rule) -> float:
+    """Return one output, of plain numbers or of blocks whose scales are one."""
+    if operands in FORMATS:
+        return dot(pairs, FORMATS[operands], how)
+    f = BLOCK_FORMATS[operands]
+    codes = [f.element.encode(np.array(side))[None] for side in zip(*pairs, strict=True)]
+    ones = np.full((1, -(-len(pairs) // f.size)), 127, np.uint8)
+    a, b = (Blocks(f, side, ones, np.float32(1)) for side in codes)
+    return float(block_matmul(a, b, how)[0, 0])
+
+
+def power_pair(exponent: int) -> tuple[float, float]:
+    return 2.0 ** (exponent // 2), 2.0 ** (exponent - exponent // 2)
+
+
+@pytest.mark.parametrize(("architecture", "operands"), RULED)
+def test_rules_are_the_published_ones(architecture: Any, operands: str) -> None:
+    """Found out as one finds out about hardware: which small product is lost beside a large one."""
+    how = rule(architecture, operands)
+    large, less = (2.0**8, 2.0**8), (-(2.0**8), 2.0**8)
+    terms = [j for j in range(10, 29) if probed([large, less, power_pair(16 - j)], operands, how)]
+    small, none = power_pair(-12), (0.0, 0.0)
+    steps = [
+        n for n in range(1, 70) if probed([large, less, *[none] * (n - 2), small], operands, how)
+    ]
+    beside = [(1.5, 1.5), none]
+    sums = [
+        j for j in range(5, 25)
+        if probed([*beside, power_pair(-j)] if j <= 12 else
+                  [(1.5 * 2.0**6, 1.5 * 2.0**6), none, power_pair(12 - j)], operands, how)
+        != 2.25 * (1 if j <= 12 else 2.0**12)
+    ]  # fmt: skip
+    found = (max(terms), min(n for n in steps if n > 2), max(sums))
+    assert found == PUBLISHED[architecture][operands]
+    assert terms == list(range(10, found[0] + 1))
+
+
+def four_bit(name: str, elements: dict[int, float], scales: dict[int, int]) -> float:
+    """Return the sum of elements by place, times 2 to the power of their blocks' scales."""
+    f, how = BLOCK_FORMATS[name], rule("blackwell", name)
+    values = np.zeros(128)
+    values[list(elements)] = list(elements.values())
+    powers = np.array([scales.get(block, 0) for block in range(128 // f.size)])
+    # half of a power on either side, as E4M3 has no more of them
+    sides = [
+        (values, powers // 2),
+        (np.ones(128), powers - powers // 2),
+    ]
+    blocks = []
+    for numbers, of in sides:
+        stored = of + 127 if f.scale == "e8m0" else E4M3.encode(np.ldexp(1.0, of))
+        codes = f.element.encode(numbers)[None]
+        blocks.append(Blocks(f, codes, stored[None].astype(np.uint8), np.float32(1)))
+    return float(block_matmul(*blocks, how)[0, 0])
+
+
+def test_four_bit_rules_are_the_published_ones() -> None:
+    """35 bits of a term, which is 16 products added exactly; 64 products at once."""
+    cancelled = {0: 1.0, 16: -1.0}
+    kept = [j for j in range(30, 40) if four_bit("mxfp4", cancelled | {32: 1.0}, {1: -j})]
+    assert kept == list(range(30, 36))
+    assert four_bit("mxfp4", cancelled | {32: 1.0}, {1: -36}) == 0.0
+    apart = {2: -36, 3: -36}  # scales count even of zeros
+    assert four_bit("mxfp4", cancelled | {64: 1.0}, apart) == 2.0**-36, "the next step"
+    assert four_bit("mxfp4", cancelled | {64: 1.0}, {2: -36}) == 0.0
+    halves = [four_bit("mxfp4", cancelled | {32: 0.5, 32 + d: 0.5}, {1: -35}) for d in (1, 15, 16)]
+    assert halves == [2.0**-35, 2.0**-35, 0.0]
+
+
+def test_so_they_are_with_scales_of_e4m3() -> None:
+    """A subnormal scale counts with the smallest exponent, so scales alone span 28 bits."""
+    large = {0: 1.0, 16: -1.0}
+    scales = {0: 16, 1: 16, 2: -18}
+    assert four_bit("nvfp4", large | {32: 0.5}, scales) == 2.0**-19
+    assert four_bit("nvfp4", large | {32: 0.5, 33: -0.5}, scales) == 0.0
 
 
 def test_a_products_exponent_is_that_of_its_factors() -> None:
