@@ -281,8 +281,7 @@ class Engine:
     reads_clock
         Whether cycles depend on the clock: some part keeps a time of its own.
     whole_chip
-        Whether area and energy are those of a chip with all its memories: buffer, link and DRAM of
-        its design are then not priced beside it.
+        Whether area and energy hold all memories of the design, which are then not priced again.
     energy_bound
         Whether `energy_pj` is an upper bound: comparisons then say so.
     reads_values
@@ -293,8 +292,7 @@ class Engine:
         ``occupied`` and ``beats`` count. The mapping search goes by it where it is given: for
         engines whose `time` is too dear to be asked of every candidate.
     figures
-        ``(spec, jobs) -> {name: value[n]}``: what tables show of an op beside counts, as means over
-        its occupied cycles.
+        ``(spec, jobs) -> {name: value[n]}``: means over cycles, which tables show beside counts.
     step_figures
         Names of figures that `event` also keeps of each step, in its `Span`, for panels over time.
     windows
