@@ -187,7 +187,7 @@ RTL = {
         "distributor_rtl", "cap + 1, self.word", "cap, self.word", "scan", "rows: ",
     ),
     "more rows than tags tell": (
-        "distributor_rtl", " & ~self.rows[-1]", "", "few rows", "rows: ",
+        "distributor_rtl", " & ~self.rows[-1]", "", "few rows", "hung",
     ),
     "sub-tables as small as their products": (
         "distributor_rtl", ".eq(bit + loose)", ".eq(bit)", "few rows", "counter",
