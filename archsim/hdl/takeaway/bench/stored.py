@@ -100,7 +100,7 @@ class Memory:
         self._check(job)
 
     def _check(self, job: StoredJob) -> None:
-        allowed = []
+        allowed: list[int] = []
         for at, words in job.runs():
             places = range(at, at + len(words))
             found = sorted(self.words.get(place, 0) for place in places)
