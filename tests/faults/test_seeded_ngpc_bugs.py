@@ -49,9 +49,9 @@ TIMING = {
     "results that leave as they are made": (
         "recurrence", "out = now + latency + 1\n", "out = now + latency\n", "layered", "cycles",
     ),
-    "groups that leave with their first query": (
-        "recurrence", "leaves.append(now - 1)",
-        "leaves.append(now - min(size, self.queries - query + size))", "", "",
+    "a join of a group more": (
+        "recurrence", "max(self.spec.fifo_depth, 1), self.spec.join_depth\n",
+        "max(self.spec.fifo_depth, 1), self.spec.join_depth + 1\n", "parity", "counter",
     ),
     "queries that are not there meet in banks": (
         "service", "turns = np.ones((groups * group, len(table)), np.int64)",

@@ -125,7 +125,7 @@ def actions(spec: Spec, jobs: BatchJobs, timing: Timing) -> dict[str, Ints]:
     return {
         "encode": jobs.queries * jobs.levels,
         "lookup": timing.counts["reads"],
-        "layer": jobs.queries * jobs.layers,
+        "layer": jobs.queries * (jobs.layers - 1),
         "query": jobs.queries,
         "control_cycle": timing.occupied * np.asarray(spec.nfps),
     }

@@ -62,7 +62,7 @@ def energy_pj(spec: Spec, tech: Tech) -> Mapping[str, Any]:
     ops = {part: n * _lane(tech, bits, "op_pj") for part, (n, bits) in lanes.items()}
     logic = {name: np.zeros(()) for name in COST.energy} | {
         "encode": (ops["address"] + ops["interpolate"]) / engines,
-        "layer": ops["mlp"] / spec.arrays,
+        **dict.fromkeys(("query", "layer"), ops["mlp"] / spec.arrays),  # the first, and the others
     }
     clock = sum(n * _lane(tech, bits, "clock_pj") for n, bits in lanes.values())
     leakage = sum(n * _lane(tech, bits, "leakage_uw") for n, bits in lanes.values())
@@ -76,8 +76,8 @@ def energy_pj(spec: Spec, tech: Tech) -> Mapping[str, Any]:
     nfps, rows = np.asarray(spec.nfps), (1 - is_layered(spec)) * np.asarray(spec.mlp_width)
     found = {
         **logic,
-        "lookup": logic["lookup"] + bank.read_pj,
-        "layer": logic["layer"] + rows * row.read_pj,
+        "lookup": bank.read_pj,
+        **{name: logic[name] + rows * row.read_pj for name in ("query", "layer")},
         CONTROL: logic[CONTROL] + clock,
         "idle_cycle": nfps * clock,
         "leak_ps": nfps * leakage * PJ_PER_PS_OF_UW,

@@ -215,8 +215,12 @@ STUDY = Study(
     energy_group=group_of,
     group_actions={
         "address": {"encode": ("1", "table_log2")},
-        "encoder": {"encode": ("1", "entry_bits"), "lookup": ("1", "entry_bits")},
-        "mlp": {"layer": ("products", "product.bits"), "query": ("vector",)},
+        "encoder": {"encode": ("1", "entry_bits")},
+        "mlp": {
+            "encode": ("first layer",),
+            "layer": ("products", "product.bits"),
+            "query": ("vector",),
+        },
         "control": {"query": ("1", "vector"), "control_cycle": ("1", "engines")},
     },
     terms=terms.COST,

@@ -124,8 +124,8 @@ ENERGY_TERMS: Mapping[str, Terms] = {
         "1": one,
         "table_log2": lambda s: s.table_log2 * one(s),
         "entry_bits": lambda s: entry_bits(s) * one(s),
+        "first layer": lambda s: np.asarray(s.features) * s.mlp_width * s.act_bits * one(s),
     },
-    "lookup": {"1": one, "entry_bits": lambda s: entry_bits(s) * one(s)},
     "layer": {
         "products": lambda s: np.asarray(s.mlp_width, float) ** 2 * np.asarray(s.act_bits) ** 2,
         "product.bits": lambda s: np.asarray(s.mlp_width, float) ** 2 * s.act_bits,
@@ -139,14 +139,15 @@ COST = CostTerms(AREA_TERMS, WHOLE_TERMS, DELAY_TERMS, ENERGY_TERMS)
 def actions(spec: Spec, jobs: NgpcJobs, timing: Timing) -> dict[str, Ints]:
     """Return how often a processor does what costs it energy.
 
-    ``encode`` levels of queries, ``lookup`` entries read, ``layer`` passes through an array,
-    ``query`` queries from port to port, ``control_cycle`` occupied cycles.
+    ``encode`` levels of queries, whose features go through the first layer; ``lookup`` entries
+    read; ``layer`` layers of queries behind the first, whose inputs fill an array; ``query``
+    queries from port to port; ``control_cycle`` occupied cycles.
     """
     levels = np.array([encoding.levels for encoding in jobs.encoding], np.int64)
     return {
         "encode": jobs.queries * levels,
         "lookup": timing.counts["reads"],
-        "layer": jobs.queries * jobs.layers,
+        "layer": jobs.queries * (jobs.layers - 1),
         "query": jobs.queries,
         "control_cycle": timing.occupied,
     }
