@@ -120,7 +120,8 @@ class Record(_Written):
     def file_name(self) -> str:
         device = "".join(c if c.isalnum() else "-" for c in self.gpu.name.lower()).strip("-")
         extents = "_".join(f"{name}{extent}" for name, extent in self.shape.items())
-        return f"{device}.{self.kernel}.{extents}.seed{self.seed}{SUFFIX}"
+        drawn = "" if self.values == "normal" else f".{self.values}"
+        return f"{device}.{self.kernel}.{extents}{drawn}.seed{self.seed}{SUFFIX}"
 
 
 def write(record: Record, folder: Path) -> Path:

@@ -96,12 +96,10 @@ def faults(build: Build) -> list[str]:
 
 def test_products_become_the_tensor_instructions_that_they_should() -> None:
     assert version("triton") == "3.9.0", "counts are those of this version"
-    builds = compile_for([(KERNELS[QUICK], target) for target in COUNTED[:2]])
-    assert [fault for build in builds for fault in faults(build)] == []
-    assert [build.functions[0]["tensor_sass"] for build in builds] == [
-        {"HMMA.16816.F32": 64}, {"HGMMA.64": 4},
-    ]  # fmt: skip
-    assert all(build.files.keys() == {"gemm.ptx", "gemm.sass", "gemm.cubin"} for build in builds)
+    (build,) = compile_for([(KERNELS[QUICK], "sm_90")])
+    assert faults(build) == []
+    assert build.functions[0]["tensor_sass"] == {"HGMMA.64": 4}
+    assert build.files.keys() == {"gemm.ptx", "gemm.sass", "gemm.cubin"}
 
 
 @pytest.mark.slow
