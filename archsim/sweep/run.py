@@ -10,6 +10,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from archsim.engines import discover
 from archsim.sweep.dispatch import Dispatch, Pool
 from archsim.sweep.journal import Fault
 from archsim.sweep.order import families
@@ -49,11 +50,12 @@ class Outcome:
 def process_pool(workers: int) -> Executor:
     """Return a pool of processes that die with their parent.
 
-    Workers are forked from a small server that has the simulator loaded, not from this process,
-    whose threads and state they must not share.
+    Workers are forked from a small server that has simulator and engines loaded, not from this
+    process, whose threads and state they must not share.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["archsim.sweep.worker"])
+    engines = (engine.spec.__module__ for engine in discover().values())
+    context.set_forkserver_preload(["archsim.sweep.worker", *engines])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
 
 
