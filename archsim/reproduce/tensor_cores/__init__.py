@@ -13,6 +13,7 @@ from archsim.engines.gpu.shapes import Shape, kernel_us, tera_ops
 from archsim.engines.gpu.spec import spec_of
 from archsim.gpu.devices import device
 from archsim.gpu.issue import Instruction, instructions, wgmma_cycles
+from archsim.gpu.serving import decode_us
 from archsim.reproduce.published import read
 from archsim.reproduce.row import Paper, Row, Section
 
@@ -156,7 +157,7 @@ def _decoding() -> Section:
     rows = []
     for name in ("a100", "h100", "h200", "b200", "rtx4090"):
         spec, shape = spec_of(name), Shape(1, 14336, 8192)
-        least_us = shape.weight_bytes / spec.memory_gb_per_s * 1e-3
+        least_us = decode_us(shape.weight_bytes, 0, spec.memory_gb_per_s)
         ours = kernel_us(spec, shape) / least_us
         rows.append(Row(device(name).title, None, "derived, not published", ours))
     note = "8192 x 14336 weights in bf16; time over that of their bytes at the rate of a copy"
