@@ -184,7 +184,10 @@ def over_workloads(
     work["_workloads"] = 1
     if "throughput_per_s" in rows:
         work["_mix_s"] = weight / rows["throughput_per_s"].astype(float)
-    total = work.groupby(rows["design"], sort=False).sum()
+    designs = work.groupby(rows["design"], sort=False)
+    total = designs.sum()
+    if averaged:  # what a design lacks on any workload it has not on all: a GPU, another's metrics
+        total[list(averaged)] = designs[list(averaged)].sum(min_count=len(weights))
     total = total.join(rows.groupby("design", sort=False)[same].first())
     total = total[total["_workloads"] == len(weights)]
     total[list(averaged)] /= sum(weights.values())

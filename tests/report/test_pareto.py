@@ -126,6 +126,12 @@ def test_sums_over_workloads_by_weight() -> None:
     assert total["psnr"] == pytest.approx((3 * 10 + 20) / 4)
 
 
+def test_what_a_design_lacks_on_a_workload_it_lacks() -> None:
+    table = rows({"a": (1, 1, 1, 0.5), "b": (2, 2, 2, 0.5)}).assign(psnr=[30.0, np.nan])
+    assert over_workloads(table, {"a": 1.0, "b": 1.0}, averaged=["psnr"])["psnr"].isna().all()
+    assert over_workloads(table, {"a": 1.0}, averaged=["psnr"])["psnr"].tolist() == [30.0]
+
+
 def test_one_workload_of_weight_one_stays_as_it_is() -> None:
     table = samples.table([(32, 32, 1 << 20, 4)])
     row = table[table["workload"] == "resnet50"].iloc[0]
