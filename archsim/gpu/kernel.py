@@ -91,13 +91,25 @@ class Work:
 class Start(Protocol):
     """What a launch starts its functions with."""
 
-    interpreted: bool
-    """Whether Triton's interpreter runs them: some formats must not meet it
-    (`archsim.gpu.source.narrow`)."""
+    @property
+    def interpreted(self) -> bool:
+        """Whether the interpreter runs them, which some formats must not meet: see `narrow`."""
 
     def __call__(
         self, function: Any, grid: tuple[int, ...], *arguments: Any, **options: Any
     ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Starts functions as Triton does: in its interpreter, or on the GPU."""
+
+    interpreted: bool
+
+    def __call__(
+        self, function: Any, grid: tuple[int, ...], *arguments: Any, **options: Any
+    ) -> None:
+        function[grid](*arguments, **options)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from archsim.errors import InputError, MissingExtra
-from archsim.gpu.kernel import TARGETS, Kernel, Shape, Tile
+from archsim.gpu.kernel import TARGETS, Kernel, Shape, Started, Tile
 from archsim.gpu.measure import Launch
 from archsim.gpu.record import About, State
 from archsim.gpu.values import Array, Operands
@@ -17,17 +17,6 @@ from archsim.gpu.without import KernelError
 
 FLUSHED = 2  # times the L2 cache's size is overwritten to empty it
 LEAST_FLUSHED_BYTES = 1 << 30  # takes so long that the next launch is under way before it ends
-
-
-class Launched:
-    """Starts functions on the GPU."""
-
-    interpreted = False
-
-    def __call__(
-        self, function: Any, grid: tuple[int, ...], *arguments: Any, **options: Any
-    ) -> None:
-        function[grid](*arguments, **options)
 
 
 class Cuda:
@@ -60,7 +49,7 @@ class Cuda:
         self, kernel: Kernel, shape: Shape, tensors: Mapping[str, Any], tile: Tile
     ) -> Mapping[str, Any]:
         with self._named(kernel):
-            return kernel.launch(Launched(), shape, tensors, tile)
+            return kernel.launch(Started(interpreted=False), shape, tensors, tile)
 
     def get(self, results: Mapping[str, Any]) -> dict[str, Array]:
         from archsim.gpu.tensors import from_torch  # noqa: PLC0415

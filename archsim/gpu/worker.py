@@ -16,20 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from archsim.gpu.kernel import Tile
+from archsim.gpu.kernel import Started, Tile
 from archsim.gpu.kernels import kernel
 from archsim.gpu.tensors import from_torch, to_torch
-
-
-class Interpreted:
-    """Starts functions in the interpreter."""
-
-    interpreted = True
-
-    def __call__(
-        self, function: Any, grid: tuple[int, ...], *arguments: Any, **options: Any
-    ) -> None:
-        function[grid](*arguments, **options)
 
 
 class Compiled:
@@ -69,11 +58,11 @@ def interpret(job: dict[str, Any], place: Path) -> None:
     chosen = kernel(job["kernel"])
     with np.load(place / "operands.npz", allow_pickle=False) as stored:
         operands = to_torch(chosen, dict(stored), "cpu")
-    results = chosen.launch(Interpreted(), job["shape"], operands, tile(job))
+    results = chosen.launch(Started(interpreted=True), job["shape"], operands, tile(job))
     np.savez(place / "results.npz", **from_torch(results))  # type: ignore[arg-type]
 
 
-def compile(job: dict[str, Any], place: Path) -> None:
+def build(job: dict[str, Any], place: Path) -> None:
     """Compile what a job's kernel starts for operands of a shape, and take it apart."""
     from triton import knobs  # noqa: PLC0415
     from triton.runtime import driver  # noqa: PLC0415
@@ -111,7 +100,7 @@ def main(what: str, folder: Path) -> None:
         raise ValueError("TRITON_INTERPRET must be 1 for interpret, and only for it")
     for number, job in enumerate(json.loads((folder / "jobs.json").read_text("utf-8"))):
         print(json.dumps(job), flush=True)
-        {"interpret": interpret, "compile": compile}[what](job, folder / str(number))
+        {"interpret": interpret, "compile": build}[what](job, folder / str(number))
 
 
 if __name__ == "__main__":
