@@ -166,7 +166,7 @@
     const named = [
       [data.baseline && data.baseline.name, data.baseline && data.baseline.values, "worse", colours.baseline],
       ["knee", kneeValues, "better", colours.knee],
-      ...references().map((r) => [r.label, r.values, "worse", colours.reference]),
+      ...references(view).map((r) => [r.label, r.values, "worse", colours.reference]),
     ].filter(([name, values]) => name && view.every((n) => Number.isFinite(values[n])));
     const place = spread(view, isLog);
     const taken = named.map(([, values]) => {
@@ -192,7 +192,7 @@
   function spread(view, isLog) {
     const ends = view.map((n, i) => {
       const of = (value) => (isLog[i] ? Math.log10(value) : value);
-      const every = [...points.values[n], ...references().map((r) => r.values[n])]
+      const every = [...points.values[n], ...references(view).map((r) => r.values[n])]
         .filter((v) => Number.isFinite(v) && (!isLog[i] || v > 0)).map(of);
       const low = every.reduce((a, b) => Math.min(a, b));
       const high = every.reduce((a, b) => Math.max(a, b));
@@ -225,10 +225,11 @@
     return sides[best];
   }
 
-  /** What stands beside the sweep, unless it is not to be shown. */
-  function references() {
+  /** What stands beside the sweep and has all metrics of a view, unless it is not to be shown. */
+  function references(view) {
     const box = at("show-beside");
-    return !box || box.checked ? data.references : [];
+    if (box && !box.checked) return [];
+    return data.references.filter((r) => view.every((n) => Number.isFinite(r.values[n])));
   }
 
   function frontLine(view, rows, values, name, colour) {
@@ -316,7 +317,7 @@
   function referenceTraces(view) {
     const symbols = view.length === 3 ? ["diamond", "cross", "x"] : ["star", "cross", "x", "hexagram"];
     const kinds = [...new Set(data.references.map((r) => r.kind))];
-    return references().flatMap((r) =>
+    return references(view).flatMap((r) =>
       single(view, r.label, r.values, {
         marker: { color: colours.reference, size: view.length === 3 ? 6 : 12, symbol: symbols[kinds.indexOf(r.kind) % symbols.length] },
         legendgroup: r.kind,
@@ -334,8 +335,8 @@
   /** Ticks of a log axis that spans so many decades: plotly's own, 1 2 5, or powers of ten. */
   const logTicks = (decades) => (decades < 0.8 ? null : decades < 3.2 ? "D2" : 1);
 
-  function decadesOf(name) {
-    const others = references().map((r) => r.values[name]);
+  function decadesOf(name, view) {
+    const others = references(view).map((r) => r.values[name]);
     const values = [...points.values[name], ...others].filter((v) => v > 0);
     return Math.log10(values.reduce((a, b) => Math.max(a, b)) / values.reduce((a, b) => Math.min(a, b)));
   }
@@ -366,7 +367,7 @@
     at("log-z-label").hidden = view.length < 3;
     const axis = (i, letter) => ({
       title: { text: escape(axisTitle(metric[view[i]])) },
-      ...(logs[letter].checked ? { type: "log", dtick: logTicks(decadesOf(view[i])), tickmode: logTicks(decadesOf(view[i])) ? "linear" : "auto" } : { type: "linear" }),
+      ...(logs[letter].checked ? { type: "log", dtick: logTicks(decadesOf(view[i], view)), tickmode: logTicks(decadesOf(view[i], view)) ? "linear" : "auto" } : { type: "linear" }),
     });
     const layout = baseLayout(
       view.length === 3
