@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose
 
 from archsim.errors import InputError
 from archsim.gpu.kernel import DRAWS, INTERPRETER, Kernel, accumulate_unit
 from archsim.gpu.kernels import kernels
+from archsim.gpu.kernels.field import encoding_of
 from archsim.gpu.measure import differences
 from archsim.gpu.values import encode
 from archsim.gpu.without import Build, Problem, compile_for
+from archsim.graphics.network import Network
 from tests.gpu.problems import problem, problems, wrong
 
 KERNELS = kernels()
@@ -65,6 +68,17 @@ def test_wrong_results_are_named() -> None:
     assert differences(kernel, {"d": results["c"]}, expected) == [
         "gemm_fp16 has the results d, not c"
     ]
+
+
+def test_fields_are_those_of_neural_graphics() -> None:
+    kernel = KERNELS["neural_field"]
+    shape = {**kernel.small_shape, "n": 500}
+    operands = problem(kernel, shape, "normal", 4).operands
+    w_in, w_out = (operands[name].T.astype(np.float32) for name in ("w_in", "w_out"))
+    tables = operands["table"].astype(np.float32)
+    network = Network(encoding_of(shape), tables, ((w_in, w_out),))
+    expected = kernel.oracle(shape, operands, 0.0)["results"].value
+    assert_allclose(network(operands["positions"]), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("values", DRAWS)
