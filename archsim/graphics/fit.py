@@ -12,15 +12,15 @@ from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from archsim.graphics.apps import APPS
 from archsim.graphics.encoding import Encoding
 from archsim.graphics.frames import Frame, occupancy
 from archsim.graphics.marching import Picture, march, raster, trace_spheres, track
-from archsim.graphics.network import Floats, Lookup, Network, spherical_harmonics
+from archsim.graphics.network import Floats, Gradients, Lookup, Network, spherical_harmonics
 from archsim.graphics.rays import Rays, pixels
 from archsim.graphics.scenes import DENSITIES, SCENES, Density, Scene
+from archsim.graphics.stream import Ints
 
 PICTURE = (128, 72)  # of which quality is told
 LOG_THIN = -3.0  # logarithm of the least extinction that a field tells from nothing
@@ -120,7 +120,7 @@ def fitted(frame: Frame, encoding: Encoding, how: Fit = DEFAULT) -> Network:
 class Adam:
     """Adam over a network's parameters, which it changes in place.
 
-    Entries that a step did not read are left as they are, as in instant-ngp.
+    Rows whose slopes are zero are left as they are, as entries are in instant-ngp.
     """
 
     def __init__(self, network: Network, rates: tuple[float, float]) -> None:
@@ -130,20 +130,22 @@ class Adam:
         self._squares = [np.zeros_like(x) for x in self._parameters]
         self._step = 0
 
-    def step(self, gradients: Network, pace: float) -> None:
+    def step(self, gradients: Gradients, pace: float) -> None:
         self._step += 1
-        first, second = BETAS
-        unbiased = np.sqrt(1 - second**self._step) / (1 - first**self._step)
-        for number, slope in enumerate(gradients.parameters):
-            rows = np.flatnonzero(slope.any(axis=1))
-            mean, square = self._means[number], self._squares[number]
-            own = slope[rows]
-            mean[rows] = first * mean[rows] + (1 - first) * own
-            square[rows] = second * square[rows] + (1 - second) * own * own
-            rate = self._rates[number > 0] * pace * unbiased
-            self._parameters[number][rows] -= (
-                rate * mean[rows] / (np.sqrt(square[rows]) + EPSILON)
-            ).astype(np.float32)
+        self._move(0, gradients.rows, gradients.tables, self._rates[0] * pace)
+        slopes = (slope for head in gradients.heads for slope in head)
+        for number, slope in enumerate(slopes, 1):
+            self._move(number, np.arange(len(slope)), slope, self._rates[1] * pace)
+
+    def _move(self, number: int, rows: Ints, slope: Floats, rate: float) -> None:
+        moved = slope.any(axis=1)
+        rows, slope = rows[moved], slope[moved]
+        (first, second), parameter = BETAS, self._parameters[number]
+        mean = first * self._means[number][rows] + (1 - first) * slope
+        square = second * self._squares[number][rows] + (1 - second) * slope * slope
+        self._means[number][rows], self._squares[number][rows] = mean, square
+        rate *= np.sqrt(1 - second**self._step) / (1 - first**self._step)
+        parameter[rows] -= (rate * mean / (np.sqrt(square) + EPSILON)).astype(np.float32)
 
 
 # ---------------------------------------------------------------------------------------- answers
@@ -216,7 +218,7 @@ def _asked(frame: Frame, how: Fit) -> tuple[Floats, Floats]:
     return found, stream.records[rows, 4:7] if frame.app == "nerf" else found
 
 
-Loss = Callable[[NDArray[np.int64], Floats], Floats]  # rows of targets, answers: slopes
+Loss = Callable[[Ints, Floats], Floats]  # rows of targets, answers: slopes
 
 
 def _squares(*shares: float) -> Callable[[Floats], Loss]:

@@ -102,7 +102,7 @@ class Network:
             )
         return passes
 
-    def backward(self, lookup: Lookup, passes: Sequence[Pass], slopes: Floats) -> Network:
+    def backward(self, lookup: Lookup, passes: Sequence[Pass], slopes: Floats) -> Gradients:
         """Return slopes of a loss for all parameters, given those for the answers [n, outputs]."""
         found: list[tuple[Floats, ...]] = []
         beyond: Floats | None = None
@@ -116,12 +116,17 @@ class Network:
                 assert beyond is not None
                 slopes[:, :1] += beyond
         by_level = slopes.reshape(len(slopes), self.encoding.levels, self.encoding.features)
-        tables = np.empty_like(self.tables)
-        entries = lookup.entries.ravel()
+        read = np.zeros(len(self.tables), bool)
+        read[lookup.entries] = True
+        rows = np.flatnonzero(read)
+        place = np.empty(len(self.tables), np.int32)
+        place[rows] = np.arange(len(rows))
+        entries = place[lookup.entries].ravel()
+        tables = np.empty((len(rows), self.encoding.features), self.tables.dtype)
         for feature in range(self.encoding.features):
             shares = lookup.weights * by_level[:, :, None, feature]
-            tables[:, feature] = np.bincount(entries, shares.ravel(), len(tables))
-        return Network(self.encoding, tables, tuple(reversed(found)))
+            tables[:, feature] = np.bincount(entries, shares.ravel(), len(rows))
+        return Gradients(rows, tables, tuple(reversed(found)))
 
     @property
     def parameters(self) -> tuple[Floats, ...]:
@@ -136,6 +141,23 @@ class Network:
             part[:] = np.round(part / step) * step
             first += level.entries
         return replace(self, tables=tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """Slopes of a loss for a network's parameters.
+
+    Parameters
+    ----------
+    rows
+        Entries of the tables that were read; the others' slopes are zero.
+    tables
+        Of those: [rows, features].
+    """
+
+    rows: Array
+    tables: Floats
+    heads: tuple[tuple[Floats, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,13 @@ def test_psnr_is_of_the_mean_square() -> None:
 
 
 @pytest.mark.parametrize(
-    ("app", "before", "after"), [("gia", 4, 18), ("nvr", 12, 19), ("nerf", 13, 16), ("nsdf", 8, 14)]
+    ("app", "before", "after"),
+    [
+        ("gia", 4, 18),
+        pytest.param("nvr", 12, 19, marks=pytest.mark.slow),
+        pytest.param("nerf", 13, 16, marks=pytest.mark.slow),
+        pytest.param("nsdf", 8, 14, marks=pytest.mark.slow),
+    ],
 )
 def test_a_fitted_field_shows_the_scene(app: str, before: float, after: float) -> None:
     frame = Frame(app, "objects", 32, 18, majorant=150.0)

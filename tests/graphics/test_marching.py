@@ -50,10 +50,12 @@ def test_as_many_cells_are_occupied_as_measured(scene: str, least: float, most: 
 @pytest.mark.parametrize(
     ("scene", "density", "measured"),
     [
-        ("objects", "crisp", 12.8), ("objects", "soft", 22.3),
-        ("room", "crisp", 29.8), ("room", "soft", 49.3),
+        ("objects", "crisp", 12.8),
+        pytest.param("objects", "soft", 22.3, marks=pytest.mark.slow),
+        pytest.param("room", "crisp", 29.8, marks=pytest.mark.slow),
+        pytest.param("room", "soft", 49.3, marks=pytest.mark.slow),
     ],
-)  # fmt: skip
+)
 def test_nerf_asks_as_often_as_measured(scene: str, density: str, measured: float) -> None:
     dense, solid = DENSITIES[density], SCENES[scene]
     picture = march(
