@@ -17,6 +17,7 @@ from archsim.engines.gpu.jobs import GpuJobs
 from archsim.engines.gpu.numbers import COMPUTED
 from archsim.engines.gpu.spec import GpuSpec
 from archsim.errors import InputError
+from archsim.formats.minifloat import E4M3
 from archsim.gpu.accumulate import RULES, tensor_core_matmul
 
 OPERANDS = {
@@ -45,8 +46,8 @@ def reference(spec: GpuSpec, jobs: GpuJobs, data: Data) -> list[Mapping[str, NDA
             raise InputError(
                 "gpu: reference", f"must be of {', '.join(OPERANDS)} on tensor cores", computed,
             )  # fmt: skip
-        if operands == "e4m3" and (spec.architecture, operands) not in RULES:
-            operands = "fp16"
         a, b = data[refs["a"]], data[refs["b"]]
+        if operands == "e4m3" and (spec.architecture, operands) not in RULES:
+            operands, a, b = "fp16", E4M3.quantise(a), E4M3.quantise(b)
         found.append({"c": np.asarray(tensor_core_matmul(a, b, spec.architecture, operands))})
     return found
