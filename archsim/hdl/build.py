@@ -189,7 +189,8 @@ def _family(rtl: Rtl, spec: Any, name: str) -> _Family:
         "result"
     ]:
         return _OF_STREAMS
-    known = " or ".join([*(", ".join(family.ports) for family in _FAMILIES), "to memory alone"])
+    others = ("result as the only output", "to memory alone")
+    known = " or ".join([*(", ".join(family.ports) for family in _FAMILIES), *others])
     raise InputError(
         f"engines.{name}",
         f"must have the ports {known}: for other engines no bench is written",

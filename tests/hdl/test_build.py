@@ -342,15 +342,15 @@ def test_refuses_an_engine_that_is_not_there_or_has_no_rtl(tmp_path: Path) -> No
 
 def test_refuses_an_engine_with_other_ports(tmp_path: Path) -> None:
     def other(engine: Engine) -> Engine:
-        rtl: Any = engine.rtl
-        return dataclasses.replace(engine, rtl=dataclasses.replace(rtl, ports=lambda spec: {"i": None}))
+        rtl: Any = dataclasses.replace(engine.rtl, ports=lambda spec: {"i": None})  # type: ignore
+        return dataclasses.replace(engine, rtl=rtl)
 
     engines = {kind: other(e) if kind == "systolic" else e for kind, e in discover().items()}
     text = message(design("4x4"), engines, tmp_path)
     assert text == (
-        "engines.4x4: must have the ports a, b, c, result or x, parameters, y or to memory alone: "
-        "for other engines no bench is written, not 'i'; `archsim rtl check systolic` simulates its "
-        "RTL beside the model"
+        "engines.4x4: must have the ports a, b, c, result or x, parameters, y or result as the only "
+        "output or to memory alone: for other engines no bench is written, not 'i'; `archsim rtl "
+        "check systolic` simulates its RTL beside the model"
     )
 
 
