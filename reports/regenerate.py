@@ -44,6 +44,7 @@ REPORTS: dict[str, Callable[[], None]] = {
     "tpe": partial(swept, "tpe"),
     "spgemm": partial(swept, "spgemm"),
     "rfnn": partial(swept, "rfnn"),
+    "ngpc": partial(swept, "ngpc"),
     "reproduce": reproduced,
 }
 

@@ -123,12 +123,12 @@ def _pictures(panel: Panel, pictures: Sequence[Picture]) -> Figure:
             "domain": [left, left + 0.96 * each], "visible": False, "anchor": f"y{axis}",
         }  # fmt: skip
         layout[f"yaxis{axis}"] = {
-            "autorange": "reversed", "scaleanchor": f"x{axis}", "visible": False,
-            "anchor": f"x{axis}",
+            "autorange": "reversed", "scaleanchor": f"x{axis}", "constrain": "domain",
+            "visible": False, "anchor": f"x{axis}",
         }  # fmt: skip
         layout["annotations"].append(
-            {"text": escape(picture.name), "showarrow": False, "x": left + 0.48 * each, "y": 1.02,
-             "xref": "paper", "yref": "paper", "yanchor": "bottom"}
+            {"text": escape(picture.name), "showarrow": False, "x": 0.5, "y": 1,
+             "xref": f"x{axis} domain", "yref": f"y{axis} domain", "yanchor": "bottom"}
         )  # fmt: skip
     return {"data": data, "layout": layout, "alt": _alt(panel, [p.name for p in pictures])}
 

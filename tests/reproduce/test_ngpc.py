@@ -27,7 +27,7 @@ def rows(sections: dict[str, Section]) -> dict[str, Row]:
 def test_every_published_number_says_who_read_it() -> None:
     trusts = {table.trust for table in PUBLISHED.tables.values()}
     assert trusts == {
-        "read in the abstract",
+        "as it is printed",
         "second-hand, from reading notes on the paper that others have published",
         "second-hand, from a forum post that sums the paper up",
     }
