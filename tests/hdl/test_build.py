@@ -348,9 +348,9 @@ def test_refuses_an_engine_with_other_ports(tmp_path: Path) -> None:
     engines = {kind: other(e) if kind == "systolic" else e for kind, e in discover().items()}
     text = message(design("4x4"), engines, tmp_path)
     assert text == (
-        "engines.4x4: must have the ports a, b, c, result or x, parameters, y or result as the only "
-        "output or to memory alone: for other engines no bench is written, not 'i'; `archsim rtl "
-        "check systolic` simulates its RTL beside the model"
+        "engines.4x4: must have the ports a, b, c, result or x, parameters, y or result as the "
+        "only output or to memory alone: for other engines no bench is written, not 'i'; `archsim "
+        "rtl check systolic` simulates its RTL beside the model"
     )
 
 
