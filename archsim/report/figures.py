@@ -204,7 +204,9 @@ def yields(study: Study, decision: Decision, view: Normalised) -> Figure:
         corner, size = (a.low, b.low), (a.high - a.low, b.high - b.low)
         where = f"{name}, moved to {_literal(view.process)}"
         axes.add_patch(
-            Rectangle(corner, *size, fc=palette.faded_rgba(colour), ec=colour, lw=0.8, label=where)
+            Rectangle(
+                corner, *size, fc=(colour, palette.SPAN_OPACITY), ec=colour, lw=0.8, label=where
+            )
         )
     axes.scatter([], [], fc="none", ec=palette.FAINT, lw=0.8, s=34, marker="*", label="as made")
     points = [("D", palette.KNEE, "knee", view.chosen)]

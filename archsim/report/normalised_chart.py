@@ -127,7 +127,7 @@ def _moved(view: Normalised, one: Moved, colour: str) -> list[Figure]:
         "x": [across.low, across.high, across.high, across.low, across.low],
         "y": [up.low, up.low, up.high, up.high, up.low],
         "fill": "toself",
-        "fillcolor": palette.faded(colour, 0.14),
+        "fillcolor": palette.faded(colour),
         "line": {"color": colour, "width": 1.5, "dash": dash},
         "hoveron": "fills+points",
         "text": _hover(f"{name}, moved to {view.title}", *lines),

@@ -24,6 +24,7 @@ FRONT_FIGURE = MappingProxyType(
 
 BOUND = MappingProxyType({"compute": BLUE, "dram": VERMILLION, "latency": ORANGE, "input": PURPLE})
 
+SPAN_OPACITY = 0.14  # of the inside of a box that says where a point may lie
 _FAMILIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
 _TINTS = (0.0, 0.4, -0.35, 0.65, -0.6, 0.8, 0.2, -0.18)  # to white, to black
 # markers of groups, as plotly and matplotlib call them; square and diamond have roles
@@ -91,16 +92,10 @@ def of_references(names: Iterable[str]) -> Mapping[str, str]:
     return {name: hues[i % len(hues)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def faded(colour: str, opacity: float) -> str:
-    """Return a colour that lets through what lies under it, as CSS writes it."""
+def faded(colour: str) -> str:
+    """Return the colour of a box that says where a point may lie, as CSS has it."""
     channels = (str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))
-    return f"rgba({','.join(channels)},{opacity:g})"
-
-
-def faded_rgba(colour: str, opacity: float = 0.14) -> tuple[float, float, float, float]:
-    """Return the same as numbers from 0 to 1."""
-    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return red, green, blue, opacity
+    return f"rgba({','.join(channels)},{SPAN_OPACITY:g})"
 
 
 def of_states(names: Iterable[str]) -> Mapping[str, str]:

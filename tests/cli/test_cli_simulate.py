@@ -233,6 +233,10 @@ def test_a_sweep_runs_resumes_and_ends_in_a_report(
     assert files["page"] == str(folder / "report.html")
     assert all(Path(file).is_file() for file in files["files"])
 
+    refused = archsim("report", folder, "--records", folder / "nowhere")
+    assert refused.status == 2
+    assert "nowhere: must be a folder of records" in refused.err
+
 
 def test_a_subset_is_so_many_designs(archsim: Archsim, sweep: Path, tmp_path: Path) -> None:
     command = ("sweep", "run", sweep, "-j", "1", "-o", tmp_path / "out", "--subset", "2", "--json")
