@@ -48,6 +48,11 @@ CASES = [
     model("a batch of 0x10", "resnet50@batch=0x10"),
     model("a batch of 5,000 digits", "resnet50@batch=" + "9" * 5000),
     model("an unknown dtype", "resnet50@dtype=int3"),
+    model("a picture of no pixels", "nerf@res=0x0"),
+    model("a picture too large", "nsdf@res=99999x99999"),
+    model("a grid too fine", "nsdf@growth=4"),
+    model("a volume without a density", "nvr@majorant=nan"),
+    model("an option of another field", "gia@majorant=3"),
     model("a file that is not there", "nobody.onnx"),
     model("a table that is not there", "nobody.csv"),
     Case(
