@@ -22,7 +22,7 @@ from archsim.graphics.encoding import Encoding
 from archsim.graphics.fit import field_picture, fitted, psnr_db, scene_picture
 from archsim.graphics.frames import Frame
 
-SIZES = (8, 10, 12, 14, 16)  # most entries of a table, as log2
+SIZES = (8, 10, 12, 14, 16, 19)  # most entries of a table, as log2
 BITS = (8, 16)
 SCENE, WIDTH, HEIGHT = "objects", 96, 54  # of the picture that is judged
 
