@@ -16,6 +16,7 @@ from archsim.engines.ngpc.timing import PORTS
 from archsim.graphics.encoding import Encoding, Grid
 
 MOST_JOBS, MOST_QUERIES, ATTEMPTS = 3, 30, 200
+MOST_TABLE_LOG2, MOST_CELLS = 9, 4096
 MOST_LANES = 32  # of a row of banks: they take long to simulate
 
 # what every run has, of the choices that hardware differs by; the rest is drawn
@@ -112,20 +113,19 @@ def _case(rng: Rng, name: str, kind: str, spec: NgpcSpec) -> Case:
 
 
 def drawn_encoding(rng: Rng, spec: NgpcSpec) -> Encoding:
-    """Return a grid that a processor can hold."""
+    """Return a grid that a processor can hold, and that is loaded soon."""
+    most = min(spec.table_log2, MOST_TABLE_LOG2)
     for _ in range(ATTEMPTS):
         grid: Grid = "hash" if rng.random() < 0.7 else "dense"
         dims = int(rng.choice([2, 3]))
-        encoding = Encoding(
-            grid,
-            levels=upto(rng, min(spec.engines, spec.mlp_width // spec.features)),
-            features=spec.features,
-            log2_table=int(rng.integers(max(dims, spec.table_log2 - 3), spec.table_log2 + 1)),
-            coarsest=int(rng.integers(2, 9)),
-            growth=float(rng.choice([1.0, 1.3, 2.0, 3.9])),
-            dims=dims,
-        )
-        if refusal(spec, encoding, 1) is None:
+        levels = upto(rng, min(spec.engines, spec.mlp_width // spec.features))
+        coarsest, growth = int(rng.integers(2, 9)), float(rng.choice([1.0, 1.3, 2.0, 3.9]))
+        log2_table = int(rng.integers(max(dims, most - 3), most + 1))
+        if coarsest * growth ** (levels - 1) > MOST_CELLS:
+            continue
+        encoding = Encoding(grid, levels, spec.features, log2_table, coarsest, growth, dims)
+        small = max(level.entries for level in encoding.table) <= 1 << MOST_TABLE_LOG2
+        if small and refusal(spec, encoding, 1) is None:
             return encoding
     return Encoding("dense", 1, spec.features, coarsest=2, dims=2)
 

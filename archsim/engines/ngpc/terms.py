@@ -116,7 +116,12 @@ DELAY_TERMS: Mapping[str, Terms] = {
         "log2 act": lambda s: np.log2(s.act_bits) * one(s),
         "log2 width / stage": lambda s: np.log2(s.mlp_width) / np.asarray(s.mlp_stages) * one(s),
     },
-    "control": {"1": one, "engines": engines, "slots": lambda s: s.parallel * one(s)},
+    # what counts reads of all banks of all engines
+    "control": {
+        "1": one,
+        "bank_bits": bank_bits,
+        "log2 engines": lambda s: np.log2(s.engines) * one(s),
+    },
 }
 # dynamic pJ of one action, flip-flop clocks and memories aside
 ENERGY_TERMS: Mapping[str, Terms] = {
