@@ -138,9 +138,13 @@ def frames_of(result: Result, names: Names) -> dict[str, tuple[Frame, int, int]]
 
 
 def where_it_goes(result: Result, names: Names) -> Sequence[Series]:
-    """Return the share of a frame's time by what it is spent on, a series each."""
-    rows = rows_of(result, names)
-    ops = tuple(row.name for row in rows)
+    """Return the share of a frame's time by what it is spent on, a series each.
+
+    Beside a frame's name stands what takes longest, and so holds it up.
+    """
+    rows, frames = rows_of(result, names), frames_of(result, names)
+    limits = {name: frame.limit(nfps) for name, (frame, nfps, _) in frames.items()}
+    ops = tuple(f"{row.name}: held up by {limits[row.name]}" for row in rows)
     shares = [{x: ps / row.time_ps for x, ps in spent_ps(row).items()} for row in rows]
     return [
         Series(title, ops, tuple(100 * share[cause] for share in shares))

@@ -9,9 +9,9 @@ from archsim.reproduce.row import Row, Section
 DIE_MM2, CARD_W = 628.0, 350.0  # of an RTX 3090, from memory of its public specification
 PIXELS_4K, FRAMES = 3840 * 2160, 60  # a second
 AREA_WHY = (
-    "ours is in ASAP7, a predictive 7 nm node, with the tables' SRAM by CACTI and logic as "
-    "measured lanes; theirs is 45 nm logic scaled to 7 nm by published rules, and comes to "
-    "hardly more than the bit cells of 16 MiB"
+    "ours is in ASAP7, a predictive 7 nm node: SRAM of tables, which is most of it, by CACTI, and "
+    "logic by fits through syntheses of far smaller processors; theirs is 45 nm logic scaled to 7 "
+    "nm by published rules, and comes to hardly more than the bit cells of 16 MiB"
 )
 POWER_WHY = (
     "ours is at full rate on NeRF, without wires and clock tree; stimulus and rate of theirs are "

@@ -82,6 +82,9 @@ def test_panels_are_drawn(nerf: Trace) -> None:
     assert [d.panel for d in drawn] == list(PANELS)
     shares = [s.y[0] for s in drawn[1].series if isinstance(s, Series)]
     assert sum(shares) == pytest.approx(100)
+    first = drawn[1].series[0]
+    assert isinstance(first, Series)
+    assert first.x == ("nerf: held up by the GPU's other kernels",)
     times = [s.y for s in drawn[3].series if isinstance(s, Series)]
     assert all(list(y) == sorted(y, reverse=True) for y in times)
     shown = figure(drawn[0])
