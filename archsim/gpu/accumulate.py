@@ -124,6 +124,9 @@ def rule(
     found = RULES.get((architecture, operands))
     if found is None:
         known = ", ".join(name for arch, name in RULES if arch == architecture)
+        if not known:
+            others = ", ".join(dict.fromkeys(arch for arch, _ in RULES))
+            raise ValueError(f"architecture must be one of {others}, not {architecture!r}")
         raise ValueError(f"{architecture} multiplies {known}, not {operands}")
     if output == "fp16":
         return Rule(found.fraction_bits, found.step, "fp16", found.exact)
@@ -162,7 +165,7 @@ def tensor_core_matmul(
     Raises
     ------
     ValueError
-        If the architecture has no such instruction.
+        If the architecture has no such instruction, or ``a`` not as many columns as ``b`` rows.
     """
     if operands == "int8":
         return wrap(np.asarray(a, np.int64) @ np.asarray(b, np.int64), 32).astype(np.int32)
@@ -198,6 +201,7 @@ def matmul(
         See `tensor_core_matmul`.
     """
     left, right = (np.asarray(x, np.float64) for x in (a, b))
+    _check_length(left, right)
     if f is TF32:
         singles = (x.astype(np.float32).astype(np.float64) for x in (left, right))
         left, right = (truncated(x, f.fraction_bits, f.min_exponent) for x in singles)
@@ -212,11 +216,19 @@ def block_matmul(
 
     Scales of whole arrays multiply the result, in fp32.
     """
+    _check_length(a.codes, b.codes.T)
     left, right = _scaled_terms(a, how), _scaled_terms(b, how)
     found = _promoted(left, right.transposed(), how, c, promote_every)
     scale = a.array_scale * b.array_scale
     with np.errstate(over="ignore"):
         return found if scale == 1 else found * scale
+
+
+def _check_length(a: NDArray[Any], b: NDArray[Any]) -> None:
+    """Refuse operands whose products NumPy would cut, or blocks fill up, to the same length."""
+    (m, k), (rows, n) = a.shape, b.shape
+    if k != rows:
+        raise ValueError(f"a [{m}, {k}] times b [{rows}, {n}]: a has {k} columns, b {rows} rows")
 
 
 @dataclass(frozen=True, slots=True)

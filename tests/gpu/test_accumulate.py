@@ -455,6 +455,19 @@ def test_what_an_architecture_has_not_is_refused() -> None:
         tensor_core_matmul([[1.0]], [[1.0]], "ampere", "e4m3")
     with pytest.raises(ValueError, match=r"^volta multiplies fp16, not bf16$"):
         rule("volta", "bf16")
+    message = (
+        "architecture must be one of volta, turing, ampere, ada, hopper, blackwell, not 'hoper'"
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        tensor_core_matmul([[1.0]], [[1.0]], "hoper", "e4m3")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("operands", ["fp16", "e4m3", "mxfp4"])
+@pytest.mark.parametrize("rows", [4, 40])
+def test_operands_that_do_not_fit_are_refused(operands: str, rows: int) -> None:
+    message = f"a [2, 8] times b [{rows}, 3]: a has 8 columns, b {rows} rows"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        tensor_core_matmul(np.ones((2, 8)), np.ones((rows, 3)), "blackwell", operands)
 
 
 def test_empty_products_are_zero() -> None:
