@@ -52,16 +52,17 @@ def _reference(
     weights: Mapping[str, float],
 ) -> Reference:
     known = {problem: record for record in records for problem in _problems(record)}
-    times, energies, lacking = 0.0, 0.0, []
+    times, energies, lacking, formats = 0.0, 0.0, [], set()
     for workload, weight in weights.items():
-        every = [[(op, known.get(_problem(op, t))) for op in t.ops] for t in traces[workload]]
-        pairs = min(every, key=lambda found: sum(record is None for _, record in found))
+        every = [(t, [(op, known.get(_problem(op, t))) for op in t.ops]) for t in traces[workload]]
+        trace, pairs = min(every, key=lambda found: sum(record is None for _, record in found[1]))
         absent = [op for op, record in pairs if record is None]
         if absent:
             first = f"{absent[0].name} ({absent[0].kind})"
             lacking.append(f"{workload}: no record of {len(absent)} of {len(pairs)} ops, {first}")
         for op, record in pairs:
             if record is not None:
+                formats |= set(_problem(op, trace)[2])
                 times += weight * op.repeat * record.median_us
                 power_w = float("nan") if record.state is None else record.state.power_w
                 energies += weight * op.repeat * record.median_us * power_w * 1e6
@@ -76,18 +77,20 @@ def _reference(
         name=name,
         kind=MEASURED,
         metrics={} if lacking else metrics,
-        source=_source(records, chip),
+        source=_source(records, formats, chip),
         process=load_design(known_as).node if known_as else "",
         notes=NOTES,
         missing="; ".join(lacking),
     )
 
 
-def _source(records: Sequence[Record], chip: Device | None) -> str:
+def _source(records: Sequence[Record], formats: set[str], chip: Device | None) -> str:
     versions = sorted({f"Triton {r.versions.get('triton', 'unknown')}" for r in records})
     drivers = sorted({f"driver {r.gpu.driver}" for r in records})
     what = "a GPU without tables" if chip is None else chip.title
-    return f"{what}; {len(records)} records of archsim gpu run, {', '.join(versions + drivers)}"
+    count = "1 record" if len(records) == 1 else f"{len(records)} records"
+    operands = f", operands in {', '.join(sorted(formats))}" if formats else ""
+    return f"{what}; {count} of archsim gpu run, {', '.join(versions + drivers)}{operands}"
 
 
 def _problems(record: Record) -> Iterator[Problem]:

@@ -57,7 +57,9 @@ def test_a_workload_of_recorded_ops_is_a_point(traces: dict[str, list[Trace]]) -
     assert one.metrics["power_mw"] == pytest.approx(500e3)
     assert one.metrics["area_mm2"] == 814
     assert one.missing == ""
-    assert one.source == "H100 SXM; 2 records of archsim gpu run, Triton 3.9.0, driver 570.1"
+    assert one.source == (
+        "H100 SXM; 2 records of archsim gpu run, Triton 3.9.0, driver 570.1, operands in int8"
+    )
 
 
 def test_a_gpu_a_point(traces: dict[str, list[Trace]]) -> None:
