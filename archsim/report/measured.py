@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from archsim.design import load_design
+from archsim.errors import InputError
 from archsim.gpu.devices import Device, device
 from archsim.gpu.kernels import kernels
 from archsim.gpu.record import Record
@@ -94,10 +95,21 @@ def _source(records: Sequence[Record], formats: set[str], chip: Device | None) -
 
 
 def _problems(record: Record) -> Iterator[Problem]:
-    """Yield the problem of a record, if an op of a trace can be it and its values were right."""
+    """Yield the problem of a record, if an op of a trace can be it and its values were right.
+
+    Raises
+    ------
+    InputError
+        If its shape is none of the kernel's.
+    """
     kernel = kernels().get(record.kernel)
     if kernel is None or kernel.trace is None or record.disagreements:
         return
+    if record.shape.keys() != kernel.extents.keys():
+        raise InputError(
+            f"record of {record.kernel} on {record.gpu.name}: shape",
+            f"must have the dimensions {', '.join(kernel.extents)}", ", ".join(record.shape),
+        )  # fmt: skip
     trace = kernel.trace(record.shape)
     if len(trace.ops) == 1:
         yield _problem(trace.ops[0], trace)

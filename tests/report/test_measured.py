@@ -94,6 +94,16 @@ def test_less_than_the_whole_workload_is_no_point(
     assert one.missing == "layers: no record of 1 of 3 ops, second (gemm)"
 
 
+def test_a_shape_without_a_dimension_is_refused(traces: dict[str, list[Trace]]) -> None:
+    short = record(64, 16, 48, 5.0, shape={"m": 64, "n": 16})
+    with pytest.raises(InputError) as refused:
+        measured([short], traces, {"layers": 1.0})
+    assert str(refused.value) == (
+        "record of gemm_int8 on NVIDIA H100 80GB HBM3: shape: must have the dimensions m, n, k, "
+        "not 'm, n'"
+    )
+
+
 def test_a_sweep_or_a_caller_names_the_folder(tmp_path: Path) -> None:
     (tmp_path / "layers.csv").write_text(LAYERS)
     for one in WHOLE:
