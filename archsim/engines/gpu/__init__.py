@@ -9,6 +9,7 @@ from archsim.engines.gpu.spec import GpuSpec
 
 ALWAYS = (
     "gpu: a model by published figures; shares of peaks and bandwidth are measured ones",
+    "gpu: utilisation is of the INT8 peak; where 16 bits have half of it, 50 % is all they reach",
     "gpu: an op is a kernel with its epilogue, launched when the one before has ended",
     "gpu: kernels stream their operands past L2; results that fit its other part stay there",
     "gpu: tiles are the best of a stated list for the model's own time, not a library's choice",
