@@ -26,7 +26,7 @@ Shape = Annotated[
 
 @app.command("list")
 def list_(json: Json = False) -> None:
-    """List the kernels, their formats and dimensions, and where they do not run."""
+    """List the kernels and their dimensions; as JSON also formats, and where they do not run."""
     from archsim.gpu.kernels import kernels  # noqa: PLC0415
 
     found = kernels().values()
