@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from archsim.design import Design, shipped
 from archsim.engines import discover, op_kinds
+from archsim.gpu.record import Record
 from archsim.trace import DTYPE_BITS, SCHEMA_VERSION, OpKind, Role
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -97,6 +98,11 @@ _ATTRS: Mapping[type, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+def record() -> dict[str, Any]:
+    """Return the schema of a record: what a kernel took on a GPU."""
+    return {"$schema": DIALECT, **Record.model_json_schema()}
+
+
 def _op(kind: OpKind) -> dict[str, Any]:
     text, attrs = {"type": "string"}, kind.attrs
     texts = {"type": "array", "items": text}
@@ -133,5 +139,5 @@ def _record(required: Mapping[str, Any], optional: Mapping[str, Any]) -> dict[st
 
 
 SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = MappingProxyType(
-    {"design": design, "sweep": sweep, "trace": trace}
+    {"design": design, "sweep": sweep, "trace": trace, "record": record}
 )

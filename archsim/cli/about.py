@@ -63,7 +63,7 @@ def designs(json: Json = False) -> None:
         )
 
 
-def schema(what: Annotated[str, typer.Argument(metavar="design|sweep|trace")]) -> None:
+def schema(what: Annotated[str, typer.Argument(metavar="design|sweep|trace|record")]) -> None:
     """Print the JSON Schema of what people type, for editors."""
     from archsim import schema as schemas  # noqa: PLC0415
     from archsim.errors import InputError  # noqa: PLC0415

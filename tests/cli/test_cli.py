@@ -94,7 +94,7 @@ def test_designs_lists_what_is_shipped(archsim: Archsim) -> None:
 
 def test_schema_refuses_what_it_does_not_know(archsim: Archsim) -> None:
     assert archsim.refused("schema", "desing") == (
-        "error: schema: must be one of design, sweep, trace, not 'desing'\n"
+        "error: schema: must be one of design, sweep, trace, record, not 'desing'\n"
     )
 
 

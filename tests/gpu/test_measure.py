@@ -13,6 +13,7 @@ import numpy as np
 import pynvml
 import pytest
 import torch
+from jsonschema import Draft202012Validator
 from triton.runtime.errors import OutOfResources
 
 from archsim.design import load_design, shipped
@@ -26,6 +27,7 @@ from archsim.gpu.source import gemm
 from archsim.gpu.values import Array, Operands, encode
 from archsim.gpu.without import KernelError
 from archsim.measured import beside_model, design_of
+from archsim.schema import SCHEMAS
 from archsim.simulate import simulate
 
 SHAPE = {"m": 20, "n": 9, "k": 33}
@@ -156,6 +158,7 @@ def test_records_come_back(tmp_path: Path) -> None:
     assert path.name == "nvidia-h100-80gb-hbm3.gemm_fp16.m20_n9_k33.seed3.json"
     assert read(path) == found
     assert read_all(path.parent) == (found,)
+    Draft202012Validator(SCHEMAS["record"]()).validate(json.loads(path.read_text("utf-8")))
     again = record(off=0.5)
     assert write(again, path.parent) == path
     assert read_all(path.parent) == (again,)
