@@ -6,10 +6,11 @@ from statistics import fmean
 
 import pytest
 
+from archsim.engines.ngpc.views import spent_ps
 from archsim.reproduce import Row, Section, paper
 from archsim.reproduce.ngpc import contradiction, fitted
 from archsim.reproduce.ngpc.numbers import PUBLISHED
-from archsim.reproduce.ngpc.runs import NAMES, PROCESSORS
+from archsim.reproduce.ngpc.runs import LAYERED, NAMES, PROCESSORS, run
 
 FROM_MEMORY = (12.94, 20.85, 33.73, 39.04, 58.36, 9.05, 14.22, 22.57, 9.37, 14.66, 22.97, 26.4)
 
@@ -92,3 +93,24 @@ def test_verdicts_name_their_reason(sections: dict[str, Section]) -> None:
     assert {quantity.split()[0] for quantity in missed} == {"NSDF"}
     assert all("held up by" in cause for cause in verdicts.values())
     assert "it takes 53.5x" in verdicts["NSDF at 8K, 64 processors, one array"]
+
+
+@pytest.mark.slow
+def test_causes_say_what_the_frames_are_like() -> None:
+    frames = {app: run(app, 64, **LAYERED) for app in NAMES}
+    gpu_ps = {
+        app: found.row.counts["gpu_ps"] / found.row.counts["queries"]
+        for app, found in frames.items()
+    }
+    assert max(gpu_ps, key=lambda app: gpu_ps[app]) == "nerf"  # "whose queries take longest"
+    assert all(33 < found.speed_up < 36 for found in frames.values())  # "all come near 36x"
+    for n in PROCESSORS[:-1]:
+        assert {run(app, n, **LAYERED).limit for app in ("nsdf", "nvr")} == {"bank conflicts"}
+    waits = {n: _waits_for_gpu(n) for n in (8, 64)}
+    assert waits[8] < 0.01
+    assert waits[64] == pytest.approx(0.4, abs=0.03)
+
+
+def _waits_for_gpu(nfps: int) -> float:
+    row = run("nerf", nfps).row
+    return spent_ps(row)["stall.gpu"] / row.time_ps

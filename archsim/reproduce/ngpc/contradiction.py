@@ -43,14 +43,13 @@ def arithmetic() -> Section:
     )  # fmt: skip
     notes = (
         (
-            "1232x would have a processor's array run at some 100 GHz, or the GPU's kernel do "
-            "more than moving its data costs; 246x would take nine queries a cycle where the "
-            "engine has one."
+            "With 1232x of GIA's MLPs a processor's array would run at some 100 GHz; 246x of its "
+            "encoding takes nine queries a cycle, and sixteen engines encode one."
         ),
         (
             "With both, a frame would be at its plateau with 8 processors; the notes say that "
             "NeRF gets there with 64. So kernels' speed-ups and frames' are not of one model, "
-            "and ours is held to the frames'. Shares of encoding and MLP are the four "
+            "and ours stands beside the frames'. Shares of encoding and MLP are the four "
             "applications' mean."
         ),
         (
