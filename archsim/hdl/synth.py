@@ -25,6 +25,8 @@ from archsim.hdl.synth_recipes import RECIPES, Recipe
 from archsim.hdl.synth_timing import TREE_FANOUT, tree_area_um2, worst_path
 
 Target = Literal["generic", "liberty", "ecp5", "ice40", "xilinx"]
+MAX_MEMORY_BITS = 1 << 19  # of one memory that becomes flip-flops: minutes and GiB each
+MEMORY = re.compile(r"^ *reg \[(\d+):0\] (\S+) \[(\d+):0\]", re.MULTILINE)
 MAX_TIMED_CELLS = 1_500_000  # 40 us and half a KiB each
 TRANSISTORS_PER_GATE = 4  # a two-input NAND in static CMOS: one gate equivalent
 
@@ -138,6 +140,8 @@ def synthesise(
         raise InputError(f"target {target}", "a cell library goes with target 'liberty'", fix=fix)
     if pnr and target not in {"ecp5", "ice40"}:
         raise InputError("pnr", "place and route is for ecp5 and ice40", target)
+    if target in {"generic", "liberty"}:
+        _check_memories(verilog)
     started = time.perf_counter()
     if liberty is not None:
         runs = explore(
@@ -154,6 +158,18 @@ def synthesise(
 
             result = synthesise_fpga(folder, top, target, pnr=pnr)
     return _finished(result, started, keep_netlist)
+
+
+def _check_memories(verilog: str) -> None:
+    """Refuse memories that nobody would build of flip-flops."""
+    for width, name, depth in MEMORY.findall(verilog):
+        if (bits := (int(width) + 1) * (int(depth) + 1)) > MAX_MEMORY_BITS:
+            raise InputError(
+                "synth",
+                f"memories become flip-flops, of at most {MAX_MEMORY_BITS:,} bits each",
+                f"{name} of {bits:,} bits",
+                fix="make it smaller with --set, or take an FPGA target, which has block RAM",
+            )
 
 
 def explore(

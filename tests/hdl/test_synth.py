@@ -54,6 +54,20 @@ def test_generic_gates_are_counted() -> None:
     assert "netlist" not in result.to_json()
 
 
+def test_memories_too_large_for_flip_flops_are_refused() -> None:
+    verilog = """module top(input clk, input [17:0] at, output reg [31:0] q);
+      reg [31:0] held [262143:0];
+      always @(posedge clk) q <= held[at];
+    endmodule
+    """
+    message = (
+        "synth: memories become flip-flops, of at most 524,288 bits each, not 'held of 8,388,608 "
+        "bits'; make it smaller with --set, or take an FPGA target, which has block RAM"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        synthesise(verilog, "top")
+
+
 def test_mapping_uses_the_library_alone_and_adds_up() -> None:
     result = mapped(XOR_STAGE)
     assert result.cells["DFF"] == 3

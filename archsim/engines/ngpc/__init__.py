@@ -69,6 +69,8 @@ def assumptions(spec: NgpcSpec) -> tuple[str, ...]:
         tables[spec.tables],
         hidden[spec.ray_groups],
         "ngpc: the GPU beside the processors is in no area and in no energy",
+        "ngpc: the GPU's time of a frame is what is published, whatever its scene asks for",
+        "ngpc: quality is of small pictures after short fits, in which large tables gain little",
         "ngpc: where its RTL was not measured, lanes are priced as the node's, the rest not",
     )
 
