@@ -142,7 +142,8 @@ def _samples(trace: Trace) -> list[str]:
     cut = sum(isinstance(tensor.data, Sampled) for tensor in trace.tensors.values())
     if not cut:
         return []
-    return [f"samples: {cut} operands are known by samples; what depends on values rests on them"]
+    known = "1 operand is known by a sample" if cut == 1 else f"{cut} operands are known by samples"
+    return [f"samples: {known}; what depends on values rests on them"]
 
 
 def _packed(trace: Trace) -> list[str]:
