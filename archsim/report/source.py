@@ -225,6 +225,11 @@ def _whole_table(folder: SweepFolder, output: Path) -> Path:
     return own
 
 
+def _is_whole(column: pd.Series[Any]) -> bool:
+    known = column.dropna()
+    return column.dtype == "float64" and bool((known == known.round()).all()) and len(known) > 0
+
+
 def _write_beside(
     output: Path, table: Path, study: Study, decision: Decision, details: Mapping[str, Detail]
 ) -> dict[str, Path]:
@@ -232,7 +237,10 @@ def _write_beside(
     links = {"All points (Parquet)": table}
     if len(study.table) <= CSV_POINTS:
         links["All points (CSV)"] = output / TABLE
-        study.table.to_csv(output / TABLE, index=False)
+        whole = {  # numbers of designs beside the sweep are missing, which made these floats
+            path: "Int64" for path in study.axes if _is_whole(study.table[path])
+        }
+        study.table.astype(whole).to_csv(output / TABLE, index=False)
     else:
         (output / TABLE).unlink(missing_ok=True)  # an older one would say something else
     links["Chosen design (YAML)"] = output / CHOSEN

@@ -32,8 +32,9 @@ def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     return (tmp_path / "whole" / RESULTS).read_bytes()
 
 
-def run(folder: Path, out: str = "out") -> Outcome:
-    return run_sweep(folder / "question.yaml", folder / out, 2, evaluate=answer, pool=thread_pool)
+def run(folder: Path, out: str = "out", workers: int = 2) -> Outcome:
+    question = folder / "question.yaml"
+    return run_sweep(question, folder / out, workers, evaluate=answer, pool=thread_pool)
 
 
 # ---------------------------------------------------------------------------------------- disks
@@ -57,7 +58,7 @@ def test_a_disk_that_fills_up_ends_the_run_with_an_error_and_keeps_what_it_has(
     monkeypatch.setattr(os, "write", full)
     text = r"journal: results cannot be written: No space left on device; \d+ finished points are"
     with pytest.raises(ArchsimError, match=text):
-        run(tmp_path)
+        run(tmp_path, workers=1)  # processes have journals of their own; threads would share one
     monkeypatch.setattr(os, "write", write)
     kept = len(load_results(tmp_path / "out"))
     assert kept < POINTS
