@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archsim.errors import InputError
+from archsim.finds import Finds
 from archsim.sparse import Csr, read_csr
 from archsim.sparse.product import SparseProduct, check_products
 from archsim.trace import DTYPE_BITS, Op, Sampled, Sparse, Tensor, Trace
 
-MAX_FOUND = 512
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
-class Known:
+class Known(Finds):
     """What is known of the values of an op's inputs, where its engine cuts it by them.
 
     Parameters
@@ -33,19 +31,12 @@ class Known:
         Of those that are samples: whole over sample.
     """
 
+    most_found = 512
+
     key: Hashable
     arrays: Mapping[str, NDArray[Any]]
     scales: Mapping[str, float]
     _found: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
-
-    def once(self, key: Hashable, find: Callable[[], T]) -> T:
-        """Return what ``find`` does, which is called once a key; the last few finds are kept."""
-        if key not in self._found:
-            self._found[key] = find()
-            if len(self._found) > MAX_FOUND:
-                del self._found[next(iter(self._found))]
-        found: T = self._found[key]
-        return found
 
 
 @dataclass(frozen=True, slots=True)

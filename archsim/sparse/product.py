@@ -7,21 +7,20 @@ it meets, and a result for every place where a product lands, even if values can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from archsim.errors import InputError
+from archsim.finds import Finds
 from archsim.sparse import Csr, Ints
 
 MAX_PRODUCTS = 1 << 32  # of two sparse matrices: counting the entries of C takes a minute or two
 CHUNK_PRODUCTS = 1 << 23  # worked on at a time, so that memory does not grow with the product
-MAX_FOUND = 8
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Merging:
 
 
 @dataclass(frozen=True)
-class SparseProduct:
+class SparseProduct(Finds):
     """``C[m,n] = A[m,k] B[k,n]``: A sparse, B sparse or, if None, dense.
 
     Parameters
@@ -55,6 +54,8 @@ class SparseProduct:
         Of an element of A, B and C.
     """
 
+    most_found = 8
+
     a: Csr
     b: Csr | None
     n: int
@@ -64,15 +65,6 @@ class SparseProduct:
     def __post_init__(self) -> None:
         if self.b is not None and self.b.shape != (self.a.shape[1], self.n):
             raise ValueError(f"B must be {(self.a.shape[1], self.n)}, not {self.b.shape}")
-
-    def once(self, key: Hashable, find: Callable[[], T]) -> T:
-        """Return what ``find`` does, which is called once a key; the last few finds are kept."""
-        if key not in self._found:
-            self._found[key] = find()
-            if len(self._found) > MAX_FOUND:
-                del self._found[next(iter(self._found))]
-        found: T = self._found[key]
-        return found
 
     @property
     def m(self) -> int:
